@@ -1,0 +1,71 @@
+"""The tree of everything a user can mend: each message says what, where and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ContriqueError(Exception):
+    """Something the user can mend; the command line prints it as `error: ...` and exits with 1."""
+
+
+class BadOption(ContriqueError):
+    """An option has a value that cannot be used; the command line exits with 2."""
+
+
+class NoImagesFound(ContriqueError):
+    """The paths given hold no photo."""
+
+
+class Unreadable(ContriqueError):
+    """One photo cannot be used; in a run over many it becomes a row of the report.
+
+    Args:
+        path: the photo, as the user named it.
+        reason: why, in a few words, without the path.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class BadModelFile(ContriqueError):
+    """A model or regressor file is damaged, foreign or of a format this version does not know."""
+
+
+class RefusedPickle(BadModelFile):
+    """A pickle asks for something that a checkpoint or a ridge regressor does not need."""
+
+
+class UnknownModel(ContriqueError):
+    """No installed model or regressor has that name."""
+
+
+class RegressorMismatch(ContriqueError):
+    """The regressor was fitted on features of another encoder or another working size."""
+
+
+class UnknownDevice(ContriqueError):
+    """The device asked for does not exist on this machine."""
+
+
+class BadLabels(ContriqueError):
+    """The table of opinion scores cannot be used as it is."""
+
+
+class BadTrainingData(ContriqueError):
+    """Too few photos, or too small, to pre-train on."""
+
+
+class BadRun(ContriqueError):
+    """A training run cannot start, go on or be resumed."""
+
+
+class CannotWrite(ContriqueError):
+    """An output file cannot be written."""
+
+
+class MissingExtra(ContriqueError):
+    """An optional package is needed for what was asked."""
