@@ -75,8 +75,9 @@ def save(
         CannotWrite: see `files.replacing`.
     """
     encoder = {
-        name: value.detach().cpu().to(torch.float16) if half and value.is_floating_point() else
-        value.detach().cpu()
+        name: value.detach().cpu().to(torch.float16)
+        if half and value.is_floating_point()
+        else value.detach().cpu()
         for name, value in model.encoder.state_dict().items()
     }
     info = EncoderInfo(

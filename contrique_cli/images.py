@@ -21,13 +21,11 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.nn import functional
 
+from contrique_cli import config
 from contrique_cli.errors import Unreadable
 
 PREPROCESSING = 1
 """Version of the pixels that reach the model."""
-
-DEFAULT_MAX_PIXELS = 300_000_000
-"""Photos whose header promises more pixels are refused unread (a 200-megapixel phone passes)."""
 
 MIN_SIDE = 32
 """Shortest side, in pixels at working size, that can be judged: one cell of the encoder's map."""
@@ -152,7 +150,7 @@ def _walk(
 # ---------------------------------------------------------------------------------- opening
 
 
-def open_rgb(path: Path, *, max_side: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
+def open_rgb(path: Path, *, max_side: int, max_megapixels: float = config.MAX_MEGAPIXELS) -> Photo:
     """Open a photo as upright 8-bit RGB at working size.
 
     The first frame of an animation; transparency over white; 16-bit samples to 8 bit; float
@@ -162,7 +160,7 @@ def open_rgb(path: Path, *, max_side: int, max_pixels: int = DEFAULT_MAX_PIXELS)
     Args:
         path: a regular file of one of `FORMATS`, judged by content.
         max_side: longest side in pixels of the result; 0 keeps every pixel.
-        max_pixels: refuse, from the header alone, a photo of more pixels.
+        max_megapixels: refuse, from the header alone, a photo of more.
 
     Returns:
         The photo; `image` has shape (H, W) with max(H, W) <= max_side.
@@ -172,7 +170,7 @@ def open_rgb(path: Path, *, max_side: int, max_pixels: int = DEFAULT_MAX_PIXELS)
     """
     try:
         with _open_regular(path) as file, _identify(file, path) as image:
-            return _decode(image, path, max_side, max_pixels)
+            return _decode(image, path, max_side, max_megapixels)
     except Unreadable:
         raise
     except Exception as error:  # decoders of hostile bytes raise anything; it is one row
@@ -181,7 +179,9 @@ def open_rgb(path: Path, *, max_side: int, max_pixels: int = DEFAULT_MAX_PIXELS)
 
 def _open_regular(path: Path) -> IO[bytes]:
     """Open without ever blocking on a pipe that took the file's name."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(
+        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
@@ -218,13 +218,13 @@ def _register_heif(path: Path) -> None:
     pillow_heif.register_heif_opener()
 
 
-def _decode(image: Image.Image, path: Path, max_side: int, max_pixels: int) -> Photo:
+def _decode(image: Image.Image, path: Path, max_side: int, max_megapixels: float) -> Photo:
     width, height = image.size
-    if width * height > max_pixels:
+    if width * height > max_megapixels * 1e6:
         raise Unreadable(
             path,
             f"{width}x{height} is {width * height / 1e6:.0f} megapixels, over the limit of "
-            f"{max_pixels / 1e6:.0f} (see --max-megapixels)",
+            f"{max_megapixels:g} (see --max-megapixels)",
         )
     size = working_size(width, height, max_side)
     if min(size) < MIN_SIDE:

@@ -1,0 +1,164 @@
+"""Which encoder and regressor: the bundled ones, those in the user's data folder, or a path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from contrique_cli import checkpoint, regressor, tensorfile
+from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
+from contrique_cli.model import Contrique
+from contrique_cli.regressor import NO_REFERENCE, Regressor
+
+DEFAULT = "default"
+SUFFIX = ".safetensors"
+_BUNDLED = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """One model file that can be asked for by name.
+
+    Attributes:
+        kind: `checkpoint.KIND` or `regressor.KIND`.
+        name: what --model or --regressor takes.
+        path: where it lies.
+        is_bundled: whether it came with the package.
+    """
+
+    kind: str
+    name: str
+    path: Path
+    is_bundled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scorer:
+    """An encoder and a regressor that belong together, and where they came from."""
+
+    model: Contrique
+    info: checkpoint.EncoderInfo
+    regressor: Regressor
+    regressor_path: Path
+
+
+def user_folder() -> Path:
+    """Where imported and fitted models live; made when first needed."""
+    return platformdirs.user_data_path("contrique", appauthor=False)
+
+
+def installed(kind: str | None = None) -> Iterator[Installed]:
+    """Every model file by name, the bundled ones first."""
+    for folder, is_bundled in ((_BUNDLED, True), (user_folder(), False)):
+        for one in (checkpoint.KIND, regressor.KIND):
+            if kind in (None, one):
+                for path in sorted((folder / f"{one}s").glob(f"*{SUFFIX}")):
+                    yield Installed(kind=one, name=path.stem, path=path, is_bundled=is_bundled)
+
+
+def locate(kind: str, name: str) -> Path:
+    """The file behind a name or a path.
+
+    Args:
+        kind: `checkpoint.KIND` or `regressor.KIND`.
+        name: an installed name, or a path (anything with a separator or suffix, or that exists).
+
+    Raises:
+        UnknownModel: no such name; lists those there are.
+    """
+    found = next((one.path for one in installed(kind) if one.name == name), None)
+    if found is not None:
+        return found
+    path = Path(name)
+    if path.is_file():
+        return path
+    if _is_path(name):
+        raise UnknownModel(f"{kind} {name}: no such file")
+    names = ", ".join(one.name for one in installed(kind)) or "none"
+    raise UnknownModel(f"no {kind} is called {name!r}; there is: {names} (or give a file)")
+
+
+def destination(kind: str, name: str) -> Path:
+    """Where a new model of this name, or at this path, is to be written.
+
+    Raises:
+        UnknownModel: the name is that of a bundled model.
+    """
+    if _is_path(name):
+        return Path(name)
+    if any(one.name == name and one.is_bundled for one in installed(kind)):
+        raise UnknownModel(f"{name!r} is the name of a bundled {kind}; choose another")
+    folder = user_folder() / f"{kind}s"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}{SUFFIX}"
+
+
+def _is_path(name: str) -> bool:
+    return name != Path(name).name or Path(name).suffix == SUFFIX
+
+
+def load_encoder(name: str | None = None) -> tuple[Contrique, checkpoint.EncoderInfo]:
+    """An encoder by name or path; the bundled one by default."""
+    return checkpoint.load(locate(checkpoint.KIND, name or DEFAULT))
+
+
+def load_scorer(
+    model: str | None = None, regressor_name: str | None = None, *, task: str = NO_REFERENCE
+) -> Scorer:
+    """An encoder and a regressor that belong together.
+
+    With only one of the two named, the other is found by the encoder's fingerprint.
+
+    Raises:
+        UnknownModel: a name that is not installed.
+        RegressorMismatch: no partner is installed, or the two named do not belong together.
+    """
+    if regressor_name is None:
+        encoder_path = locate(checkpoint.KIND, model or DEFAULT)
+        path = _regressor_for(encoder_path, task)
+        found = regressor.load(path)
+    else:
+        path = locate(regressor.KIND, regressor_name)
+        found = regressor.load(path)
+        encoder_path = locate(checkpoint.KIND, model) if model else _encoder_for(found, path)
+    encoder, info = checkpoint.load(encoder_path)
+    found.check(encoder=info.fingerprint, max_side=found.max_side, task=task)
+    if found.weights.shape != (2 * encoder.channels,):
+        raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
+    return Scorer(model=encoder, info=info, regressor=found, regressor_path=path)
+
+
+def _regressor_for(encoder_path: Path, task: str) -> Path:
+    print_ = checkpoint.read_info(encoder_path).fingerprint
+    partners = [
+        one.path for one in installed(regressor.KIND) if _bound_to(one.path) == (print_, task)
+    ]
+    if partners:
+        return next((path for path in partners if path.stem == DEFAULT), partners[0])
+    extra = "" if task == NO_REFERENCE else " --reference-column COLUMN"
+    raise RegressorMismatch(
+        f"no {task} regressor is installed for the encoder {encoder_path}: fit one with "
+        f"contrique fit-regressor --mos scores.csv{extra} --model {encoder_path} --output NAME"
+    )
+
+
+def _encoder_for(found: Regressor, path: Path) -> Path:
+    for one in installed(checkpoint.KIND):
+        if checkpoint.read_info(one.path).fingerprint == found.encoder:
+            return one.path
+    raise RegressorMismatch(
+        f"the regressor {path} was fitted on encoder {found.encoder[:12]}, which is not "
+        "installed: give its file as --model"
+    )
+
+
+def _bound_to(path: Path) -> tuple[str, str] | None:
+    """Encoder's fingerprint and task of a regressor's file; None for a damaged one."""
+    try:
+        kind, header = tensorfile.read_header(path)
+    except BadModelFile:
+        return None
+    return (str(header.get("encoder")), str(header.get("task"))) if kind == regressor.KIND else None
