@@ -49,18 +49,14 @@ MaxSide = Annotated[
         "[default: what the regressor was fitted at].",
     ),
 ]
-MaxMegapixels = Annotated[
-    float, typer.Option(min=0, help="Refuse larger photos, by their header.")
-]
+MaxMegapixels = Annotated[float, typer.Option(min=0, help="Refuse larger photos, by their header.")]
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1 or mps [default: the fastest there is].")
 ]
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Photos of one size per step [default: by device].")
 ]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Decoding threads [default: by device].")
-]
+Workers = Annotated[int | None, typer.Option(min=1, help="Decoding threads [default: by device].")]
 
 
 def score(
