@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Optional  # noqa: F401
+from typing import Annotated
 
 import typer
 
@@ -91,7 +91,8 @@ def score(
         output, file_format, selection=selection, fail_under=fail_under, quiet=quiet
     )
 
-    from contrique_cli import images, score as verb, weights
+    from contrique_cli import images, weights
+    from contrique_cli import score as verb
     from contrique_cli.model import pick_device
 
     place = pick_device(device)

@@ -31,7 +31,7 @@ GOOD, POOR = 67.0, 33.0
 
 def say(message: str) -> None:
     """One line of talk on standard error; a reader that went away does not matter."""
-    print(printable(message), file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)  # noqa: T201 - this is the room that prints
 
 
 def printable(text: str) -> str:
