@@ -1,4 +1,4 @@
-"""What a user may choose and what holds otherwise; standard library only, so that help is instant."""
+"""What a user may choose and what holds otherwise; standard library only: help is instant."""
 
 from __future__ import annotations
 
