@@ -146,7 +146,7 @@ def import_file(
 ) -> Installed:
     """Convert an official file, or copy one of ours, into the user's data folder.
 
-    What kind of file it is decides its content. Importing the same file again replaces it.
+    Its content decides what kind of file it is. Importing the same file again replaces it.
 
     Args:
         path: the official checkpoint or an official regressor, or any safetensors file of ours.

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import synthetic
 import torch
 from safetensors import safe_open
-from synthetic import write
 
 from contrique_cli import catalogue, checkpoint, regressor, weights
 from contrique_cli.errors import (
@@ -23,6 +21,8 @@ from contrique_cli.errors import (
     UnknownModel,
 )
 from contrique_cli.model import Contrique
+from tests import synthetic
+from tests.synthetic import write
 
 D = 512
 """Channels of a resnet18, which stands for the official resnet50 here: a quarter of the bytes."""

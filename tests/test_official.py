@@ -13,15 +13,15 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-import synthetic
 import torch
 from PIL import Image, ImageFilter
 from sklearn.linear_model import Ridge
-from synthetic import text, write
 from torch.nn import functional
 
 from contrique_cli import features, images, official, officialcheckpoint, officialridge
 from contrique_cli.errors import BadModelFile, RefusedPickle
+from tests import synthetic
+from tests.synthetic import text, write
 
 # ------------------------------------------------------------------------------ checkpoint
 
