@@ -56,8 +56,8 @@ class Regressor:
         Returns:
             Shape (N,), float64.
         """
-        raw: np.ndarray = features.astype(np.float64) @ self.weights.astype(np.float64) + self.bias
-        return raw
+        weights: np.ndarray = self.weights.astype(np.float64)
+        return np.asarray(features.astype(np.float64) @ weights + self.bias)
 
     def to_score(self, raw: np.ndarray) -> np.ndarray:
         """Raw values to 0-100, higher is better, straight between knots, clipped at the ends.

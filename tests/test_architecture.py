@@ -30,7 +30,7 @@ LIGHT = ["errors", "config", "files", "report"]
 
 OWNERS = {
     "sklearn": ["fit", "ridge"],
-    "scipy": ["metrics"],
+    "scipy": ["metrics", "ridge"],
     "torchvision": ["model"],
     "PIL": ["images"],
     "typer": ROOF,
