@@ -39,7 +39,7 @@ OCTAVES = 16
 FINEST_STEP = 2.0**-2  # in 8-bit codes
 # Found against OpenJPEG (through Pillow) on photos: its contexts save this share of the
 # tile-wise estimate, and headers take this much of a file.
-LENGTH_SHARE = 0.9
+LENGTH_SHARE = 0.97
 HEADER_BITS = 8 * 200
 LEAST_BITS = 8 * 30  # OpenJPEG never aims lower
 
