@@ -66,7 +66,7 @@ def by_level(function: Callable[[Tensor, float], Tensor]) -> Operator:
         result = torch.empty_like(images)
         for amount in distinct:
             places = [i for i, each in enumerate(amounts) if each == amount]
-            index = torch.tensor(places, device=images.device)
+            index = torch.tensor(places).to(images.device, non_blocking=True)
             result[index] = function(images[index], amount)
         return result
 
@@ -145,7 +145,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(number=14, name="multiplicative_noise", title="multiplicative noise", flaw="noise",
          levels=(0.001, 0.005, 0.01, 0.02, 0.05), source="variance; imnoise speckle",
          function=by_chance(noise.multiplicative_noise)),
-    Kind(number=15, name="denoise", title="smeared by denoising", flaw="noise",
+    Kind(number=15, name="denoise", title="smeared by denoising", flaw="smearing",
          levels=(0.01, 0.03, 0.05, 0.1, 0.15), source="variance; DCT denoiser for DnCNN",
          function=by_chance(noise.denoise)),
     Kind(number=16, name="brighten", title="too bright", flaw="bright",
@@ -154,7 +154,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(number=17, name="darken", title="too dark", flaw="dark",
          levels=(0.05, 0.1, 0.2, 0.4, 0.8), source="drop of the middle of the tone curve",
          function=by_item(tone.darken)),
-    Kind(number=18, name="mean_shift", title="shifted brightness", flaw="bright",
+    Kind(number=18, name="mean_shift", title="shifted brightness", flaw="brightness",
          levels=(0.15, 0.08, 0, -0.08, -0.15), source="constant added", ordered=False,
          function=by_item(tone.shift_mean)),
     Kind(number=19, name="jitter", title="jitter", flaw="geometry",
@@ -209,6 +209,7 @@ def class_of(kind: int, level: int) -> int:
     return (kind - 1) * LEVELS + level
 
 
+@torch.no_grad()
 def distort(images: Tensor, kinds: Tensor, levels: Tensor, seeds: Tensor) -> Tensor:
     """Distort each image in its own way.
 

@@ -71,14 +71,15 @@ def jpeg(images: Tensor, qualities: Tensor) -> Tensor:
 def _halve(chroma: Tensor) -> Tensor:
     """Average 2x2 samples; halves round up and down in turn, so that none drifts."""
     mean = F.avg_pool2d(chroma, 2)
-    bias = torch.tensor([1, 2], device=chroma.device).repeat(mean.shape[-1] // 2) / 4
+    column = torch.arange(mean.shape[-1], device=chroma.device)
+    bias = (column % 2 + 1) / 4
     return (mean + bias).floor()
 
 
 def _table(table: tuple[tuple[int, ...], ...], qualities: Tensor) -> Tensor:
     """Scale a quantisation table by quality, shape (B, 1, 1, 8, 1, 8)."""
     percent = torch.where(qualities < 50, (5000 / qualities).floor(), 200 - 2 * qualities)
-    base = torch.tensor(table, device=qualities.device)
+    base = torch.tensor(table).to(qualities.device, non_blocking=True)
     scaled = ((base * percent[:, 0] + 50) / 100).floor().clamp(1, CODE_MAX)  # (B, 8, 8)
     return scaled[:, None, None, :, None, :]
 
@@ -86,7 +87,7 @@ def _table(table: tuple[tuple[int, ...], ...], qualities: Tensor) -> Tensor:
 def _requantise(planes: Tensor, table: Tensor) -> Tensor:
     """Round the DCT of every 8x8 block to multiples of the table, and transform back."""
     batch, channels, rows, columns = planes.shape
-    basis = dct_basis().to(planes.device)
+    basis = dct_basis().to(planes.device, non_blocking=True)
     blocked = (batch, channels, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK)
     spectrum = (basis @ planes.reshape(-1, BLOCK, columns)).reshape(blocked) @ basis.T
     rounded = (spectrum / table).round() * table

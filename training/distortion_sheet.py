@@ -62,17 +62,22 @@ def draw_sheet(image: Tensor, kinds: tuple[Kind, ...]) -> Image.Image:
 
 
 def time_kinds(image: Tensor) -> list[tuple[Kind, float]]:
-    """Measure milliseconds per image for each kind, one image per level in a batch."""
+    """Measure milliseconds per image for each kind, one image per level in a batch.
+
+    On a CPU these are milliseconds of one core, so that a busy machine does not spoil them.
+    """
+    clock = time.perf_counter if image.is_cuda else time.process_time
+    torch.set_num_threads(1)
     table = []
     for kind in KINDS:
         distort_levels(image, kind)
         spans = []
         for _ in range(TIMED_ROUNDS):
-            start = time.perf_counter()
+            start = clock()
             distort_levels(image, kind)
             if image.is_cuda:
                 torch.cuda.synchronize()
-            spans.append(time.perf_counter() - start)
+            spans.append(clock() - start)
         table.append((kind, 1000 * min(spans) / TIMED_BATCH))
     return table
 
