@@ -19,6 +19,7 @@ from contrique_cli.dct import BLOCK, dct_basis
 
 CODE_MAX = 255  # 8-bit samples
 CODE_ZERO = 128
+MIDDLE_QUALITY = 50  # where libjpeg takes the standard tables as they are
 TIE_GUARD = 1e-4  # of a quantiser step: sums in float32 fall short of a half by less
 
 # ITU-T T.81, tables K.1 and K.2, row by row.
@@ -84,7 +85,9 @@ def _halve(chroma: Tensor) -> Tensor:
 
 def _table(table: tuple[tuple[int, ...], ...], qualities: Tensor) -> Tensor:
     """Scale a quantisation table by quality, shape (B, 1, 1, 8, 1, 8)."""
-    percent = torch.where(qualities < 50, (5000 / qualities).floor(), 200 - 2 * qualities)
+    percent = torch.where(
+        qualities < MIDDLE_QUALITY, (5000 / qualities).floor(), 200 - 2 * qualities
+    )
     base = torch.tensor(table).to(qualities.device, non_blocking=True)
     scaled = ((base * percent[:, 0] + 50) / 100).floor().clamp(1, CODE_MAX)  # (B, 8, 8)
     return scaled[:, None, None, :, None, :]
