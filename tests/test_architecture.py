@@ -15,7 +15,8 @@ PACKAGE = ROOT / "contrique_cli"
 NOUNS = (
     "errors config files report images model tensorfile checkpoint regressor weights features "
     "featurefile pairs labels samples metrics ridge pickles official officialcheckpoint "
-    "officialridge"
+    "officialridge randomness colour dct blur noise tone geometry jpeg jpeg2000 palette "
+    "distortions"
 ).split()
 """Each imports only names to its left."""
 
