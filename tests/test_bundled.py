@@ -1,0 +1,50 @@
+"""The bundled model: what it must hold whatever its weights."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from contrique_cli import regressor, weights
+from tests.conftest import make_photo
+
+
+def scores(text: str) -> dict[str, float]:
+    return {row["path"]: float(row["score"]) for row in csv.DictReader(io.StringIO(text))}
+
+
+def test_its_scores_do_not_depend_on_batch_order_workers_or_neighbours(contrique, tmp_path):
+    for seed in range(5):
+        size = (200, 150) if seed % 2 else (150, 220)
+        make_photo(seed, *size).save(tmp_path / f"{seed}.png")
+    paths = sorted(tmp_path.glob("*.png"))
+    cpu = ("--device", "cpu")
+    alone = {}
+    for path in paths:
+        alone |= scores(contrique("score", path, *cpu).out)
+    for args in ([*paths[::-1]], [*paths, "--batch-size", 3], [*paths, "--workers", 4]):
+        together = scores(contrique("score", *args, *cpu).out)
+        assert together.keys() == alone.keys()
+        assert max(abs(together[path] - alone[path]) for path in alone) <= 0.01
+
+
+def test_it_says_what_it_is_and_how_good():
+    scorer = weights.load_scorer()
+    assert scorer.info.provenance["training"]
+    assert scorer.info.provenance["licence"].startswith("Apache-2.0")
+    assert {"data", "srocc", "plcc", "n", "spread"} <= scorer.regressor.figures.keys()
+    assert scorer.regressor.task == regressor.NO_REFERENCE
+    assert scorer.regressor.max_side == 1024
+
+
+def test_its_scale_spans_zero_to_hundred():
+    found = weights.load_scorer().regressor
+    assert (found.scores[0], found.scores[-1]) == (0, 100)
+
+
+def test_a_json_report_names_the_model(contrique, photos):
+    document = json.loads(contrique("score", photos, "--format", "json").out)
+    scorer = weights.load_scorer()
+    assert document["encoder"] == scorer.info.fingerprint
+    assert document["max_side"] == 1024
