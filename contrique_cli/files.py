@@ -13,10 +13,14 @@ from contrique_cli.errors import CannotWrite
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, keep: bool = True) -> Iterator[IO[bytes]]:
     """Open a binary file that takes the place of `path` when the block ends without an error.
 
     A full disk, a kill or an exception leaves what stood at `path` as it was.
+
+    Args:
+        path: the file to write.
+        keep: False only tries whether the place can be written to.
 
     Raises:
         CannotWrite: the folder is missing, not writable or full.
@@ -33,10 +37,13 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(_mode_for(target))
-        temporary.replace(target)
-        temporary = None
+        if keep:
+            temporary.chmod(_mode_for(target))
+            temporary.replace(target)
+            temporary = None
     except OSError as error:
+        if error.filename not in (None, str(temporary)) and temporary is not None:
+            raise  # the block's own trouble with another file
         raise CannotWrite(
             f"{path} cannot be written ({(error.strerror or str(error)).lower()}); "
             "what stood there is unchanged: free space or choose another place"

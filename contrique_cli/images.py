@@ -138,13 +138,20 @@ def _walk(
             path = folder / entry.name
             if entry.name.startswith("."):
                 left_out["hidden"] += 1
-            elif entry.is_dir():
+            elif _is_folder(entry):
                 inner.append(path)
             elif path.suffix.lower() in EXTENSIONS:
                 yield path
             else:
                 left_out["not a photo format"] += 1
         pending.extend(reversed(inner))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a symbolic link to itself
+        return False
 
 
 # ---------------------------------------------------------------------------------- opening

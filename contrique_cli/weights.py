@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from contrique_cli import checkpoint, regressor, tensorfile
+from contrique_cli import __version__, checkpoint, regressor, tensorfile
 from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
 from contrique_cli.model import Contrique
 from contrique_cli.regressor import NO_REFERENCE, Regressor
@@ -129,6 +129,17 @@ def load_scorer(
     if found.weights.shape != (2 * encoder.channels,):
         raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
     return Scorer(model=encoder, info=info, regressor=found, regressor_path=path)
+
+
+def describe(scorer: Scorer) -> dict[str, str | int]:
+    """Which model made the scores: plain facts for the head of a report."""
+    return {
+        "contrique": __version__,
+        "encoder": scorer.info.fingerprint,
+        "arch": scorer.info.arch,
+        "regressor": scorer.regressor_path.stem,
+        "max_side": scorer.regressor.max_side,
+    }
 
 
 def _regressor_for(encoder_path: Path, task: str) -> Path:

@@ -1,0 +1,140 @@
+"""What people see: tables on standard output; progress, summaries and errors on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from contrique_cli import config
+
+if TYPE_CHECKING:
+    from contrique_cli.report import Row
+
+GOOD, POOR = 67.0, 33.0
+"""Scores from which the table shows green, and below which red: the thirds of the scale."""
+
+
+def say(message: str) -> None:
+    """One line of talk on standard error; a reader that went away does not matter."""
+    print(printable(message), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Control characters and undecodable bytes as escapes, so that no name can drive a terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def show_table(rows: Sequence[Row], *, title: str) -> None:
+    """A ranked table on standard output: all of a short report, both ends of a long one."""
+    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    has_reference = any(row.reference is not None for row in rows)
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    if has_reference:
+        table.add_column("reference", overflow="fold")
+    table.add_column("photo", overflow="fold")
+    table.add_column("size", justify="right", no_wrap=True)
+    for item in _ends(rows):
+        if isinstance(item, int):
+            gap = ["", "…", *([""] if has_reference else []), f"… {item:,} more …", ""]
+            table.add_row(*gap, style="dim")
+        else:
+            table.add_row(*_line(item, has_reference=has_reference))
+    _console(sys.stdout).print(table)
+
+
+def _ends(rows: Sequence[Row]) -> list[Row | int]:
+    """Rows, or the first and last few with the number of those between."""
+    scored = [row for row in rows if row.score is not None]
+    failed = [row for row in rows if row.score is None]
+    shown: list[Row | int] = []
+    for part in (scored, failed):
+        hidden = len(part) - 2 * config.TABLE_ROWS
+        if hidden > 1:
+            shown += [*part[: config.TABLE_ROWS], hidden, *part[-config.TABLE_ROWS :]]
+        else:
+            shown += part
+    return shown
+
+
+def _line(row: Row, *, has_reference: bool) -> list[Text]:
+    photo = Text(printable(str(row.path)))
+    if row.score is None:
+        score = Text("-", style="red")
+        photo.append(f"  {printable(row.error or '')}", style="red")
+    else:
+        colour = "green" if row.score >= GOOD else "red" if row.score < POOR else "yellow"
+        score = Text(f"{row.score:.1f}", style=colour)
+    cells = [Text("" if row.rank is None else str(row.rank)), score]
+    if has_reference:
+        cells.append(Text(printable(str(row.reference))))
+    size = f"{row.width}x{row.height}" if row.width else ""
+    return [*cells, photo, Text(size, style="dim")]
+
+
+def show_facts(title: str, facts: Mapping[str, str], *, to_stderr: bool = False) -> None:
+    """Two columns, name and value, without a frame."""
+    table = Table(title=title or None, title_justify="left", box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(Text(name), Text(printable(value)))
+    _console(sys.stderr if to_stderr else sys.stdout).print(table)
+
+
+class _Rate(ProgressColumn):
+    """Photos per second over the last moments."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} {self.unit}/s", style="dim")
+
+
+@contextmanager
+def progress(
+    label: str, total: int | None, *, quiet: bool = False, unit: str = "photos"
+) -> Iterator[Callable[[], None]]:
+    """A bar on standard error while the block runs; nothing where nobody watches.
+
+    Yields:
+        A function to call after each item.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda: bar.advance(task)
+
+
+def _console(stream: object) -> Console:
+    return Console(file=stream, highlight=False, soft_wrap=False)  # type: ignore[arg-type]

@@ -1,0 +1,146 @@
+"""Report rows: ranked, selected, and written as CSV, JSON or JSON Lines that anything can read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from contrique_cli.config import Selection
+
+SCHEMA = 1
+"""Version of the columns and of the JSON around them; raised when one changes its meaning."""
+
+SCORE_DIGITS = 2
+RAW_DIGITS = 6
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One photo in a report.
+
+    Attributes:
+        rank: 1 for the best of the run; None while unranked or without a score.
+        path: as found.
+        score: 0-100, higher is better; None where the photo could not be scored.
+        raw: the regressor's own value, on the scale and in the direction it was fitted on.
+        width, height: of the file, in upright pixels.
+        error: why there is no score.
+        reference: the photo compared with, in a full-reference report.
+    """
+
+    path: Path
+    rank: int | None = None
+    score: float | None = None
+    raw: float | None = None
+    width: int | None = None
+    height: int | None = None
+    error: str | None = None
+    reference: Path | None = None
+
+
+def rank(rows: Iterable[Row], selection: Selection | None = None) -> list[Row]:
+    """Best first, equal scores by path, rows without a score last.
+
+    A row keeps the rank it has among all rows, whichever the selection shows. A selection that
+    leaves rows out also leaves out those without a score.
+    """
+    selection = selection or Selection()
+    rows = list(rows)
+    scored = sorted(
+        (row for row in rows if row.score is not None),
+        key=lambda row: (-(row.score or 0.0), str(row.path)),
+    )
+    ranked = [replace(row, rank=place) for place, row in enumerate(scored, start=1)]
+    if selection.reverse:
+        ranked.reverse()
+    ranked = [row for row in ranked if is_within(row, selection)][: selection.top]
+    failed = [] if selection.is_partial else [row for row in rows if row.score is None]
+    return ranked + sorted(failed, key=lambda row: str(row.path))
+
+
+def is_within(row: Row, selection: Selection) -> bool:
+    """Whether a row's score lies within the bounds asked for."""
+    if row.score is None:
+        return not selection.is_partial
+    low, high = selection.min_score, selection.max_score
+    return (low is None or row.score >= low) and (high is None or row.score <= high)
+
+
+def to_csv(rows: Sequence[Row]) -> bytes:
+    """UTF-8 CSV with a header line.
+
+    A cell that a spreadsheet could take for a formula is made harmless: a path gets "./" in front,
+    which names the same file, other text an apostrophe. Bytes of a name that are not UTF-8 appear
+    as backslash escapes.
+    """
+    columns = _columns(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        cells = _cells(row)
+        writer.writerow([_harmless(name, cells[name]) for name in columns])
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def to_json(rows: Sequence[Row], about: Mapping[str, Any]) -> bytes:
+    """One JSON document: `schema`, what `about` says of the run, and `photos`, a list of rows."""
+    columns = _columns(rows)
+    photos = [{name: _cells(row)[name] for name in columns} for row in rows]
+    document = {"schema": SCHEMA, **about, "photos": photos}
+    return (_dump(document, indent=2) + "\n").encode("utf-8", "backslashreplace")
+
+
+def to_json_line(row: Row) -> bytes:
+    """One row as one line of JSON."""
+    cells = _cells(row)
+    line = {name: cells[name] for name in _columns([row])}
+    return (_dump(line) + "\n").encode("utf-8", "backslashreplace")
+
+
+def to_bytes(rows: Sequence[Row], file_format: str, about: Mapping[str, Any]) -> bytes:
+    """A whole report as "csv", "json" or "jsonl"."""
+    if file_format == "csv":
+        return to_csv(rows)
+    if file_format == "json":
+        return to_json(rows, about)
+    return b"".join(map(to_json_line, rows))
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    names = ["rank", "path", "score", "raw", "width", "height", "error"]
+    if any(row.reference is not None for row in rows):
+        names.insert(1, "reference")
+    return names
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    return {
+        "rank": row.rank,
+        "path": str(row.path),
+        "score": None if row.score is None else round(row.score, SCORE_DIGITS),
+        "raw": None if row.raw is None else round(row.raw, RAW_DIGITS),
+        "width": row.width,
+        "height": row.height,
+        "error": row.error,
+        "reference": None if row.reference is None else str(row.reference),
+    }
+
+
+def _harmless(column: str, value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"./{value}" if column in ("path", "reference") else f"'{value}"
+    return value
+
+
+def _dump(value: Any, indent: int | None = None) -> str:
+    # A name that is not UTF-8 holds lone surrogates; `backslashreplace` then writes them as the
+    # very escapes that JSON has for them, so that a reader gets the name back exactly.
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
