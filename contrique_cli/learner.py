@@ -199,6 +199,16 @@ class Learner:
             self.device.type, DTYPES[self.precision], enabled=self.precision != "fp32"
         )
 
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """Features as scoring sees them, shape (B, D), without touching batch norm's statistics."""
+        self.model.eval()
+        with torch.no_grad(), self._autocast():
+            features = self.model.embed(
+                images.to(self.device, memory_format=torch.channels_last)
+            )
+        self.model.train()
+        return features
+
     def tensors(self) -> dict[str, torch.Tensor]:
         """Weights, buffers and momentum by name, on the CPU."""
         names = {parameter: name for name, parameter in self.model.named_parameters()}

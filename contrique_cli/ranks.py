@@ -43,7 +43,7 @@ def join(place: Place, device: torch.device) -> torch.device:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if place.world > 1 and not distributed.is_initialized():
-        backend = "nccl" if device.type == "cuda" else "gloo"
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         distributed.init_process_group(
             backend, rank=place.rank, world_size=place.world, timeout=TIMEOUT
         )
@@ -133,7 +133,7 @@ def agree(value: Any, place: Place) -> Any:
     if place.world == 1:
         return value
     box = [value]
-    distributed.broadcast_object_list(box, src=0)
+    distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))  # no GPU waits
     return box[0]
 
 

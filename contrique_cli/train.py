@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ READ_EVERY = 10
 
 DEVICE_SHARE = 0.25
 """Share of a GPU's free memory that decoded photos may fill."""
+
+RATE_MEMORY = 0.9
+"""Weight of the past in the photos per second shown."""
 
 MOST_WORKERS = 8
 """Threads that cut and decode, unless asked for more."""
@@ -173,6 +176,7 @@ class _Run:
         self.total_steps = None if config.minutes else config.epochs * self.per_epoch
         self.step = 0
         self.seconds_before = 0.0
+        self.progress = 0.0
         self.is_complete = False
         self.damaged: list[str] = []
         self._resume()
@@ -180,7 +184,8 @@ class _Run:
         self.reserve = 0.0  # seconds that the last probe and checkpoint will take
         self.saved_at = self.probed_at = self.began
         self.saved_step = self.step
-        self.pending: list[tuple[int, torch.Tensor, float, float]] = []
+        self.pending: list[tuple[int, torch.Tensor, float]] = []
+        self.rate: float | None = None
         self.read_at = time.monotonic()
         self.reported: set[Path] = set()
 
@@ -291,29 +296,201 @@ class _Run:
         """Step by step until the end or until asked to stop."""
         config = self.config
         workers = config.workers or min(MOST_WORKERS, torch.get_num_threads())
+        steps = iter(range(self.step, self.total_steps)) if self.total_steps else count(self.step)
         cuttings = cut_ahead(
-            self.store, self._plan, steps=itertools.count(self.step), side=config.image_size,
-            workers=workers, last=self.total_steps,
+            self.store, self._plan, steps=steps, side=config.image_size, workers=workers
         )
         try:
             for cutting in cuttings:
-                progress, is_stopping, is_saving, is_probing = self._agree()
-                if progress >= 1.0 or is_stopping:
+                is_stopping, is_saving, is_probing = self._agree()
+                if self.progress >= 1.0 or is_stopping:
                     break
                 if is_saving:
                     yield from self._read_losses()
                     yield self._save()
                 if is_probing:
                     yield from self._probe()
-                lr = learning_rate(progress, peak=config.peak_lr, warmup=config.warmup)
+                lr = learning_rate(self.progress, peak=config.peak_lr, warmup=config.warmup)
                 views = make_views(cutting, config.image_size)
                 loss = self.learner.step(views, cutting.classes, lr)
                 self.step += 1
-                self.pending.append((self.step, loss, lr, progress))
+                self.pending.append((self.step, loss, lr))
                 if self.device.type != "cuda" or len(self.pending) >= READ_EVERY:
                     yield from self._read_losses()
                     yield from self._new_skips()
         finally:
             cuttings.close()
         yield from self._read_losses()
-        self.is_complete = self._progress() >= 1.0
+        self.is_complete = self.progress >= 1.0 or self.step == self.total_steps
+
+    def _plan(self, step: int) -> BatchPlan:
+        """This process's share of a step's plan."""
+        return plan_batch(
+            step,
+            halves=self.halves,
+            batch_size=self.config.batch_size,
+            seed=self.config.seed,
+            photos_per_class=self.config.photos_per_class,
+            pristine_share=self.config.pristine_share,
+            is_distorting=self.photos.classes is None,
+        ).share(self.place.rank, self.place.world)
+
+    def _seconds(self) -> float:
+        """Of training, over all sessions of the run."""
+        return self.seconds_before + time.monotonic() - self.began
+
+    def _agree(self) -> tuple[bool, bool, bool]:
+        """Set the progress, and say whether to stop, save and probe: the same on all processes."""
+        now = time.monotonic()
+        if self.config.minutes is None:
+            assert self.total_steps is not None
+            progress = self.step / self.total_steps
+        else:
+            planned = max(self.config.minutes * 60 - self.reserve, 1e-9)
+            progress = min(self._seconds() / planned, 1.0)
+        probe_after = self.config.probe_minutes * 60
+        is_saving = now - self.saved_at >= self.config.checkpoint_minutes * 60
+        is_probing = probe_after > 0 and now - self.probed_at >= probe_after
+        own = (
+            progress,
+            self.should_stop(),
+            is_saving and self.step > self.saved_step,
+            is_probing and self.probe is not None,
+        )
+        self.progress, *rest = ranks.agree(own, self.place)
+        return rest[0], rest[1], rest[2]
+
+    def _read_losses(self) -> Iterator[StepReport]:
+        """Look at the losses not yet seen, write them down, and stop at one that is not finite."""
+        if not self.pending:
+            return
+        losses = torch.stack([loss for _, loss, _ in self.pending]).tolist()
+        now = time.monotonic()
+        rate = len(losses) * self.config.batch_size / max(now - self.read_at, 1e-9)
+        self.rate = rate if self.rate is None else RATE_MEMORY * self.rate + (1 - RATE_MEMORY) * rate
+        self.read_at = now
+        for (step, _, lr), loss in zip(self.pending, losses, strict=True):
+            if not math.isfinite(loss):
+                raise self._not_finite(step, lr)
+            report = StepReport(
+                step=step,
+                epoch=step / self.per_epoch,
+                loss=loss,
+                lr=lr,
+                photos_per_second=self.rate,
+                progress=self.progress,
+                seconds_left=self._seconds_left(),
+            )
+            self._write_metrics({"seconds": round(self._seconds(), 2), **asdict(report)})
+            yield report
+        self.pending.clear()
+
+    def _seconds_left(self) -> float:
+        if self.config.minutes is not None:
+            return max(self.config.minutes * 60 - self._seconds(), 0.0)
+        assert self.total_steps is not None
+        assert self.rate is not None
+        return (self.total_steps - self.step) * self.config.batch_size / self.rate
+
+    def _write_metrics(self, row: dict[str, Any]) -> None:
+        if self.place.is_first:
+            self.files.add_metrics(row)
+
+    def _not_finite(self, step: int, lr: float) -> BadRun:
+        kept = self.saved_step
+        good = f"the checkpoint of step {kept} is good" if kept else "no checkpoint was made yet"
+        return BadRun(
+            f"the loss is not finite at step {step} (learning rate {lr:.4g}); {good}. Lower --lr "
+            f"(its peak is {self.config.peak_lr:.4g}) or give --precision fp32, with another "
+            f"--output{' and --init ' + str(self.files.encoder) if kept else ''}"
+        )
+
+    def _new_skips(self) -> Iterator[Skipped]:
+        """Photos found unusable since the last look."""
+        for path, reason in list(self.store.skipped.items()):
+            if path not in self.reported:
+                self.reported.add(path)
+                yield Skipped(path=path, reason=reason)
+
+    def _probe(self) -> Iterator[Probed]:
+        """Judge the network; the other processes wait at the next agreement."""
+        if not self.place.is_first or not self.photos.probe_synthetic:
+            return
+        start = time.monotonic()
+        if self.probe is None:
+            self.probe = Probe(
+                self.photos.probe_synthetic,
+                self.photos.probe_authentic,
+                side=self.config.image_size,
+                max_side=self.config.max_side,
+                device=self.device,
+            )
+            start = time.monotonic()
+        if self.probe.is_possible:
+            yield from self._read_losses()
+            result = self.probe.run(self.learner.embed)
+            self._write_metrics({"step": self.step, "probe": asdict(result)})
+            yield Probed(step=self.step, result=result)
+        self.probed_at = self.read_at = time.monotonic()
+        self.reserve = self.probed_at - start
+
+    def _save(self) -> Saved:
+        """Write a checkpoint and an encoder file that can be used at once."""
+        tensors = self.learner.tensors()
+        if not all(value.isfinite().all() for value in tensors.values()):
+            raise self._not_finite(self.step, 0.0)
+        state = runstate.RunState(
+            step=self.step,
+            facts={
+                "scale": self.learner.scale(),
+                "micro_batch": self.learner.micro_batch,
+                "seconds": self._seconds(),
+                "is_complete": self.is_complete,
+            },
+            tensors=tensors,
+        )
+        path = self.files.checkpoints
+        if self.place.is_first:
+            path = runstate.save(path, state, part_size=self.config.split_checkpoint)
+            checkpoint.save(self.files.encoder, self.learner.model, provenance=self._provenance())
+        self.saved_at = self.read_at = time.monotonic()
+        self.saved_step = self.step
+        return Saved(step=self.step, path=path)
+
+    def _provenance(self) -> dict[str, Any]:
+        """How the weights came to be: facts that are the same whenever the run is repeated."""
+        names = ("data", "pristine", "authentic", "workers", "memory_budget")
+        return {
+            "made_by": "contrique train",
+            "photos": self.halves._asdict(),
+            "steps": self.step,
+            "is_complete": self.is_complete,
+            "precision": self.precision,
+            "config": {k: v for k, v in self.config.as_dict().items() if k not in names},
+        }
+
+    def _started(self) -> Started:
+        return Started(
+            device=str(self.device),
+            precision=self.precision,
+            halves=self.halves,
+            probed=len(self.photos.probe_synthetic) + len(self.photos.probe_authentic),
+            total_steps=self.total_steps,
+            step=self.step,
+            damaged=tuple(self.damaged),
+            left_out=self.photos.left_out,
+        )
+
+    def _finished(self) -> Finished:
+        rows = [row for row in self.files.read_metrics() if "loss" in row]
+        if self.place.is_first:
+            steps, losses = [row["step"] for row in rows], [row["loss"] for row in rows]
+            title = f"{self.config.arch}, {self.config.batch_size} photos per step"
+            lossplot.draw(self.files.curve, steps, losses, title)
+        return Finished(
+            step=self.step,
+            is_complete=self.is_complete,
+            encoder=self.files.encoder,
+            curve=self.files.curve,
+            skipped=len(self.store.skipped) + len(self.photos.unreadable),
+        )
