@@ -133,8 +133,8 @@ def _draw_distortions(
         distorted = rng.integers(1, CLASSES, n)
         cells = np.where(rng.random(n) < pristine_share, 0, distorted)
     cells = cells[np.arange(n) // photos_per_class]
-    kinds = np.where(cells == 0, 0, (cells - 1) // len(LEVELS) + 1)
-    levels = np.where(cells == 0, 1, (cells - 1) % len(LEVELS) + 1)
+    kinds = np.where(cells == 0, 0, (cells - 1) // LEVELS + 1)
+    levels = np.where(cells == 0, 1, (cells - 1) % LEVELS + 1)
     assert kinds.max(initial=0) <= len(KINDS)
     return kinds.astype(np.int64), levels.astype(np.int64)
 

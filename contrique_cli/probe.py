@@ -67,7 +67,7 @@ class Probe:
             return
         photos = torch.arange(len(clean)).repeat_interleave(len(KINDS))  # (25N,)
         self.kinds = torch.arange(1, len(KINDS) + 1).repeat(len(clean))
-        self.levels = (photos + self.kinds) % len(LEVELS) + 1
+        self.levels = (photos + self.kinds) % LEVELS + 1
         seeds = torch.arange(len(photos))
         parts = [
             distort(

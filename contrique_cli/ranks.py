@@ -5,6 +5,7 @@ With one process every function here does nothing, so the training loop knows no
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -26,6 +27,14 @@ class Place(NamedTuple):
     def is_first(self) -> bool:
         """Only the first process writes and reports."""
         return self.rank == 0
+
+
+def read_place() -> Place:
+    """Where `torchrun` put this process: by its environment, which is torchrun's only way."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    if not all(name in os.environ for name in names):
+        return Place()
+    return Place(*(int(os.environ[name]) for name in names))
 
 
 def join(place: Place, device: torch.device) -> torch.device:
