@@ -50,7 +50,7 @@ def fingerprint(arch: str, encoder: Mapping[str, torch.Tensor]) -> str:
             continue  # a counter of batch norm that no feature depends on
         tensor = encoder[name].detach().cpu().contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -82,6 +82,6 @@ def main() -> None:
     app(prog_name="contrique")
 
 
-def _stop(signum: int, frame: FrameType | None) -> None:
+def _stop(_signum: int, _frame: FrameType | None) -> None:
     """SIGTERM stops as Ctrl-C does: what was done so far is written."""
     raise KeyboardInterrupt

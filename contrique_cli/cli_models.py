@@ -1,10 +1,95 @@
 """The commands about installed models: models, models import."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
-app = typer.Typer()
+from contrique_cli import console
+
+if TYPE_CHECKING:
+    from contrique_cli.catalogue import Row
+
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
-def models() -> None:
-    """TODO"""
+def models(context: typer.Context) -> None:
+    """List installed encoders and regressors: what they are, how good, on what, under what licence.
+
+    Example: contrique models
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from contrique_cli import catalogue, weights
+
+    for row in catalogue.list_installed():
+        where = "bundled" if row.is_bundled else str(row.path)
+        console.show_facts(f"{row.kind} {row.name} ({where})", _facts(row))
+    console.say(f"your own models lie in {weights.user_folder()}")
+
+
+@app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="Official .tar or .save, or a file of contrique's.")],
+    *,
+    name: Annotated[
+        str | None, typer.Option(help="What to call it [default: from the file's name].")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Encoder that a regressor belongs to [default: official].")
+    ] = None,
+    lower_is_better: Annotated[
+        bool | None,
+        typer.Option("--lower-is-better/--higher-is-better", help="Whether it predicts a DMOS."),
+    ] = None,
+    full_reference: Annotated[
+        bool | None,
+        typer.Option("--full-reference/--no-reference", help="Whether it is for `compare`."),
+    ] = None,
+    scale: Annotated[
+        tuple[float, float] | None, typer.Option(help="Lowest and highest opinion.")
+    ] = None,
+) -> None:
+    """Convert an official file, read as data and never executed, or take in one of contrique's.
+
+    Example: contrique models import CONTRIQUE_checkpoint25.tar
+    """
+    from contrique_cli import catalogue
+
+    done = catalogue.import_file(
+        file,
+        name=name,
+        model=model,
+        lower_is_better=lower_is_better,
+        full_reference=full_reference,
+        scale=scale,
+    )
+    option = "--model" if done.kind == "encoder" else "--regressor"
+    console.say(f"imported as the {done.kind} {done.name}: use it with {option} {done.name}")
+
+
+def _facts(row: Row) -> dict[str, str]:
+    if row.problem is not None:
+        return {"  cannot be used": row.problem}
+    facts: dict[str, Any] = {"  architecture": row.arch, "  task": row.task}
+    if row.max_side is not None:
+        facts["  working size"] = f"{row.max_side} pixels" if row.max_side else "full resolution"
+        facts["  encoder"] = f"{row.encoder or 'not installed'} ({row.fingerprint})"
+    else:
+        facts["  fingerprint"] = row.fingerprint
+    facts |= {f"  {key}": _words(value) for key, value in row.figures.items()}
+    facts |= {f"  {key}": _words(value) for key, value in row.provenance.items()}
+    return {key: str(value) for key, value in facts.items() if value not in (None, "", {})}
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}" if value < 1 else f"{value:g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return " to ".join(map(_words, value))
+    return str(value)

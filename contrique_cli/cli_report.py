@@ -204,11 +204,13 @@ def _listing(left_out: Counter[str]) -> str:
 
 def _nothing(left_out: Counter[str]) -> str:
     seen = f" (left out: {_listing(left_out)})" if left_out else ""
-    return f"no photo found{seen}; give photos, or folders that hold JPEG, PNG, WebP, TIFF ... files"
+    return (
+        f"no photo found{seen}; give photos, or folders that hold JPEG, PNG, WebP, TIFF ... files"
+    )
 
 
 def _status(rows: list[Row], to: Target) -> int:
-    scores = [row.score for row in rows if row.score is not None]
+    scores = [report.printed(row.score) for row in rows if row.score is not None]
     if not scores:
         console.say("error: not one photo could be scored; the report says why for each")
         return NOTHING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Optional  # noqa: F401
+from typing import Annotated
 
 import typer
 
@@ -49,18 +49,14 @@ MaxSide = Annotated[
         "[default: what the regressor was fitted at].",
     ),
 ]
-MaxMegapixels = Annotated[
-    float, typer.Option(min=0, help="Refuse larger photos, by their header.")
-]
+MaxMegapixels = Annotated[float, typer.Option(min=0, help="Refuse larger photos, by their header.")]
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1 or mps [default: the fastest there is].")
 ]
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Photos of one size per step [default: by device].")
 ]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Decoding threads [default: by device].")
-]
+Workers = Annotated[int | None, typer.Option(min=1, help="Decoding threads [default: by device].")]
 
 
 def score(
@@ -95,7 +91,8 @@ def score(
         output, file_format, selection=selection, fail_under=fail_under, quiet=quiet
     )
 
-    from contrique_cli import images, score as verb, weights
+    from contrique_cli import images, weights
+    from contrique_cli import score as verb
     from contrique_cli.model import pick_device
 
     place = pick_device(device)

@@ -23,6 +23,7 @@ from rich.text import Text
 from contrique_cli import config
 
 if TYPE_CHECKING:
+    from contrique_cli.metrics import Range
     from contrique_cli.report import Row
 
 GOOD, POOR = 67.0, 33.0
@@ -31,7 +32,7 @@ GOOD, POOR = 67.0, 33.0
 
 def say(message: str) -> None:
     """One line of talk on standard error; a reader that went away does not matter."""
-    print(printable(message), file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)  # noqa: T201 - this is the room that prints
 
 
 def printable(text: str) -> str:
@@ -100,6 +101,18 @@ def show_facts(title: str, facts: Mapping[str, str], *, to_stderr: bool = False)
     _console(sys.stderr if to_stderr else sys.stdout).print(table)
 
 
+def show_figures(title: str, spread: str, figures: Mapping[str, Range]) -> None:
+    """Figures of agreement with their spread, a line each, on standard output."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column(spread, justify="right")
+    for name, (value, low, high) in figures.items():
+        between = "" if low is None or high is None else f"{low:.3f} - {high:.3f}"
+        table.add_row(name.upper(), "undefined" if value is None else f"{value:.3f}", between)
+    _console(sys.stdout).print(table)
+
+
 class _Rate(ProgressColumn):
     """Photos per second over the last moments."""
 
@@ -115,14 +128,14 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress(
     label: str, total: int | None, *, quiet: bool = False, unit: str = "photos"
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[Callable[..., None]]:
     """A bar on standard error while the block runs; nothing where nobody watches.
 
     Yields:
-        A function to call after each item.
+        A function to call after each item, with the total where that was not known before.
     """
     if quiet or not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _total=None: None
         return
     columns = (
         TextColumn("{task.description}"),
@@ -133,7 +146,13 @@ def progress(
     )
     with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
         task = bar.add_task(label, total=total)
-        yield lambda: bar.advance(task)
+
+        def advance(found: int | None = None) -> None:
+            if found is not None:
+                bar.update(task, total=found)
+            bar.advance(task)
+
+        yield advance
 
 
 def _console(stream: object) -> Console:

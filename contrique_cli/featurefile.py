@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def save(
     if path.suffix.lower() == ".parquet":
         _save_parquet(path, photos, failed, encoder=encoder, max_side=max_side)
         return
-    arrays = {
+    arrays: dict[str, Any] = {
         "path": np.array([str(photo.path) for photo in photos], dtype=np.str_),
         "features": _stack(photos),
         "width": np.array([photo.width for photo in photos], dtype=np.int64),
@@ -102,7 +103,8 @@ def _utf8(path: Path) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _arrow():  # type: ignore[no-untyped-def]  # noqa: ANN202 - two untyped modules
+def _arrow() -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet."""
     try:
         import pyarrow as pa  # noqa: PLC0415 - the optional extra
         from pyarrow import parquet  # noqa: PLC0415

@@ -56,7 +56,8 @@ class Regressor:
         Returns:
             Shape (N,), float64.
         """
-        return features.astype(np.float64) @ self.weights.astype(np.float64) + self.bias
+        raw: np.ndarray = features.astype(np.float64) @ self.weights.astype(np.float64) + self.bias
+        return raw
 
     def to_score(self, raw: np.ndarray) -> np.ndarray:
         """Raw values to 0-100, higher is better, straight between knots, clipped at the ends.
@@ -110,10 +111,10 @@ def percentile_scale(raw: np.ndarray, *, higher_is_better: bool) -> tuple[np.nda
     quality = np.percentile(sign * raw, percents)
     slopes = (quality[3] - quality[0]) / 9.0, (quality[-1] - quality[-4]) / 9.0  # per point
     quality = np.concatenate([[quality[0] - slopes[0]], quality, [quality[-1] + slopes[1]]])
-    rising = np.concatenate([[True], np.diff(quality) > 0])
-    if rising.sum() < 2:  # every photo alike: any rising pair will do
-        quality, rising = np.linspace(-1.0, 1.0, len(quality)) + quality[0], slice(None)
     percents = np.concatenate([[0.0], percents, [TOP_SCORE]])
+    if quality[-1] <= quality[0]:  # every photo alike: any rising line will do
+        quality = quality[0] + np.linspace(-1.0, 1.0, len(quality))
+    rising = np.concatenate([[True], np.diff(quality) > 0])
     return sign * quality[rising], percents[rising]
 
 

@@ -66,11 +66,16 @@ def rank(rows: Iterable[Row], selection: Selection | None = None) -> list[Row]:
 
 
 def is_within(row: Row, selection: Selection) -> bool:
-    """Whether a row's score lies within the bounds asked for."""
+    """Whether a row's score, as printed, lies within the bounds asked for."""
     if row.score is None:
         return not selection.is_partial
-    low, high = selection.min_score, selection.max_score
-    return (low is None or row.score >= low) and (high is None or row.score <= high)
+    score, low, high = printed(row.score), selection.min_score, selection.max_score
+    return (low is None or score >= low) and (high is None or score <= high)
+
+
+def printed(score: float) -> float:
+    """A score with the digits that reports show, so that a bound copied from one holds."""
+    return round(score, SCORE_DIGITS)
 
 
 def to_csv(rows: Sequence[Row]) -> bytes:
@@ -125,7 +130,7 @@ def _cells(row: Row) -> dict[str, Any]:
     return {
         "rank": row.rank,
         "path": str(row.path),
-        "score": None if row.score is None else round(row.score, SCORE_DIGITS),
+        "score": None if row.score is None else printed(row.score),
         "raw": None if row.raw is None else round(row.raw, RAW_DIGITS),
         "width": row.width,
         "height": row.height,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,10 +143,8 @@ def describe(scorer: Scorer) -> dict[str, str | int]:
 
 
 def _regressor_for(encoder_path: Path, task: str) -> Path:
-    print_ = checkpoint.read_info(encoder_path).fingerprint
-    partners = [
-        one.path for one in installed(regressor.KIND) if _bound_to(one.path) == (print_, task)
-    ]
+    wanted = {"encoder": checkpoint.read_info(encoder_path).fingerprint, "task": task}
+    partners = _matching(regressor.KIND, wanted)
     if partners:
         return next((path for path in partners if path.stem == DEFAULT), partners[0])
     extra = "" if task == NO_REFERENCE else " --reference-column COLUMN"
@@ -157,19 +155,23 @@ def _regressor_for(encoder_path: Path, task: str) -> Path:
 
 
 def _encoder_for(found: Regressor, path: Path) -> Path:
-    for one in installed(checkpoint.KIND):
-        if checkpoint.read_info(one.path).fingerprint == found.encoder:
-            return one.path
+    partners = _matching(checkpoint.KIND, {"fingerprint": found.encoder})
+    if partners:
+        return partners[0]
     raise RegressorMismatch(
         f"the regressor {path} was fitted on encoder {found.encoder[:12]}, which is not "
         "installed: give its file as --model"
     )
 
 
-def _bound_to(path: Path) -> tuple[str, str] | None:
-    """Encoder's fingerprint and task of a regressor's file; None for a damaged one."""
-    try:
-        kind, header = tensorfile.read_header(path)
-    except BadModelFile:
-        return None
-    return (str(header.get("encoder")), str(header.get("task"))) if kind == regressor.KIND else None
+def _matching(kind: str, wanted: Mapping[str, str]) -> list[Path]:
+    """Installed files whose headers say what is wanted; damaged ones do not count."""
+    paths = []
+    for one in installed(kind):
+        try:
+            _, header = tensorfile.read_header(one.path)
+        except BadModelFile:
+            continue
+        if wanted.items() <= header.items():
+            paths.append(one.path)
+    return paths

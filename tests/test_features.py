@@ -38,7 +38,9 @@ def test_features_are_those_of_the_naive_formula(mixed, tiny):
         for scale in (unit, images.halve(unit)):
             pooled = tiny.encoder(scale)[0].numpy().reshape(16, -1).mean(axis=1)
             expected.append(pooled / np.sqrt((pooled**2).sum()))
-    np.testing.assert_allclose(extract(mixed[:1], tiny)[0].values, np.concatenate(expected), atol=1e-6)
+    np.testing.assert_allclose(
+        extract(mixed[:1], tiny)[0].values, np.concatenate(expected), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])

@@ -151,7 +151,11 @@ def test_what_is_no_picture_says_so(tmp_path):
     for name, content, expected in (
         ("empty.jpg", b"", "the file is empty"),
         ("text.jpg", b"hello, world\n" * 20, "not a picture in a known format"),
-        ("vector.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture in a known format"),
+        (
+            "vector.jpg",
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+            "not a picture in a known format",
+        ),
     ):
         (tmp_path / name).write_bytes(content)
         assert reason(tmp_path / name) == expected
@@ -205,7 +209,13 @@ def test_a_panorama_is_too_thin_at_working_size_but_not_when_that_is_large(tmp_p
 
 def test_grey_palette_bilevel_and_cmyk_become_rgb(tmp_path):
     photo = make_photo()
-    for mode, name in (("L", "l.png"), ("P", "p.png"), ("1", "1.png"), ("CMYK", "c.jpg"), ("LA", "la.png")):
+    for mode, name in (
+        ("L", "l.png"),
+        ("P", "p.png"),
+        ("1", "1.png"),
+        ("CMYK", "c.jpg"),
+        ("LA", "la.png"),
+    ):
         photo.convert(mode).save(tmp_path / name)
         assert open_any(tmp_path / name).image.mode == "RGB"
     grey = np.asarray(open_any(tmp_path / "l.png").image)
@@ -245,7 +255,9 @@ def test_a_16_bit_colour_png_opens(tmp_path):
         (b"IDAT", zlib.compress(rows)),
         (b"IEND", b""),
     ):
-        chunks += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        chunks += (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
     (tmp_path / "rgb16.png").write_bytes(chunks)
     red, green, blue = open_any(tmp_path / "rgb16.png").image.getpixel((3, 3))
     assert (red, green) == (255, 0)
@@ -289,7 +301,9 @@ def test_a_decompression_bomb_is_refused_from_its_header(tmp_path):
     bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
     bomb += struct.pack(">I", zlib.crc32(chunk)) + struct.pack(">I", 9) + b"IDAT" + b"\0" * 13
     (tmp_path / "bomb.png").write_bytes(bomb)
-    assert reason(tmp_path / "bomb.png").startswith("60000x60000 is 3600 megapixels, over the limit")
+    assert reason(tmp_path / "bomb.png").startswith(
+        "60000x60000 is 3600 megapixels, over the limit"
+    )
     make_photo().save(tmp_path / "a.png")
     assert "over the limit of 0.01" in reason(tmp_path / "a.png", max_megapixels=0.01)
 
@@ -323,7 +337,9 @@ def test_a_photo_is_never_enlarged(tmp_path):
 @pytest.mark.parametrize("size", [(160, 120), (161, 119), (33, 32)])
 def test_halving_is_pillows_bicubic_within_one_level(size):
     image = make_photo(width=size[0], height=size[1])
-    expected = images.to_tensor(image.resize((size[0] // 2, size[1] // 2), Image.Resampling.BICUBIC))
+    expected = images.to_tensor(
+        image.resize((size[0] // 2, size[1] // 2), Image.Resampling.BICUBIC)
+    )
     halved = images.halve(images.to_unit(images.to_tensor(image))[None])[0] * 255
     difference = (halved - expected).abs()
     assert halved.shape == expected.shape

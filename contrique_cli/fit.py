@@ -1,0 +1,248 @@
+"""Fit a regressor: opinions and a frozen encoder to ridge weights and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import sklearn
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ShuffleSplit
+
+from contrique_cli import config, labels, metrics, regressor, ridge, samples, weights
+from contrique_cli.errors import BadLabels, CannotWrite
+from contrique_cli.labels import LeftOut
+from contrique_cli.metrics import Figures, Range
+from contrique_cli.model import pick_device
+from contrique_cli.regressor import Regressor
+from contrique_cli.samples import Samples
+
+_TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitReport:
+    """How a fit went.
+
+    Attributes:
+        task: `regressor.NO_REFERENCE` or `regressor.FULL_REFERENCE`.
+        n: photos (or pairs) used.
+        groups: how many groups they fall into; None without groups.
+        split: what the figures come from, in words.
+        figures: by name (`metrics.NAMES`): median over the splits, and its quartiles.
+        strength: of the final ridge, chosen by cross-validation.
+        higher_is_better: direction of the opinions.
+        left_out: rows that could not be used.
+        notes: what the user should know, a sentence each.
+    """
+
+    task: str
+    n: int
+    groups: int | None
+    split: str
+    figures: Mapping[str, Range]
+    strength: float
+    higher_is_better: bool
+    left_out: Sequence[LeftOut]
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A regressor not yet saved, how good it is, and where it will go."""
+
+    report: FitReport
+    regressor: Regressor
+    path: Path
+
+
+def fit(
+    opinions: config.Opinions,
+    *,
+    output: str,
+    model: str | None = None,
+    max_side: int = config.MAX_SIDE,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+    device: str | None = None,
+    on_photo: Callable[[int, int], None] | None = None,
+) -> Fitted:
+    """Fit a ridge regression to the opinions in a table.
+
+    Args:
+        opinions: the table.
+        output: name or path of the regressor; checked first, written by `save`.
+        model: name or path of the encoder; the bundled one by default.
+        max_side: working size in pixels; scoring with the regressor will use the same.
+        max_megapixels: refuse larger photos.
+        device: see `model.pick_device`.
+        on_photo: told how many photos of how many are done.
+
+    Raises:
+        BadLabels: the table, its photos or its groups do not suffice.
+        ContriqueError: the encoder, the device or the output cannot be used.
+    """
+    path = weights.destination(regressor.KIND, output)
+    if not path.parent.is_dir():
+        raise CannotWrite(f"{path} cannot be written: there is no folder {path.parent}")
+    table = labels.read(
+        opinions.table,
+        photos=opinions.photos,
+        path_column=opinions.path_column,
+        mos_column=opinions.mos_column,
+        group_column=opinions.group_column,
+        reference_column=opinions.reference_column,
+    )
+    encoder, info = weights.load_encoder(model)
+    encoder.to(pick_device(device))
+    gathered = samples.gather(
+        table,
+        encoder,
+        at_least=config.MIN_LABELS,
+        max_side=max_side,
+        max_megapixels=max_megapixels,
+        on_photo=on_photo,
+    )
+    report, found = fit_samples(
+        gathered,
+        encoder=info.fingerprint,
+        max_side=max_side,
+        higher_is_better=not opinions.lower_is_better,
+        provenance={
+            "table": opinions.table.name,
+            "mos_column": table.mos_column,
+            "arch": info.arch,
+        },
+    )
+    return Fitted(report=report, regressor=found, path=path)
+
+
+def save(fitted: Fitted) -> Path:
+    """Write the regressor to where `fit` was told, and say where that is.
+
+    Raises:
+        CannotWrite: see `files.replacing`.
+    """
+    regressor.save(fitted.path, fitted.regressor)
+    return fitted.path
+
+
+def fit_samples(
+    gathered: Samples,
+    *,
+    encoder: str,
+    max_side: int,
+    higher_is_better: bool,
+    provenance: Mapping[str, object],
+) -> tuple[FitReport, Regressor]:
+    """Fit a ridge regression to features that are there already.
+
+    Args:
+        gathered: features and opinions.
+        encoder: fingerprint of the encoder that made the features.
+        max_side: working size in pixels of the features.
+        higher_is_better: direction of the opinions.
+        provenance: plain facts to keep beside those of the fit.
+
+    Raises:
+        BadLabels: too few groups.
+    """
+    if (count := gathered.group_count) is not None and count < config.MIN_GROUPS:
+        raise BadLabels(
+            f"{config.MIN_GROUPS} groups are needed to keep some out for testing, and column "
+            f"{gathered.group_column} has {count}; choose another --group, or leave it out"
+        )
+    figures = metrics.middle_half(_split_figures(gathered))
+    choice = ridge.choose(gathered.features, gathered.mos, _folds(gathered.mos, gathered.groups))
+    coefficients, bias = _solve(gathered.features, gathered.mos, choice.strength)
+    knots, scores = regressor.percentile_scale(
+        choice.out_of_fold, higher_is_better=higher_is_better
+    )
+    report = FitReport(
+        task=gathered.task,
+        n=len(gathered.mos),
+        groups=gathered.group_count,
+        split=_split_in_words(gathered),
+        figures=figures,
+        strength=choice.strength,
+        higher_is_better=higher_is_better,
+        left_out=gathered.left_out,
+        notes=[*gathered.notes, *_doubts(choice, figures)],
+    )
+    return report, Regressor(
+        weights=coefficients,
+        bias=bias,
+        knots=knots,
+        scores=scores,
+        higher_is_better=higher_is_better,
+        task=gathered.task,
+        encoder=encoder,
+        max_side=max_side,
+        figures={name: list(figures[name]) for name in metrics.NAMES}
+        | {"n": report.n, "split": report.split},
+        provenance={
+            **provenance,
+            "n": report.n,
+            "strength": choice.strength,
+            "left_out": len(gathered.left_out),
+            "marks": "".join(gathered.marks),
+            "scikit-learn": sklearn.__version__,
+        },
+    )
+
+
+# ---------------------------------------------------------------------------------- splits
+
+
+def _split_figures(gathered: Samples) -> list[Figures]:
+    """Figures on the test part of each random split, all choices made inside its training part."""
+    splitter = (ShuffleSplit if gathered.groups is None else GroupShuffleSplit)(
+        n_splits=config.SPLITS, test_size=_TEST_SHARE, random_state=config.SEED
+    )
+    features, mos, groups = gathered.features, gathered.mos, gathered.groups
+    several = []
+    for train, test in splitter.split(features, groups=groups):
+        inner = _folds(mos[train], None if groups is None else groups[train])
+        choice = ridge.choose(features[train], mos[train], inner)
+        coefficients, bias = _solve(features[train], mos[train], choice.strength)
+        several.append(metrics.measure(features[test] @ coefficients + bias, mos[test]))
+    return several
+
+
+def _folds(mos: np.ndarray, groups: np.ndarray | None) -> list[np.ndarray]:
+    """Row numbers of each fold, no group in two of them."""
+    if groups is None:
+        splitter = KFold(config.FOLDS, shuffle=True, random_state=config.SEED)
+    else:
+        splitter = GroupKFold(min(config.FOLDS, len(np.unique(groups))))
+    return [fold for _, fold in splitter.split(mos, groups=groups)]
+
+
+def _solve(features: np.ndarray, mos: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
+    """Ridge weights, shape (2D,), float32, and the bias."""
+    model = Ridge(alpha=strength).fit(features.astype(np.float64), mos)
+    return model.coef_.astype(np.float32), float(model.intercept_)
+
+
+def _split_in_words(gathered: Samples) -> str:
+    how = f"{config.SPLITS} random 80/20 splits"
+    if gathered.groups is None:
+        return f"{how} of {len(gathered.mos)} photos"
+    return (
+        f"{how} of {len(gathered.mos)} photos by {gathered.group_column} "
+        f"({gathered.group_count} groups, none on both sides)"
+    )
+
+
+def _doubts(choice: ridge.Choice, figures: Mapping[str, Range]) -> list[str]:
+    doubts = []
+    if choice.is_at_end:
+        doubts.append("The ridge strength is at the end of its grid: a better one may lie beyond.")
+    srocc = figures["srocc"].value
+    if srocc is None or srocc < config.WEAK_SROCC:
+        doubts.append(
+            "The scores of left-out photos hardly follow the opinions: check the columns, or use "
+            "another encoder or more photos."
+        )
+    return doubts

@@ -1,0 +1,121 @@
+"""The floor plan: who may import whom, and what starting the program may load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "contrique_cli"
+
+NOUNS = (
+    "errors config files report images model tensorfile checkpoint regressor weights features "
+    "featurefile"
+).split()
+"""Each imports only names to its left."""
+
+VERBS = ["score"]
+"""Each imports nouns, never a verb."""
+
+ROOF = ["console", "cli_report", "cli_score", "cli_fit", "cli_models", "cli", "__main__"]
+"""Each imports names to its left, and light nouns; verbs only inside a command."""
+
+LIGHT = ["errors", "config", "files", "report"]
+"""Nouns of the standard library alone, which the roof may import at the top."""
+
+OWNERS = {
+    "pandas": ["labels"],
+    "sklearn": ["fit"],
+    "torchvision": ["model"],
+    "typer": ROOF,
+    "rich": ROOF,
+}
+"""Packages that only these modules may import."""
+
+
+def imports(name: str) -> list[tuple[str, bool]]:
+    """Modules that a file imports, ours without the package's name, and whether at its top."""
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text())
+    top = set(map(id, tree.body))
+    for node in tree.body:
+        if isinstance(node, ast.If | ast.Try):
+            top |= set(map(id, ast.walk(node)))
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, id(node) in top) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "contrique_cli":
+            found += [(f"contrique_cli.{alias.name}", id(node) in top) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append((node.module, id(node) in top))
+    return [(name, at_top) for name, at_top in found if name != "contrique_cli.__version__"]
+
+
+def ours(name: str) -> list[tuple[str, bool]]:
+    return [
+        (module.removeprefix("contrique_cli."), at_top)
+        for module, at_top in imports(name)
+        if module.startswith("contrique_cli.")
+    ]
+
+
+def test_every_file_has_its_place_in_the_plan():
+    files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert files == {*NOUNS, *VERBS, *ROOF}
+
+
+@pytest.mark.parametrize("name", NOUNS)
+def test_a_noun_imports_only_nouns_to_its_left(name):
+    assert {module for module, _ in ours(name)} <= set(NOUNS[: NOUNS.index(name)])
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_verb_imports_only_nouns(name):
+    assert {module for module, _ in ours(name)} <= set(NOUNS)
+
+
+@pytest.mark.parametrize("name", ROOF)
+def test_the_roof_imports_verbs_and_heavy_nouns_only_when_a_command_runs(name):
+    at_top = {module for module, top in ours(name) if top}
+    assert at_top <= {*LIGHT, *ROOF[: ROOF.index(name)]}
+
+
+@pytest.mark.parametrize("name", [*NOUNS, *VERBS])
+def test_only_the_roof_prints_or_exits(name):
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text())
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not called & {"print", "exit", "input"}
+
+
+@pytest.mark.parametrize("package", OWNERS)
+def test_a_package_is_imported_by_its_owners_only(package):
+    users = {
+        name
+        for name in (*NOUNS, *VERBS, *ROOF)
+        if any(module.split(".")[0] == package for module, _ in imports(name))
+    }
+    assert users <= set(OWNERS[package])
+
+
+def test_nothing_in_the_package_opens_a_connection_or_a_pickle():
+    banned = {"socket", "urllib", "http", "requests", "ftplib", "shelve", "joblib"}
+    for name in (*NOUNS, *VERBS, *ROOF):
+        assert not {module.split(".")[0] for module, _ in imports(name)} & banned, name
+
+
+def test_help_loads_nothing_heavy_and_is_quick():
+    code = (
+        "import sys, contrique_cli.cli\n"
+        "heavy = 'torch torchvision sklearn scipy pandas numpy PIL safetensors'.split()\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout.strip() == b"[]"

@@ -1,0 +1,81 @@
+"""Which model is meant: bundled, the user's own by name, or a file; and which belong together."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+from contrique_cli import checkpoint, regressor, weights
+from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
+from contrique_cli.model import Contrique
+
+
+def test_the_bundled_pair_loads_without_being_named():
+    scorer = weights.load_scorer()
+    assert scorer.regressor.encoder == scorer.info.fingerprint
+    assert scorer.regressor_path.parent.parent.name == "bundled"
+
+
+def test_a_regressor_finds_its_encoder_and_an_encoder_its_regressor(tiny_regressor, home):
+    by_regressor = weights.load_scorer(regressor_name="tiny")
+    by_model = weights.load_scorer(model="tiny")
+    assert by_regressor.info == by_model.info
+    assert by_regressor.regressor_path == by_model.regressor_path
+    path = home / "regressors" / "tiny.safetensors"
+    assert weights.load_scorer(regressor_name=str(path)).info == by_model.info
+
+
+def test_a_pair_that_does_not_belong_together_is_refused(tiny_regressor):
+    with pytest.raises(RegressorMismatch, match="was fitted on encoder"):
+        weights.load_scorer(model="default", regressor_name="tiny")
+
+
+def test_an_encoder_without_a_regressor_says_how_to_fit_one(tmp_path):
+    path = tmp_path / "lonely.safetensors"
+    checkpoint.save(path, Contrique("tiny"), provenance={})
+    with pytest.raises(RegressorMismatch, match=f"fit-regressor --mos scores.csv --model {path}"):
+        weights.load_scorer(model=str(path))
+    with pytest.raises(RegressorMismatch, match="--reference-column"):
+        weights.load_scorer(model=str(path), task=regressor.FULL_REFERENCE)
+
+
+def test_a_regressor_without_its_encoder_says_so(tiny_regressor, home):
+    (home / "encoders" / "tiny.safetensors").unlink()
+    with pytest.raises(RegressorMismatch, match="give its file as --model"):
+        weights.load_scorer(regressor_name="tiny")
+
+
+def test_a_missing_file_and_an_unknown_name_are_told_apart(tmp_path):
+    with pytest.raises(UnknownModel, match="no such file"):
+        weights.locate(checkpoint.KIND, str(tmp_path / "gone.safetensors"))
+    with pytest.raises(UnknownModel, match="no encoder is called 'nope'; there is: default"):
+        weights.locate(checkpoint.KIND, "nope")
+
+
+def test_a_name_becomes_a_file_in_the_users_folder_and_a_path_stays_one(home):
+    assert weights.destination("regressor", "mine") == home / "regressors" / "mine.safetensors"
+    assert weights.destination("regressor", "./x/mine.safetensors") == Path("x/mine.safetensors")
+    with pytest.raises(UnknownModel, match="bundled"):
+        weights.destination("regressor", "default")
+
+
+def test_a_damaged_file_among_the_users_models_stops_nobody_else(tiny_regressor, home):
+    (home / "regressors" / "a-broken.safetensors").write_bytes(b"x")
+    (home / "encoders" / "a-broken.safetensors").write_bytes(b"x")
+    assert weights.load_scorer(model="tiny").info.arch == "tiny"
+    assert weights.load_scorer(regressor_name="tiny").info.arch == "tiny"
+
+
+def test_weights_of_another_length_are_refused(tiny_regressor, home):
+    short = dataclasses.replace(tiny_regressor, weights=tiny_regressor.weights[:-2])
+    regressor.save(home / "regressors" / "short.safetensors", short)
+    with pytest.raises(BadModelFile, match="does not fit its encoder"):
+        weights.load_scorer(regressor_name="short")
+
+
+def test_the_users_model_never_hides_a_bundled_one(tiny_regressor, home):
+    shutil.copy(home / "encoders" / "tiny.safetensors", home / "encoders" / "default.safetensors")
+    assert weights.load_encoder()[1].arch != "tiny"
