@@ -12,8 +12,9 @@ RepL4NLP 2021 (gradient caching).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,6 +26,16 @@ from contrique_cli.model import Contrique
 from contrique_cli.ranks import Place
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+Groups = list[dict[str, Any]]
+
+OPTIMISERS: dict[str, Callable[[Groups, float, float], torch.optim.Optimizer]] = {
+    "sgd": lambda groups, momentum, decay: torch.optim.SGD(
+        groups, lr=0.0, momentum=momentum, weight_decay=decay
+    ),
+    "adamw": lambda groups, _, decay: torch.optim.AdamW(groups, lr=0.0, weight_decay=decay),
+}
+"""The paper's, and one that gets further in a short run on small batches."""
 
 LEAST_MICRO_BATCH = 2
 """Views; batch norm needs more than one."""
@@ -74,6 +85,7 @@ class Learner:
         weight_decay: float,
         temperature: float,
         patches: int,
+        optimiser: str = "sgd",
         micro_batch: int = 0,
         is_compiled: bool = False,
     ) -> None:
@@ -84,10 +96,11 @@ class Learner:
             device: of this process.
             place: of this process.
             precision: fp32, bf16 or fp16, for the encoder; the rest is float32.
-            momentum: of SGD.
+            momentum: of SGD; AdamW has its own two.
             weight_decay: of parameters with two and more dimensions.
             temperature: of the loss.
             patches: side of the grid of patches.
+            optimiser: a key of `OPTIMISERS`.
             micro_batch: views per forward pass; 0 for all at once.
             is_compiled: pass the encoder through torch.compile.
         """
@@ -101,15 +114,11 @@ class Learner:
         self.model = model.to(device, memory_format=torch.channels_last).train()
         if is_compiled:
             self.model.encoder.compile()
-        self.optimiser = torch.optim.SGD(
-            [
-                {"params": [p for p in model.parameters() if p.ndim > 1]},
-                {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
-            ],
-            lr=0.0,
-            momentum=momentum,
-            weight_decay=weight_decay,
-        )
+        groups = [
+            {"params": [p for p in model.parameters() if p.ndim > 1]},
+            {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
+        ]
+        self.optimiser = OPTIMISERS[optimiser](groups, momentum, weight_decay)
         needs_scaler = precision == "fp16" and device.type == "cuda"
         self.scaler = torch.amp.GradScaler(device.type, enabled=needs_scaler)
 
@@ -210,12 +219,12 @@ class Learner:
         return features
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Weights, buffers and momentum by name, on the CPU."""
-        names = {parameter: name for name, parameter in self.model.named_parameters()}
+        """Weights, buffers and the optimiser's memory by name, on the CPU."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for parameter, state in self.optimiser.state.items():
-            if state.get("momentum_buffer") is not None:
-                tensors[f"momentum.{names[parameter]}"] = state["momentum_buffer"]
+        for name, parameter in self.model.named_parameters():
+            for key, value in self.optimiser.state.get(parameter, {}).items():
+                if value is not None:
+                    tensors[f"optimiser.{key}.{name}"] = value
         return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
 
     def load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -227,11 +236,15 @@ class Learner:
                 if name.startswith("model.")
             }
         )
-        for name, parameter in self.model.named_parameters():
-            momentum = tensors.get(f"momentum.{name}")
-            if momentum is not None:
-                kept = torch.empty_like(parameter, requires_grad=False).copy_(momentum)
-                self.optimiser.state[parameter]["momentum_buffer"] = kept
+        parameters = dict(self.model.named_parameters())
+        for label, value in tensors.items():
+            kind, key, name = label.split(".", 2)
+            if kind != "optimiser":
+                continue
+            parameter = parameters[name]
+            if value.shape == parameter.shape:  # else AdamW's count of steps, which stays here
+                value = torch.empty_like(parameter, requires_grad=False).copy_(value)
+            self.optimiser.state[parameter][key] = value
 
     def scale(self) -> float:
         """Of the gradients in fp16; 1 otherwise."""

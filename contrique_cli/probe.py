@@ -95,14 +95,23 @@ class Probe:
         if len(self.ordinary) < 2:  # noqa: PLR2004 - one to fit, one to test
             return ProbeResult(kind=kind, level=level, origin=None)
         others = _features(self.ordinary, embed)
+        is_test = torch.arange(len(others)) % 2 == 1
         # As many distorted pictures as ordinary ones, spread over photos and kinds.
-        step = max(1, len(features) // len(others))
-        chosen = torch.arange(len(features))[:: step + (step % 2 == 0)][: len(others)]
+        chosen = torch.cat(
+            [
+                _spread(torch.nonzero(self.is_test == part)[:, 0], int((is_test == part).sum()))
+                for part in (False, True)
+            ]
+        )
         both = torch.cat([features[chosen], others])
         is_ordinary = torch.arange(len(both)) >= len(chosen)
-        is_test = torch.cat([self.is_test[chosen], torch.arange(len(others)) % 2 == 1])
-        origin = _accuracy(both, is_ordinary.long(), is_test)
+        origin = _accuracy(both, is_ordinary.long(), torch.cat([self.is_test[chosen], is_test]))
         return ProbeResult(kind=kind, level=level, origin=origin)
+
+
+def _spread(rows: torch.Tensor, count: int) -> torch.Tensor:
+    """`count` of the rows, evenly apart."""
+    return rows[torch.linspace(0, len(rows) - 1, count).long()]
 
 
 def _centres(paths: Sequence[Path], side: int, max_side: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contrique_cli.errors import BadRun, CannotWrite
+from contrique_cli.errors import BadOption, BadRun, CannotWrite
 from contrique_cli.files import replacing
 from contrique_cli.trainconfig import CONVENIENCE, checked
 
@@ -110,6 +110,6 @@ def read_config(folder: Path) -> dict[str, Any] | None:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in checked(content["config"], str(path)).items()
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, BadOption) as error:
         raise BadRun(f"{path} is damaged ({error}); choose another --output") from error
     return content

@@ -249,6 +249,7 @@ class _Run:
             device=self.device,
             place=self.place,
             precision=self.precision,
+            optimiser=config.optimiser,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
             temperature=config.temperature,

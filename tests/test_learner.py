@@ -101,11 +101,12 @@ def test_vectors_get_no_weight_decay():
     assert decays == {True: 1e-4, False: 0.0}
 
 
-def test_taking_up_tensors_goes_on_bit_by_bit(batch):
-    first = make()
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_taking_up_tensors_goes_on_bit_by_bit(batch, optimiser):
+    first = make(optimiser=optimiser)
     first.step(*batch, 0.1)
     kept = first.tensors()
-    second = make(seed=9)
+    second = make(seed=9, optimiser=optimiser)
     second.load_tensors(kept)
     for learner in (first, second):
         learner.step(*batch, 0.1)

@@ -29,9 +29,10 @@ place = ranks.read_place()
 device = ranks.join(place, torch.device("cpu"))
 told = ranks.agree(f"rank {place.rank}", place)
 assert told == "rank 0", told
-tensors = take_steps(place, int(sys.argv[2]))
-if place.is_first:
-    save_file(tensors, sys.argv[1])
+for micro_batch in (0, 8):
+    tensors = take_steps(place, micro_batch)
+    if place.is_first:
+        save_file(tensors, f"{sys.argv[1]}/{micro_batch}")
 ranks.leave(place)
 """
 
@@ -67,29 +68,36 @@ def take_steps(place, micro_batch=0):
     return {"losses": torch.stack(losses), **tensors, **state}
 
 
-@pytest.mark.parametrize("micro_batch", [0, 8])
-def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, micro_batch):
-    """Loss, every gradient, weights, momentum and batch norm's statistics after two steps."""
-    script, result = tmp_path / "program.py", tmp_path / "result.safetensors"
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """The folder in which two gloo processes left what they got, by micro-batch."""
+    folder = tmp_path_factory.mktemp("pair")
+    script = folder / "program.py"
     script.write_text(PROGRAM)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2"}
     shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    pair = [
+    processes = [
         subprocess.Popen(
-            [sys.executable, script, result, str(micro_batch)],
+            [sys.executable, script, folder],
             env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in range(2)
     ]
     try:
-        assert [process.wait(timeout=60) for process in pair] == [0, 0]
+        assert [process.wait(timeout=60) for process in processes] == [0, 0]
     finally:
-        for process in pair:
+        for process in processes:
             process.kill()
-    together, alone = load_file(result), take_steps(Place())
+    return folder
+
+
+@pytest.mark.parametrize("micro_batch", [0, 8])
+def test_two_processes_equal_one_with_the_doubled_batch(pair, micro_batch):
+    """Loss, every gradient, weights, momentum and batch norm's statistics after two steps."""
+    together, alone = load_file(pair / str(micro_batch)), take_steps(Place())
     assert together.keys() == alone.keys()
     for name, expected in alone.items():  # 1e-4: sums in another order, over two steps
         torch.testing.assert_close(together[name], expected, rtol=1e-3, atol=1e-4, msg=name)
