@@ -132,7 +132,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-# ------------------------------------------------------------------------------ importing
+# ------------------------------------------------------------------------------ adding
 
 
 def import_file(
@@ -146,7 +146,7 @@ def import_file(
 ) -> Installed:
     """Convert an official file, or copy one of ours, into the user's data folder.
 
-    What kind of file it is decides its content. Importing the same file again replaces it.
+    Its content decides what kind of file it is. Importing the same file again replaces it.
 
     Args:
         path: the official checkpoint or an official regressor, or any safetensors file of ours.
@@ -297,6 +297,8 @@ def _source(path: Path) -> dict[str, str]:
 
 
 def _comes_from(source: Mapping[str, str]) -> Callable[[Path], bool]:
+    """Whether a file of ours was converted from this source."""
+
     def is_same(path: Path) -> bool:
         _, header = tensorfile.read_header(path)
         provenance = header.get("provenance")
@@ -322,6 +324,7 @@ def _target(kind: str, name: str, is_same: Callable[[Path], bool]) -> Installed:
         ) from error
     if path.is_file():
         try:
+            tensorfile.read_header(path)
             is_free = is_same(path)
         except BadModelFile:
             is_free = True  # to replace a damaged file is how it is mended

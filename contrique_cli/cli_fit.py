@@ -61,8 +61,13 @@ def fit_regressor(
 
     Example: contrique fit-regressor --mos scores.csv --output mine
     """
-    from contrique_cli import fit
+    from contrique_cli import files, fit, weights
+    from contrique_cli import regressor as noun
+    from contrique_cli.model import pick_device
 
+    path = weights.destination(noun.KIND, output)
+    with files.replacing(path, keep=False):
+        pass  # better known before than after the work
     opinions = Opinions(
         table=mos,
         photos=photos,
@@ -72,22 +77,22 @@ def fit_regressor(
         reference_column=reference_column,
         lower_is_better=lower_is_better,
     )
+    place = pick_device(device)
+    encoder, info = weights.load_encoder(model)
     with _watching(quiet=quiet) as on_photo:
-        done = fit.fit(
+        report, fitted = fit.fit(
             opinions,
-            output=output,
-            model=model,
+            encoder,
+            info,
+            device=place,
             max_side=max_side,
             max_megapixels=max_megapixels,
-            device=device,
             on_photo=on_photo,
         )
-    report = done.report
     console.show_figures(f"median of {report.split}", "quartiles", report.figures)
     _tell(report.left_out, report.notes)
-    path = fit.save(done)
-    option = output if output == Path(output).name and path.stem == output else path
-    console.say(f"saved {path}: use it with --regressor {option}")
+    noun.save(path, fitted)
+    console.say(f"saved {path}: use it with --regressor {output}")
 
 
 def evaluate(
@@ -110,7 +115,13 @@ def evaluate(
     Example: contrique evaluate --mos scores.csv
     """
     from contrique_cli import evaluate as verb
+    from contrique_cli import weights
+    from contrique_cli.model import pick_device
+    from contrique_cli.regressor import FULL_REFERENCE, NO_REFERENCE
 
+    place = pick_device(device)
+    task = FULL_REFERENCE if reference_column else NO_REFERENCE
+    scorer = weights.load_scorer(model, regressor, task=task)
     opinions = Opinions(
         table=mos,
         photos=photos,
@@ -123,10 +134,9 @@ def evaluate(
     with _watching(quiet=quiet) as on_photo:
         done = verb.evaluate(
             opinions,
-            model=model,
-            regressor=regressor,
+            scorer,
+            device=place,
             max_megapixels=max_megapixels,
-            device=device,
             on_photo=on_photo,
         )
     groups = "" if done.groups is None else f" in {done.groups} groups"

@@ -120,8 +120,52 @@ def score(
     raise typer.Exit(status)
 
 
-def compare() -> None:
-    """TODO"""
+def compare(
+    reference: Annotated[Path, typer.Argument(help="The undistorted photo, or a folder of them.")],
+    distorted: Annotated[Path, typer.Argument(help="The photo to judge, or a folder of them.")],
+    *,
+    output: Output = None,
+    file_format: Format = None,
+    top: Top = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    reverse: Reverse = False,
+    fail_under: FailUnder = None,
+    quiet: Quiet = False,
+    model: Model = None,
+    regressor: Regressor = None,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    device: Device = None,
+) -> None:
+    """Score photos against the ones they were made from; folders are matched by name.
+
+    Needs a full-reference regressor: see `contrique fit-regressor --reference-column`.
+
+    Example: contrique compare originals/ copies/ --regressor NAME
+    """
+    selection = Selection(top=top, min_score=min_score, max_score=max_score, reverse=reverse)
+    target = cli_report.target(
+        output, file_format, selection=selection, fail_under=fail_under, quiet=quiet
+    )
+
+    from contrique_cli import compare as verb
+    from contrique_cli import pairs, weights
+    from contrique_cli.model import pick_device
+    from contrique_cli.regressor import FULL_REFERENCE
+
+    place = pick_device(device)
+    scorer = weights.load_scorer(model, regressor, task=FULL_REFERENCE)
+    left_out: Counter[str] = Counter()
+    matched = pairs.match(reference, distorted, left_out)
+    status = cli_report.deliver(
+        verb.compare(matched, scorer, device=place, max_megapixels=max_megapixels),
+        target,
+        label="comparing",
+        total=len(matched.pairs) + len(matched.unmatched),
+        about=lambda: weights.describe(scorer),
+        left_out=left_out,
+    )
+    raise typer.Exit(status)
 
 
 def features(
@@ -173,3 +217,8 @@ def features(
     if not done:
         raise NoImagesFound("no photo could be read; nothing was written")
     featurefile.save(output, done, failed, encoder=info.fingerprint, max_side=max_side)
+    if not quiet:
+        console.say(f"{len(done):,} of {len(listed):,} photos, features in {output}")
+        for problem in failed:
+            console.say(f"  left out: {problem}")
+    raise typer.Exit(cli_report.SOME_FAILED if failed else cli_report.DONE)

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contrique_cli import config, labels, metrics, samples, weights
+import torch
+
+from contrique_cli import config, labels, metrics, samples
 from contrique_cli.errors import BadLabels
 from contrique_cli.labels import LeftOut
 from contrique_cli.metrics import Range
-from contrique_cli.model import pick_device
 from contrique_cli.regressor import FULL_REFERENCE, NO_REFERENCE, Regressor
 from contrique_cli.samples import Samples
+from contrique_cli.weights import Scorer
 
 _MARK_LENGTH = 8
 
@@ -44,11 +46,10 @@ class Evaluation:
 
 def evaluate(
     opinions: config.Opinions,
+    scorer: Scorer,
     *,
-    model: str | None = None,
-    regressor: str | None = None,
+    device: torch.device,
     max_megapixels: float = config.MAX_MEGAPIXELS,
-    device: str | None = None,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure an encoder and a regressor on a table of opinions.
@@ -56,16 +57,18 @@ def evaluate(
     Args:
         opinions: the table; with a reference column, full-reference. Its direction may differ from
             the regressor's.
-        model, regressor: names or paths; see `weights.load_scorer`.
-        max_megapixels: refuse larger photos.
+        scorer: see `weights.load_scorer`; full-reference where the opinions are.
         device: see `model.pick_device`.
+        max_megapixels: refuse larger photos.
         on_photo: told how many photos of how many are done.
 
     Raises:
         BadLabels: the table or its photos do not suffice.
-        ContriqueError: the encoder, the regressor or the device cannot be used.
+        RegressorMismatch: the regressor is for the other task.
     """
     task = NO_REFERENCE if opinions.reference_column is None else FULL_REFERENCE
+    side = scorer.regressor.max_side
+    scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=side, task=task)
     table = labels.read(
         opinions.table,
         photos=opinions.photos,
@@ -74,13 +77,11 @@ def evaluate(
         group_column=opinions.group_column,
         reference_column=opinions.reference_column,
     )
-    scorer = weights.load_scorer(model, regressor, task=task)
-    scorer.model.to(pick_device(device))
     gathered = samples.gather(
         table,
-        scorer.model,
+        scorer.model.to(device),
         at_least=config.MIN_EVALUATED,
-        max_side=scorer.regressor.max_side,
+        max_side=side,
         max_megapixels=max_megapixels,
         on_photo=on_photo,
     )

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import sklearn
+import torch
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ShuffleSplit
 
-from contrique_cli import config, labels, metrics, regressor, ridge, samples, weights
-from contrique_cli.errors import BadLabels, CannotWrite
+from contrique_cli import config, labels, metrics, regressor, ridge, samples
+from contrique_cli.checkpoint import EncoderInfo
+from contrique_cli.errors import BadLabels
 from contrique_cli.labels import LeftOut
 from contrique_cli.metrics import Figures, Range
-from contrique_cli.model import pick_device
+from contrique_cli.model import Contrique
 from contrique_cli.regressor import Regressor
 from contrique_cli.samples import Samples
 
@@ -49,43 +50,29 @@ class FitReport:
     notes: Sequence[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """A regressor not yet saved, how good it is, and where it will go."""
-
-    report: FitReport
-    regressor: Regressor
-    path: Path
-
-
 def fit(
     opinions: config.Opinions,
+    model: Contrique,
+    info: EncoderInfo,
     *,
-    output: str,
-    model: str | None = None,
+    device: torch.device,
     max_side: int = config.MAX_SIDE,
     max_megapixels: float = config.MAX_MEGAPIXELS,
-    device: str | None = None,
     on_photo: Callable[[int, int], None] | None = None,
-) -> Fitted:
+) -> tuple[FitReport, Regressor]:
     """Fit a ridge regression to the opinions in a table.
 
     Args:
-        opinions: the table.
-        output: name or path of the regressor; checked first, written by `save`.
-        model: name or path of the encoder; the bundled one by default.
+        opinions: the table; with a reference column, the regressor is full-reference.
+        model, info: see `weights.load_encoder`.
+        device: see `model.pick_device`.
         max_side: working size in pixels; scoring with the regressor will use the same.
         max_megapixels: refuse larger photos.
-        device: see `model.pick_device`.
         on_photo: told how many photos of how many are done.
 
     Raises:
         BadLabels: the table, its photos or its groups do not suffice.
-        ContriqueError: the encoder, the device or the output cannot be used.
     """
-    path = weights.destination(regressor.KIND, output)
-    if not path.parent.is_dir():
-        raise CannotWrite(f"{path} cannot be written: there is no folder {path.parent}")
     table = labels.read(
         opinions.table,
         photos=opinions.photos,
@@ -94,17 +81,15 @@ def fit(
         group_column=opinions.group_column,
         reference_column=opinions.reference_column,
     )
-    encoder, info = weights.load_encoder(model)
-    encoder.to(pick_device(device))
     gathered = samples.gather(
         table,
-        encoder,
+        model.to(device),
         at_least=config.MIN_LABELS,
         max_side=max_side,
         max_megapixels=max_megapixels,
         on_photo=on_photo,
     )
-    report, found = fit_samples(
+    return fit_samples(
         gathered,
         encoder=info.fingerprint,
         max_side=max_side,
@@ -115,17 +100,6 @@ def fit(
             "arch": info.arch,
         },
     )
-    return Fitted(report=report, regressor=found, path=path)
-
-
-def save(fitted: Fitted) -> Path:
-    """Write the regressor to where `fit` was told, and say where that is.
-
-    Raises:
-        CannotWrite: see `files.replacing`.
-    """
-    regressor.save(fitted.path, fitted.regressor)
-    return fitted.path
 
 
 def fit_samples(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickletools
 import stat
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -132,10 +133,11 @@ def opened(path: Path) -> IO[bytes]:
 
 def _is_old_pickle(data: bytes) -> bool:
     """Whether all of it is one pickle of protocol 0 or 1, which have no mark of their own."""
-    last = None
+    position: int | None = 0
     try:
-        for last in pickletools.genops(data):  # noqa: B007 - its last value is what is wanted
-            pass
+        with warnings.catch_warnings(action="ignore"):  # about odd escapes in what may be any text
+            for _, _, position in pickletools.genops(data):  # noqa: B007 - the last is wanted
+                pass
     except ValueError:
         return False
-    return last is not None and last[2] == len(data) - 1 and last[2] > 0
+    return position == len(data) - 1 and position > 0

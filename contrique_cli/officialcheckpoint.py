@@ -70,10 +70,13 @@ _NAMES: pickles.Names = {
 }
 
 
-def _storages(sizes: Mapping[str, int] | None, limit: int) -> Callable[[object], _Storage]:
+def _storages(
+    path: Path, sizes: Mapping[str, int] | None, limit: int
+) -> Callable[[object], _Storage]:
     """Reader of references to storages, for files that do hold as many bytes as they claim.
 
     Args:
+        path: for messages.
         sizes: bytes by key; None where they cannot be known beforehand.
         limit: bytes of all storages together.
     """
@@ -96,7 +99,7 @@ def _storages(sizes: Mapping[str, int] | None, limit: int) -> Callable[[object],
             total += size
         held = seen if sizes is None else sizes
         if total > limit or held.get(key) != size:
-            raise ValueError("numbers that the file does not hold")
+            raise BadModelFile(f"{path} is damaged: it lacks numbers it speaks of; fetch it again")
         return _Storage(size)
 
     return storage
@@ -155,7 +158,7 @@ def _vet_zip(path: Path, file: IO[bytes], size: int) -> None:
     except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, EOFError, struct.error) as error:
         reason = pickles.printable(str(error))
         raise BadModelFile(f"{path} is a damaged zip archive ({reason}); fetch it again") from error
-    pickles.read(pickle, path=path, names=_NAMES, persistent=_storages(sizes, SIZE_LIMIT))
+    pickles.read(pickle, path=path, names=_NAMES, persistent=_storages(path, sizes, SIZE_LIMIT))
 
 
 def _vet_legacy(path: Path, file: IO[bytes], size: int) -> None:
@@ -164,7 +167,7 @@ def _vet_legacy(path: Path, file: IO[bytes], size: int) -> None:
     head = io.BytesIO(file.read(pickles.SIZE_LIMIT))
     for _ in ("magic number", "protocol", "byte order"):
         pickles.read(head, path=path, names={}, persistent=None)
-    pickles.read(head, path=path, names=_NAMES, persistent=_storages(None, limit=size))
+    pickles.read(head, path=path, names=_NAMES, persistent=_storages(path, None, limit=size))
     pickles.read(head, path=path, names={}, persistent=None)  # the keys of the storages
 
 

@@ -1,16 +1,18 @@
-"""Reference and distorted photos side by side: the features of the full-reference task."""
+"""Reference and distorted photos side by side: matched by name, and their features."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from contrique_cli import config, features
-from contrique_cli.errors import Unreadable
+from contrique_cli import config, features, images
+from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
 from contrique_cli.features import Features
 from contrique_cli.model import Contrique
 
@@ -20,6 +22,96 @@ class Pair(NamedTuple):
 
     reference: Path
     path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matched:
+    """What two sources of photos have in common.
+
+    Attributes:
+        pairs: at least one, in the order of the distorted photos.
+        unmatched: photos of either side without a partner, and why.
+    """
+
+    pairs: Sequence[Pair]
+    unmatched: Sequence[Unreadable]
+
+
+def match(reference: Path, distorted: Path, left_out: Counter[str]) -> Matched:
+    """Find the reference of each distorted photo.
+
+    Of two folders, photos with the same path below them belong together; where suffixes differ,
+    those with the same path but for the suffix, if only one reference has it. One reference may
+    serve several distorted photos, a single file all of them.
+
+    Args:
+        reference: a photo, or a folder searched to any depth.
+        distorted: a photo where the reference is one; or a folder.
+        left_out: counts, by reason, what was left out on purpose; see `images.find`.
+
+    Raises:
+        NoImagesFound: there is not a single pair.
+        BadOption: a folder of references for one photo.
+    """
+    if not reference.is_dir():
+        listed = list(images.find([distorted], left_out))
+        paths = [path for path in listed if isinstance(path, Path)]
+        unmatched = [path for path in listed if isinstance(path, Unreadable)]
+        couples = [Pair(reference, path) for path in paths]
+    elif not distorted.is_dir():
+        raise BadOption(f"{reference} is a folder, {distorted} is not: give two folders, or files")
+    else:
+        couples, unmatched = _match_folders(reference, distorted, left_out)
+    if not couples:
+        first = f" ({unmatched[0]})" if unmatched else ""
+        raise NoImagesFound(f"{reference} and {distorted} have no photo in common{first}")
+    return Matched(pairs=couples, unmatched=unmatched)
+
+
+def _match_folders(
+    reference: Path, distorted: Path, left_out: Counter[str]
+) -> tuple[list[Pair], list[Unreadable]]:
+    couples: list[Pair] = []
+    unmatched: list[Unreadable] = []
+    originals: dict[Path, Path] = {}
+    for original in images.find([reference], left_out):
+        if isinstance(original, Unreadable):
+            unmatched.append(original)
+        else:
+            originals[original.relative_to(reference)] = original
+    by_stem: dict[Path, list[Path]] = defaultdict(list)
+    for name in originals:
+        by_stem[name.with_suffix("")].append(name)
+    for path in images.find([distorted], left_out):
+        if isinstance(path, Unreadable):
+            unmatched.append(path)
+            continue
+        found = _partner(path.relative_to(distorted), originals, by_stem)
+        if isinstance(found, Path):
+            couples.append(Pair(found, path))
+        else:
+            unmatched.append(Unreadable(path, f"{found} in {reference}"))
+    used = {couple.reference for couple in couples}
+    unmatched += [
+        Unreadable(original, f"no photo of that name in {distorted}")
+        for original in originals.values()
+        if original not in used
+    ]
+    return couples, unmatched
+
+
+def _partner(
+    name: Path, originals: Mapping[Path, Path], by_stem: Mapping[Path, Sequence[Path]]
+) -> Path | str:
+    """The reference of a name below the folder, or why there is none."""
+    if name in originals:
+        return originals[name]
+    names = by_stem.get(name.with_suffix(""), ())
+    if len(names) == 1:
+        return originals[names[0]]
+    if names:
+        return f"it could belong to {' or '.join(str(one) for one in names)}"
+    return "no photo of that name"
 
 
 def extract(

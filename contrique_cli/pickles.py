@@ -74,10 +74,9 @@ def read(
     """
     machine = _Machine(names=names, persistent=persistent)
     try:
-        for operation, argument, _ in pickletools.genops(file):
-            if operation.name == "STOP":
-                return machine.pop()
-            machine.step(operation.name, argument)
+        while machine.step(file):
+            pass
+        return machine.pop()
     except _Refusal as error:
         raise RefusedPickle(
             f"{path} {error}, which no official CONTRIQUE file needs; nothing of it was executed. "
@@ -87,7 +86,6 @@ def read(
         raise BadModelFile(
             f"{path} is damaged: it is no whole pickle ({printable(str(error))}); fetch it again"
         ) from error
-    raise BadModelFile(f"{path} is damaged: its pickle has no end; fetch it again")
 
 
 def printable(text: str) -> str:
@@ -96,7 +94,7 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown)
 
 
-class _Refusal(Exception):  # noqa: N818 - becomes a RefusedPickle, with the path
+class _Refusal(Exception):
     """Why a pickle is refused, in words that follow its path."""
 
 
@@ -111,13 +109,28 @@ class _Machine:
     memo: dict[int, object] = field(default_factory=dict)
     steps: int = 0
 
-    def step(self, operation: str, argument: object) -> None:
+    def step(self, file: IO[bytes]) -> bool:
+        """Carry out one operation; False at the end."""
         self.steps += 1
         if self.steps > OPERATION_LIMIT:
             raise _Refusal(f"has more than {OPERATION_LIMIT:,} operations")
-        if operation not in _ACTS:
-            raise _Refusal(f"uses the pickle operation {operation}")
-        _ACTS[operation](self, argument)
+        code = file.read(1)
+        if not code:
+            raise ValueError("it has no end")
+        operation = _OPERATIONS.get(code)
+        if operation is None:
+            raise ValueError(f"there is no operation {code!r}")
+        if operation.name == "STOP":
+            return False
+        if operation.name not in _ACTS:
+            raise _Refusal(f"uses the pickle operation {operation.name}")
+        argument: object = None
+        if operation.name == "GLOBAL":
+            argument = _line(file), _line(file)
+        elif operation.arg is not None:
+            argument = operation.arg.reader(file)
+        _ACTS[operation.name](self, argument)
+        return True
 
     def push(self, value: object) -> None:
         self.stack.append(value)
@@ -143,11 +156,10 @@ class _Machine:
         if version not in PROTOCOLS:
             raise _Refusal(f"is a pickle of protocol {version}")
 
-    def name(self, words: str) -> None:
-        module, _, name = words.partition(" ")
-        if (module, name) not in self.names:
-            raise _Refusal(f"asks for {printable(f'{module}.{name}')}")
-        self.push(Name(module, name, self.names[module, name]))
+    def name(self, words: tuple[str, str]) -> None:
+        if words not in self.names:
+            raise _Refusal(f"asks for {printable('.'.join(words))}")
+        self.push(Name(*words, self.names[words]))
 
     def persist(self) -> None:
         if self.persistent is None:
@@ -213,6 +225,14 @@ class _Machine:
         return [key, value]
 
 
+def _line(file: IO[bytes]) -> str:
+    """Text up to the end of the line, letter for letter: pickletools would undo escapes in it."""
+    line = file.readline()
+    if not line.endswith(b"\n"):
+        raise ValueError("a name has no end")
+    return line[:-1].decode()
+
+
 _Act = Callable[[_Machine, Any], object]
 
 _LITERALS = (
@@ -248,4 +268,7 @@ _ACTS: dict[str, _Act] = {
     "BUILD": lambda m, _: m.build(),
     "BINPERSID": lambda m, _: m.persist(),
 }
-"""Every operation there is, by its name in `pickletools`."""
+"""Every operation that is carried out, by its name in `pickletools`; the argument of any other is
+not even read."""
+
+_OPERATIONS = {one.code.encode("latin-1"): one for one in pickletools.opcodes}

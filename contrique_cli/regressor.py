@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from contrique_cli import __version__, tensorfile
 from contrique_cli.errors import BadModelFile, RegressorMismatch
@@ -47,7 +48,7 @@ class Regressor:
     figures: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    def predict(self, features: np.ndarray) -> np.ndarray:
+    def predict(self, features: np.ndarray) -> NDArray[np.float64]:
         """Raw quality on the scale of the opinions it was fitted to.
 
         Args:
@@ -56,17 +57,18 @@ class Regressor:
         Returns:
             Shape (N,), float64.
         """
-        raw: np.ndarray = features.astype(np.float64) @ self.weights.astype(np.float64) + self.bias
+        raw: NDArray[np.float64] = features.astype(np.float64) @ self.weights + self.bias
         return raw
 
-    def to_score(self, raw: np.ndarray) -> np.ndarray:
+    def to_score(self, raw: np.ndarray) -> NDArray[np.float64]:
         """Raw values to 0-100, higher is better, straight between knots, clipped at the ends.
 
         Args:
             raw: any shape.
         """
         sign = 1.0 if self.higher_is_better else -1.0
-        return np.interp(sign * raw, sign * self.knots, self.scores)
+        scores: NDArray[np.float64] = np.interp(sign * raw, sign * self.knots, self.scores)
+        return scores
 
     def check(self, *, encoder: str, max_side: int, task: str = NO_REFERENCE) -> None:
         """Refuse features it was not fitted on, rather than give wrong scores.

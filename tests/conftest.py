@@ -20,6 +20,10 @@ from contrique_cli.model import Contrique
 
 ROOT = Path(__file__).parent.parent
 
+# Tests are small, and threads that wait for each other on a busy machine are slow.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+
 
 def make_photo(seed: int = 0, width: int = 160, height: int = 120) -> Image.Image:
     """A photo-like picture: a sky of colour, 1/f texture and a few hard edges."""

@@ -22,21 +22,37 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, check=False,
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
     ).stdout
     names = [Path(os.fsdecode(name)) for name in listed.split(b"\0") if name]
     if not names:  # an unpacked archive rather than a clone
-        names = [path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file()
-                 and path.relative_to(ROOT).parts[0] in ("contrique_cli", "pyproject.toml",
-                                                         "README.md", "LICENSE")]
+        names = [
+            path.relative_to(ROOT)
+            for path in ROOT.rglob("*")
+            if path.is_file()
+            and path.relative_to(ROOT).parts[0]
+            in ("contrique_cli", "pyproject.toml", "README.md", "LICENSE")
+        ]
     for name in names:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
     target = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-         "--wheel-dir", target, source],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--wheel-dir",
+            target,
+            source,
+        ],
         check=True,
     )
     return next(target.glob("contrique-*.whl"))
@@ -60,12 +76,24 @@ def test_the_wheel_alone_scores_a_photo_with_the_bundled_model(wheel, tmp_path):
     site = Path(
         subprocess.run(
             [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-            capture_output=True, check=True, text=True,
+            capture_output=True,
+            check=True,
+            text=True,
         ).stdout.strip()
     )
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
-         "--target", site, wheel],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--target",
+            site,
+            wheel,
+        ],
         check=True,
     )
     # the dependencies come from the environment of the tests, behind the wheel's own files
@@ -73,7 +101,10 @@ def test_the_wheel_alone_scores_a_photo_with_the_bundled_model(wheel, tmp_path):
     make_photo().save(tmp_path / "a.jpg")
     done = subprocess.run(
         [python, "-P", "-m", "contrique_cli", "score", "a.jpg"],
-        cwd=tmp_path, capture_output=True, check=False, text=True,
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     header, row = done.stdout.splitlines()
@@ -81,6 +112,9 @@ def test_the_wheel_alone_scores_a_photo_with_the_bundled_model(wheel, tmp_path):
     assert row.startswith("1,a.jpg,")
     where = subprocess.run(
         [python, "-P", "-c", "import contrique_cli; print(contrique_cli.__file__)"],
-        cwd=tmp_path, capture_output=True, check=True, text=True,
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        text=True,
     )
     assert where.stdout.startswith(str(tmp_path))
