@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ def cut_ahead(
     steps: Iterator[int],
     side: int,
     workers: int,
-) -> Iterator[Cuttings]:
+) -> Generator[Cuttings]:
     """Cuttings of one step after another, as many ahead as there are threads, at least one.
 
     Args:

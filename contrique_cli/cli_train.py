@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from contrique_cli import trainconfig
+from contrique_cli import runevents, trainconfig
 from contrique_cli.errors import BadOption, ContriqueError
+from contrique_cli.runevents import Event
+from contrique_cli.runfiles import read_config
 from contrique_cli.trainconfig import TrainConfig
-
-if TYPE_CHECKING:
-    from contrique_cli.train import Event
 
 LINE_SECONDS = 30.0
 """Between two lines of progress where no bar can be shown."""
@@ -117,9 +116,9 @@ def run(output: Path, recipe: Path | None, given: dict[str, Any], device: str | 
     Raises:
         ContriqueError: what the user can mend.
     """
-    from contrique_cli.model import pick_device  # noqa: PLC0415 - help needs no torch
-    from contrique_cli.train import train as pretrain  # noqa: PLC0415
-    from contrique_cli.ranks import read_place  # noqa: PLC0415
+    from contrique_cli.model import pick_device
+    from contrique_cli.ranks import read_place
+    from contrique_cli.train import train as pretrain
 
     config = resolve(output, recipe, given)
     place = read_place()
@@ -143,8 +142,6 @@ def resolve(output: Path, recipe: Path | None, given: dict[str, Any]) -> TrainCo
     Raises:
         BadOption: something cannot be used, or there is no data.
     """
-    from contrique_cli.runfiles import read_config  # noqa: PLC0415
-
     stored = read_config(output)
     values = dict(stored["config"]) if stored else {}
     if recipe is not None:
@@ -175,7 +172,7 @@ def stopping_on_signals() -> Iterator[list[int]]:
         received.append(number)
         signal.signal(number, before[number])
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(n): signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, note)
     try:
@@ -200,7 +197,7 @@ def tell(events: Iterator[Event], console: Console) -> None:
         shown = 0.0
         for event in events:
             words = describe(event)
-            if hasattr(event, "progress"):
+            if isinstance(event, runevents.StepReport):
                 bar.update(task, description=words, completed=event.progress)
                 now = time.monotonic()
                 if console.is_terminal or now - shown < LINE_SECONDS:
@@ -211,34 +208,31 @@ def tell(events: Iterator[Event], console: Console) -> None:
 
 def describe(event: Event) -> str:
     """One event in words."""
-    from contrique_cli import train as verb  # noqa: PLC0415
-
     match event:
-        case verb.Started():
+        case runevents.Started():
             return _describe_start(event)
-        case verb.StepReport():
+        case runevents.StepReport():
             return (
                 f"step {event.step}, epoch {event.epoch:.2f}: loss {event.loss:.4f}, "
                 f"lr {event.lr:.4g}, {event.photos_per_second:.1f} photos/s, "
                 f"{_clock(event.seconds_left)} left"
             )
-        case verb.Probed():
-            result = event.result
-            origin = "" if result.origin is None else f", origin {result.origin:.0%} (50 %)"
+        case runevents.Probed():
+            origin = "" if event.origin is None else f", origin {event.origin:.0%} (50 %)"
             return (
                 f"step {event.step}, linear probe on held-out photos: distortion "
-                f"{result.kind:.0%} right (chance 4 %), level {result.level:.0%} (20 %){origin}"
+                f"{event.kind:.0%} right (chance 4 %), level {event.level:.0%} (20 %){origin}"
             )
-        case verb.Skipped():
+        case runevents.Skipped():
             return f"left out: {event.path}: {event.reason}"
-        case verb.Saved():
+        case runevents.Saved():
             return f"step {event.step}: saved in {event.path}"
-        case verb.Finished():
+        case runevents.Finished():
             return _describe_end(event)
 
 
-def _describe_start(event: Any) -> str:
-    synthetic, authentic = event.halves
+def _describe_start(event: runevents.Started) -> str:
+    synthetic, authentic = event.synthetic, event.authentic
     lines = [f"Warning: {words}; the one before is used" for words in event.damaged]
     lines += [f"{n} files left out: {reason}" for reason, n in event.left_out.items()]
     if not synthetic or not authentic:
@@ -253,7 +247,7 @@ def _describe_start(event: Any) -> str:
     return "\n".join(lines)
 
 
-def _describe_end(event: Any) -> str:
+def _describe_end(event: runevents.Finished) -> str:
     skipped = f" {event.skipped} photos were left out." if event.skipped else ""
     if event.is_complete:
         return f"Done after {event.step} steps: {event.encoder}; curve: {event.curve}.{skipped}"

@@ -111,10 +111,10 @@ class Learner:
         self.patches = patches
         self.micro_batch = micro_batch
         ranks.with_shared_statistics(model, place, device)
-        self.model = model.to(device, memory_format=torch.channels_last).train()
+        self.model = model.to(device).to(memory_format=torch.channels_last).train()
         if is_compiled:
             self.model.encoder.compile()
-        groups = [
+        groups: Groups = [
             {"params": [p for p in model.parameters() if p.ndim > 1]},
             {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
         ]
@@ -152,7 +152,7 @@ class Learner:
         return loss
 
     def _halve_micro_batch(self, n: int, error: Exception) -> None:
-        """Make room; batch norm's running statistics may have seen this batch, which is harmless."""
+        """Make room; batch norm's running statistics may have seen this batch: harmless."""
         smaller = (self.micro_batch or n) // 2
         if self.place.world > 1 or smaller < LEAST_MICRO_BATCH:
             wish = "--micro-batch" if self.place.world > 1 else "--image-size"
@@ -171,20 +171,20 @@ class Learner:
             with self._autocast():
                 cells = self.model.cells(views, self.patches)
             loss = self._loss(cells, classes)
-            self.scaler.scale(loss).backward()
+            torch.autograd.backward(self.scaler.scale(loss))
             return self._mean(loss)
-        parts = views.split(self.micro_batch)
+        parts = torch.split(views, self.micro_batch)
         with torch.no_grad(), self._autocast(), _frozen_statistics(self.model.encoder):
             cells = torch.cat([self.model.cells(part, self.patches) for part in parts])
         cells.requires_grad_()
         loss = self._loss(cells, classes)
-        self.scaler.scale(loss).backward()
-        assert cells.grad is not None
-        gradients = cells.grad.split(self.micro_batch * self.patches**2)
+        torch.autograd.backward(self.scaler.scale(loss))
+        given = torch.zeros_like(cells) if cells.grad is None else cells.grad
+        gradients = torch.split(given, self.micro_batch * self.patches**2)
         for part, gradient in zip(parts, gradients, strict=True):
             with self._autocast():
                 again = self.model.cells(part, self.patches)
-            again.backward(gradient)
+            torch.autograd.backward(again, gradient)
         return self._mean(loss)
 
     def _loss(self, cells: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
@@ -242,9 +242,10 @@ class Learner:
             if kind != "optimiser":
                 continue
             parameter = parameters[name]
-            if value.shape == parameter.shape:  # else AdamW's count of steps, which stays here
-                value = torch.empty_like(parameter, requires_grad=False).copy_(value)
-            self.optimiser.state[parameter][key] = value
+            memory = value  # AdamW's count of steps stays on the CPU
+            if value.shape == parameter.shape:
+                memory = torch.empty_like(parameter, requires_grad=False).copy_(value)
+            self.optimiser.state[parameter][key] = memory
 
     def scale(self) -> float:
         """Of the gradients in fp16; 1 otherwise."""

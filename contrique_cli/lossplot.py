@@ -47,7 +47,7 @@ def draw(path: Path, steps: Sequence[int], losses: Sequence[float], title: str) 
     if losses:
         low, high = min(losses), max(losses)
         pad = 0.05 * (high - low) or 0.5
-        x_range = (min(steps), max(max(steps), min(steps) + 1))
+        x_range = (min(steps), max(*steps, min(steps) + 1))
         y_range = (low - pad, high + pad)
         _grid(pen, font, x_range, y_range)
         smooth = _running_mean(losses, max(1, len(losses) // SMOOTHING))

@@ -8,8 +8,8 @@ a photo nor a distorted picture of the test has been seen by the network or by t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -25,8 +25,7 @@ BATCH = 64
 """Pictures per forward pass."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProbeResult:
+class ProbeResult(NamedTuple):
     """Shares of right answers on held-out photos; chance is 0.04, 0.2 and 0.5.
 
     Attributes:
@@ -69,14 +68,14 @@ class Probe:
         self.kinds = torch.arange(1, len(KINDS) + 1).repeat(len(clean))
         self.levels = (photos + self.kinds) % LEVELS + 1
         seeds = torch.arange(len(photos))
-        parts = [
+        parts: list[torch.Tensor] = [
             distort(
                 images.to_unit(clean[photos[rows]].to(device)),
                 self.kinds[rows],
                 self.levels[rows],
                 seeds[rows],
             )
-            for rows in seeds.split(BATCH)
+            for rows in torch.split(seeds, BATCH)
         ]
         # (25N, 3, S, S) uint8, a quarter of the memory
         self.distorted = torch.cat([_to_bytes(part) for part in parts])
@@ -135,8 +134,10 @@ def _to_bytes(pictures: torch.Tensor) -> torch.Tensor:
     return pictures.mul(255.0).round_().to(torch.uint8).cpu()
 
 
-def _features(pictures: torch.Tensor, embed: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-    parts = [embed(images.to_unit(part)).double().cpu() for part in pictures.split(BATCH)]
+def _features(
+    pictures: torch.Tensor, embed: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
+    parts = [embed(images.to_unit(part)).double().cpu() for part in torch.split(pictures, BATCH)]
     return torch.cat(parts)  # (N, D)
 
 

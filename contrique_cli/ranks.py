@@ -112,7 +112,7 @@ def gather(rows: torch.Tensor, place: Place) -> torch.Tensor:
     if place.world == 1:
         return rows
     if rows.requires_grad:
-        gathered: torch.Tensor = _Gather.apply(rows)  # type: ignore[no-untyped-call]
+        gathered: torch.Tensor = _Gather.apply(rows)
         return gathered
     parts = [torch.empty_like(rows) for _ in range(place.world)]
     distributed.all_gather(parts, rows.contiguous())
@@ -161,7 +161,8 @@ def with_shared_statistics(module: nn.Module, place: Place, device: torch.device
     if place.world == 1:
         return module
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        return converted
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
             setattr(module, name, GlobalBatchNorm.like(child))
@@ -191,7 +192,7 @@ class GlobalBatchNorm(nn.BatchNorm2d):
         values = inputs.float()
         count = values.new_tensor([values.numel() / values.shape[1]])
         sums = torch.cat([values.sum(dims), (values * values).sum(dims), count])
-        total: torch.Tensor = _Sum.apply(sums)  # type: ignore[no-untyped-call]
+        total: torch.Tensor = _Sum.apply(sums)
         n = total[-1].detach()
         mean = total[: self.num_features] / n
         variance = total[self.num_features : -1] / n - mean * mean
@@ -201,10 +202,9 @@ class GlobalBatchNorm(nn.BatchNorm2d):
         return result.to(inputs.dtype)
 
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        assert self.momentum is not None
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance, self.momentum)
-        self.num_batches_tracked.add_(1)
+        pairs = ((self.running_mean, mean), (self.running_var, variance))
+        for kept, value in pairs:
+            if kept is not None and self.momentum is not None:
+                kept.lerp_(value, self.momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)

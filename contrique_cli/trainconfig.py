@@ -200,13 +200,13 @@ def _cast(name: str, value: Any, annotation: str, source: str) -> Any:
         return parse_size(value)
     if annotation.startswith("tuple") and isinstance(value, list | tuple):
         return tuple(str(item) for item in value)
-    wanted = annotation.split(" ")[0]
+    wanted = annotation.partition(" ")[0]
     types: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
     types["bool"] = (bool,)
     is_bool = isinstance(value, bool)
     if not isinstance(value, types.get(wanted, ())) or is_bool != (wanted == "bool"):
         raise BadOption(f"{source}: {name} must be of type {wanted}, not {value!r}")
-    return float(value) if wanted == "float" else value
+    return float(value) if wanted == "float" and isinstance(value, int) else value
 
 
 def parse_size(text: str) -> int:

@@ -177,7 +177,8 @@ def read_list(path: Path, *, has_classes: bool) -> list[tuple[Path, int]]:
 def _class_of_label(text: str, place: str) -> int:
     numbers = [float(word) for word in re.findall(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?", text)]
     ones = [index for index, number in enumerate(numbers) if number == 1.0]
-    if len(numbers) != OFFICIAL_CLASSES or len(ones) != 1 or any(n not in (0.0, 1.0) for n in numbers):
+    zeros = numbers.count(0.0)
+    if len(ones) != 1 or zeros != OFFICIAL_CLASSES - 1 or zeros + 1 != len(numbers):
         raise BadTrainingData(
             f"{place}: labels must be {OFFICIAL_CLASSES} numbers, one of them 1 and the rest 0; "
             f"it has {len(numbers)} with {len(ones)} ones"

@@ -10,8 +10,10 @@ import pytest
 from contrique_cli.batchplan import Halves, plan_batch, split, steps_per_epoch
 from contrique_cli.distortions import CLASSES, class_of
 
+HALVES = Halves(20, 30)
 
-def make(step=0, halves=Halves(20, 30), batch_size=16, seed=0, **more):
+
+def make(step=0, halves=HALVES, batch_size=16, seed=0, **more):
     return plan_batch(step, halves=halves, batch_size=batch_size, seed=seed, **more)
 
 

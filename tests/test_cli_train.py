@@ -78,7 +78,7 @@ def test_a_recipe_is_read_and_options_win_over_it(data, tmp_path):
     ],
 )
 def test_what_the_user_can_mend_is_said(data, tmp_path, args, error, message):
-    more = ("--data", data) if args and args[0] not in {"--data"} else ()
+    more = ("--data", data) if args and args[0] != "--data" else ()
     with pytest.raises(error, match=message):
         invoke("--output", tmp_path / "run", *more, *args)
 
