@@ -55,7 +55,7 @@ def lens_blur(images: Tensor, radius: float) -> Tensor:
     Returns:
         Shape (B, C, H, W).
     """
-    kernel = _disk(radius).to(images.device)
+    kernel = _disk(radius).to(images.device, non_blocking=True)
     return _convolve(images, kernel.expand(len(images), -1, -1))
 
 

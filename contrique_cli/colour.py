@@ -183,7 +183,7 @@ def hsv_to_rgb(images: Tensor) -> Tensor:
     """
     hue, saturation, value = images.chunk(3, dim=1)
     # How far each channel stays below the value: 0 in its own third of the circle, 1 opposite.
-    turn = torch.tensor([5.0, 3.0, 1.0], device=images.device)[:, None, None]
+    turn = _column((5.0, 3.0, 1.0), images.device)
     place = (turn + hue * HUE_SECTORS) % HUE_SECTORS  # (B, 3, H, W)
     depth = torch.minimum(place, 4 - place).clamp(0, 1)
     return value - value * saturation * depth
@@ -191,12 +191,17 @@ def hsv_to_rgb(images: Tensor) -> Tensor:
 
 def _mix_channels(images: Tensor, matrix: Tensor) -> Tensor:
     """Multiply each pixel's channels by a 3x3 matrix."""
-    matrix = matrix.to(images.device)
+    matrix = matrix.to(images.device, non_blocking=True)
     return torch.einsum("dc,bchw->bdhw", matrix, images)
 
 
 def _studio(images: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and shift from full to studio range, shape (3, 1, 1)."""
-    scale = torch.tensor([STUDIO_Y_SPAN, STUDIO_C_SPAN, STUDIO_C_SPAN], device=images.device)
-    shift = torch.tensor([STUDIO_BLACK, CHROMA_ZERO, CHROMA_ZERO], device=images.device)
-    return scale[:, None, None] / CODE_MAX, shift[:, None, None] / CODE_MAX
+    scale = _column((STUDIO_Y_SPAN, STUDIO_C_SPAN, STUDIO_C_SPAN), images.device)
+    shift = _column((STUDIO_BLACK, CHROMA_ZERO, CHROMA_ZERO), images.device)
+    return scale / CODE_MAX, shift / CODE_MAX
+
+
+def _column(values: tuple[float, float, float], device: torch.device) -> Tensor:
+    """Put one number per channel on a device, shape (3, 1, 1), without waiting for it."""
+    return torch.tensor(values)[:, None, None].to(device, non_blocking=True)

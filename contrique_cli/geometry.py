@@ -30,7 +30,7 @@ def jitter(images: Tensor, amounts: Tensor, seeds: Tensor) -> Tensor:
     centres = torch.stack(
         [(x / columns - 1).expand(rows, -1), (y[:, None] / rows - 1).expand(-1, columns)], dim=-1
     )  # (H, W, 2): columns before rows, as grid_sample wants them
-    pixel = torch.tensor([2 / columns, 2 / rows], device=images.device)
+    pixel = 2 / _pair(columns, rows, images.device)
     for turn in range(JITTER_ROUNDS):
         steps = normal(fork(seeds, turn), (rows, columns, 2))
         grid = centres + steps * amounts * pixel
@@ -53,7 +53,7 @@ def stray_patches(images: Tensor, counts: Tensor, seeds: Tensor) -> Tensor:
     """
     channels, rows, columns = images.shape[1:]
     size = min(PATCH_SIZE, rows, columns)
-    room = torch.tensor([rows - size, columns - size], device=images.device)
+    room = _pair(rows - size, columns - size, images.device)
     margin = torch.minimum(torch.full_like(room, PATCH_RADIUS), room // 2)
     chance = uniform(seeds, (2, PATCH_COUNT_MAX, 2))
     start = margin + (chance[:, 0] * (room - 2 * margin + 1)).long()  # (B, patches, 2)
@@ -82,7 +82,7 @@ def cover_blocks(images: Tensor, counts: Tensor, seeds: Tensor) -> Tensor:
     """
     channels, rows, columns = images.shape[1:]
     size = min(BLOCK_SIZE, rows, columns)
-    room = torch.tensor([rows - size, columns - size], device=images.device)
+    room = _pair(rows - size, columns - size, images.device)
     target = (uniform(fork(seeds, 0), (BLOCK_COUNT_MAX, 2)) * (room + 1)).long()
     colours = F.pad(uniform(fork(seeds, 1), (channels, BLOCK_COUNT_MAX)), (1, 0))
     owner = _last_owner(target, size, counts, (rows, columns))[:, None].expand(-1, channels, -1)
@@ -95,6 +95,11 @@ def pixelate(images: Tensor, strength: float) -> Tensor:
     zoom = PIXELATE_BASE - strength**PIXELATE_POWER
     rows, columns = (_shrunk_places(size, zoom, images.device) for size in images.shape[-2:])
     return images.index_select(2, rows).index_select(3, columns)
+
+
+def _pair(first: int, second: int, device: torch.device) -> Tensor:
+    """Put two numbers on a device without waiting for it, int64, shape (2,)."""
+    return torch.tensor([first, second]).to(device, non_blocking=True)
 
 
 def _last_owner(corners: Tensor, size: int, counts: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -19,7 +19,8 @@ from contrique_cli.dct import BLOCK, dct_basis
 
 CODE_MAX = 255  # 8-bit samples
 CODE_ZERO = 128
-MACROBLOCK = 2 * BLOCK  # px: 8x8 chroma samples cover 16x16 pixels
+MIDDLE_QUALITY = 50  # where libjpeg takes the standard tables as they are
+TIE_GUARD = 1e-4  # of a quantiser step: sums in float32 fall short of a half by less
 
 # ITU-T T.81, tables K.1 and K.2, row by row.
 LUMA_TABLE = (
@@ -55,12 +56,12 @@ def jpeg(images: Tensor, qualities: Tensor) -> Tensor:
         RGB in [0, 1] in steps of 1/255, shape (B, 3, H, W).
     """
     rows, columns = images.shape[-2:]
-    codes = (images * CODE_MAX).round()
-    padding = (0, -columns % MACROBLOCK, 0, -rows % MACROBLOCK)
-    ycbcr = rgb_to_ycbcr(F.pad(codes, padding, mode="replicate")).round()
-    luma, chroma = ycbcr[:, :1], _halve(ycbcr[:, 1:])
-    luma = _requantise(luma - CODE_ZERO, _table(LUMA_TABLE, qualities)) + CODE_ZERO
-    chroma = _requantise(chroma, _table(CHROMA_TABLE, qualities))
+    ycbcr = rgb_to_ycbcr((images * CODE_MAX).round()).round()
+    luma = _repeat_edges(ycbcr[:, :1] - CODE_ZERO, BLOCK, BLOCK)
+    luma = _requantise(luma, _table(LUMA_TABLE, qualities)) + CODE_ZERO
+    # libjpeg fills a macroblock to the right before halving, downwards after it.
+    chroma = _halve(_repeat_edges(ycbcr[:, 1:], 2, 2 * BLOCK))
+    chroma = _requantise(_repeat_edges(chroma, BLOCK, BLOCK), _table(CHROMA_TABLE, qualities))
     # The decoder grows only the chroma that the image needs, so the padding does not bleed in.
     chroma = chroma[..., : (rows + 1) // 2, : (columns + 1) // 2]
     chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False).round()
@@ -68,17 +69,26 @@ def jpeg(images: Tensor, qualities: Tensor) -> Tensor:
     return ycbcr_to_rgb(decoded).round().clamp(0, CODE_MAX) / CODE_MAX
 
 
+def _repeat_edges(planes: Tensor, row_unit: int, column_unit: int) -> Tensor:
+    """Repeat the last row and column up to whole units."""
+    rows, columns = planes.shape[-2:]
+    return F.pad(planes, (0, -columns % column_unit, 0, -rows % row_unit), mode="replicate")
+
+
 def _halve(chroma: Tensor) -> Tensor:
     """Average 2x2 samples; halves round up and down in turn, so that none drifts."""
     mean = F.avg_pool2d(chroma, 2)
-    bias = torch.tensor([1, 2], device=chroma.device).repeat(mean.shape[-1] // 2) / 4
+    column = torch.arange(mean.shape[-1], device=chroma.device)
+    bias = (column % 2 + 1) / 4
     return (mean + bias).floor()
 
 
 def _table(table: tuple[tuple[int, ...], ...], qualities: Tensor) -> Tensor:
     """Scale a quantisation table by quality, shape (B, 1, 1, 8, 1, 8)."""
-    percent = torch.where(qualities < 50, (5000 / qualities).floor(), 200 - 2 * qualities)
-    base = torch.tensor(table, device=qualities.device)
+    percent = torch.where(
+        qualities < MIDDLE_QUALITY, (5000 / qualities).floor(), 200 - 2 * qualities
+    )
+    base = torch.tensor(table).to(qualities.device, non_blocking=True)
     scaled = ((base * percent[:, 0] + 50) / 100).floor().clamp(1, CODE_MAX)  # (B, 8, 8)
     return scaled[:, None, None, :, None, :]
 
@@ -86,10 +96,12 @@ def _table(table: tuple[tuple[int, ...], ...], qualities: Tensor) -> Tensor:
 def _requantise(planes: Tensor, table: Tensor) -> Tensor:
     """Round the DCT of every 8x8 block to multiples of the table, and transform back."""
     batch, channels, rows, columns = planes.shape
-    basis = dct_basis().to(planes.device)
+    basis = dct_basis().to(planes.device, non_blocking=True)
     blocked = (batch, channels, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK)
     spectrum = (basis @ planes.reshape(-1, BLOCK, columns)).reshape(blocked) @ basis.T
-    rounded = (spectrum / table).round() * table
+    # Halves go away from 0, as in libjpeg; means of whole numbers fall on halves often.
+    size = (spectrum.abs() / table + (0.5 + TIE_GUARD)).floor() * table
+    rounded = torch.where(spectrum < 0, -size, size)
     half = (rounded @ basis).reshape(-1, BLOCK, columns)
     samples = (basis.T @ half).reshape(planes.shape).round()
     return samples.clamp(-CODE_ZERO, CODE_MAX - CODE_ZERO)

@@ -6,6 +6,8 @@ int64 seed per image, and gives RGB in [0, 1] of the same shape.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
@@ -14,8 +16,8 @@ from contrique_cli.colour import rgb_to_studio_ycbcr, studio_ycbcr_to_rgb
 from contrique_cli.dct import BLOCK, dct_basis
 from contrique_cli.randomness import normal, uniform
 
-DCT_STRIDE = 2  # px between windows; 1 would be 4 times slower for about 0.1 dB
-DCT_THRESHOLD = 2.7  # standard deviations of the noise; the usual choice for hard thresholding
+DCT_STRIDE = BLOCK // 2  # px between windows; 2 would be 5 times slower for 0.3 dB
+DCT_THRESHOLD = 3.3  # standard deviations of the noise; lets 1 coefficient in 1,000 pass by chance
 
 
 def white_noise(images: Tensor, variances: Tensor, seeds: Tensor) -> Tensor:
@@ -49,38 +51,60 @@ def denoise(images: Tensor, variances: Tensor, seeds: Tensor) -> Tensor:
     """Add Gaussian noise and take it off again, with the marks that leaves.
 
     KADID uses the neural network DnCNN on each channel. Here a classical denoiser stands in for
-    it: hard thresholding of overlapping 8x8 DCT windows, which as well smooths texture away,
-    keeps strong edges and leaves faint ringing.
+    it: overlapping 8x8 DCT windows, whose small coefficients are zeroed, and then once more with
+    every coefficient weighed by the first result (Wiener). As DnCNN does it smooths texture away,
+    keeps strong edges and leaves blotches.
 
     Source:
         Yu and Sapiro, "DCT Image Denoising: a Simple and Effective Image Denoising Algorithm",
-        IPOL 2011.
+        IPOL 2011; the second pass as in Dabov et al., BM3D, IEEE TIP 2007.
     """
     noisy = white_noise(images, variances, seeds)
-    return _threshold_dct(noisy, DCT_THRESHOLD * variances.sqrt()).clamp(0, 1)
+    shape = images.shape[-2:]
+    spectrum = _split_windows(noisy)
+    deviations = variances.sqrt()[..., None, None]  # (B, 1, 1, 1, 1, 1)
+    kept = torch.where(spectrum.abs() < DCT_THRESHOLD * deviations, 0, spectrum)
+    power = _split_windows(_join_windows(_keep_means(kept, spectrum), shape)).square_()
+    weighed = spectrum * (power / (power + deviations**2))
+    return _join_windows(_keep_means(weighed, spectrum), shape).clamp(0, 1)
 
 
-def _threshold_dct(images: Tensor, thresholds: Tensor) -> Tensor:
-    """Zero the small coefficients of every window and average the windows."""
+def _split_windows(images: Tensor) -> Tensor:
+    """Take the DCT of overlapping windows, shape (B, C, 8, 8, windows down, windows across)."""
     batch, channels, rows, columns = images.shape
     before = BLOCK - DCT_STRIDE
-    # Padding lets each pixel lie in the same number of windows.
-    after_rows, after_columns = (before + size % DCT_STRIDE for size in (rows, columns))
-    padded = F.pad(images, (before, after_columns, before, after_rows), mode="replicate")
-    basis = dct_basis().to(images.device)  # (8 frequencies, 8)
-    down, across = basis[:, None, :, None], basis[:, None, None, :]
-    stride_down, stride_across = (DCT_STRIDE, 1), (1, DCT_STRIDE)
+    after_rows, after_columns = (before + -size % DCT_STRIDE for size in (rows, columns))
+    # Mirrored, for a repeated edge pixel would turn its noise into a stripe.
+    padded = F.pad(images, (before, after_columns, before, after_rows), mode="reflect")
+    down, across = _dct_filters(images.device)
+    half = F.conv2d(padded.flatten(0, 1)[:, None], down, stride=(DCT_STRIDE, 1))
+    half = half.reshape(-1, 1, *half.shape[-2:])  # (B * C * 8, 1, windows, W)
+    spectrum = F.conv2d(half, across, stride=(1, DCT_STRIDE))  # (B * C * 8, 8, windows, windows)
+    return spectrum.reshape(batch, channels, BLOCK, BLOCK, *spectrum.shape[-2:])
 
-    flat = padded.reshape(batch * channels, 1, *padded.shape[-2:])
-    half = F.conv2d(flat, down, stride=stride_down)  # (B*C, 8, windows, W)
-    half_flat = half.reshape(-1, 1, *half.shape[-2:])
-    spectrum = F.conv2d(half_flat, across, stride=stride_across)  # (B*C*8, 8, windows, windows)
-    grouped = spectrum.reshape(batch, -1, *spectrum.shape[-2:])
-    kept = torch.where(grouped.abs() < thresholds, 0, grouped).reshape(spectrum.shape)
-    means = slice(None, None, BLOCK)  # the windows' means are never touched
-    kept[means, 0] = spectrum[means, 0]
-    half = F.conv_transpose2d(kept, across, stride=stride_across).reshape(half.shape)
-    image = F.conv_transpose2d(half, down, stride=stride_down)
-    windows = (BLOCK // DCT_STRIDE) ** 2
-    image = image.reshape(padded.shape)[..., before : before + rows, before : before + columns]
-    return image / windows
+
+def _join_windows(spectrum: Tensor, shape: torch.Size) -> Tensor:
+    """Undo `_split_windows`; windows fade into each other, else their grid would show."""
+    batch, channels, _, _, windows_down, _ = spectrum.shape
+    place = torch.arange(BLOCK, device=spectrum.device)
+    fade = torch.sin(math.pi / BLOCK * (place + 0.5)) ** 2  # adds up to 1 at half a window's step
+    down, across = _dct_filters(spectrum.device)
+    flat = spectrum.reshape(-1, BLOCK, *spectrum.shape[-2:])
+    half = F.conv_transpose2d(flat, across * fade, stride=(1, DCT_STRIDE))
+    half = half.reshape(batch * channels, BLOCK, windows_down, -1)
+    padded = F.conv_transpose2d(half, down * fade[:, None], stride=(DCT_STRIDE, 1))
+    before = BLOCK - DCT_STRIDE
+    rows, columns = (slice(before, before + size) for size in shape)
+    return padded.reshape(batch, channels, *padded.shape[-2:])[..., rows, columns]
+
+
+def _dct_filters(device: torch.device) -> tuple[Tensor, Tensor]:
+    """One filter per frequency, down (8, 1, 8, 1) and across (8, 1, 1, 8)."""
+    basis = dct_basis().to(device, non_blocking=True)
+    return basis[:, None, :, None], basis[:, None, None, :]
+
+
+def _keep_means(spectrum: Tensor, original: Tensor) -> Tensor:
+    """Put the windows' means back, which no denoiser should touch; changes `spectrum`."""
+    spectrum[:, :, 0, 0] = original[:, :, 0, 0]
+    return spectrum

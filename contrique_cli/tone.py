@@ -112,8 +112,10 @@ def _bend(values: Tensor, knots: tuple[float, ...], heights: tuple[Tensor, ...])
     widths = [right - left for left, right in pairwise(x)]
     rises = [(y[i + 1] - y[i]) / width for i, width in enumerate(widths)]
     slopes = [_end_slope(widths[0], widths[1], rises[0], rises[1])]
-    for i in range(1, len(widths)):
-        slopes.append(_middle_slope(widths[i - 1], widths[i], rises[i - 1], rises[i]))
+    slopes += [
+        _middle_slope(widths[i - 1], widths[i], rises[i - 1], rises[i])
+        for i in range(1, len(widths))
+    ]
     slopes.append(_end_slope(widths[-1], widths[-2], rises[-1], rises[-2]))
 
     bent = torch.zeros_like(values)
