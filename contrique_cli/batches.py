@@ -53,7 +53,7 @@ def cut_ahead(
     Raises:
         BadTrainingData: see `PhotoStore.get`.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="cut")
+    pool = ThreadPoolExecutor(workers, "cut", _settle_thread, (store.device,))
     waiting: deque[Future[Cuttings]] = deque()
     try:
         for step in steps:
@@ -64,6 +64,12 @@ def cut_ahead(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _settle_thread(device: torch.device) -> None:
+    """A thread's pinned memory belongs to its current GPU, which is the first unless it is told."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
 
 
 def cut(store: PhotoStore, plan: BatchPlan, side: int) -> Cuttings:

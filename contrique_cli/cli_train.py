@@ -225,6 +225,11 @@ def describe(event: Event) -> str:
             )
         case runevents.Skipped():
             return f"left out: {event.path}: {event.reason}"
+        case runevents.MemoryShort():
+            return (
+                f"the device's memory ran out: from now on {event.micro_batch} views at once, the "
+                "contrastive batch stays whole (--micro-batch sets this beforehand)"
+            )
         case runevents.Saved():
             return f"step {event.step}: saved in {event.path}"
         case runevents.Finished():

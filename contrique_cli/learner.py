@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from contrique_cli import ranks
-from contrique_cli.errors import BadRun
+from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.loss import contrastive_loss
 from contrique_cli.model import Contrique
 from contrique_cli.ranks import Place
@@ -42,7 +42,13 @@ LEAST_MICRO_BATCH = 2
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """Turn `auto` into what the processor is quick at: bf16 where there is hardware for it."""
+    """Turn `auto` into what the processor is quick at: bf16 where there is hardware for it.
+
+    Raises:
+        BadOption: fp16 on a CPU, where small gradients would vanish.
+    """
+    if name == "fp16" and device.type == "cpu":
+        raise BadOption("fp16 trains on a GPU only; give --precision bf16, fp32 or auto")
     if name != "auto":
         return name
     if device.type == "cuda":
@@ -142,7 +148,9 @@ class Learner:
         of_patches = classes.to(self.device).repeat(2).repeat_interleave(self.patches**2)  # (2BP,)
         while True:
             try:
-                loss = self._differentiate(views, of_patches)
+                # On purpose here only: the encoder's shapes stay, the distortions' change.
+                with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+                    loss = self._differentiate(views, of_patches)
                 break
             except torch.OutOfMemoryError as error:
                 self._halve_micro_batch(len(views), error)

@@ -70,6 +70,13 @@ class Skipped:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemoryShort:
+    """The device's memory ran out; from now on the encoder takes so many views at once."""
+
+    micro_batch: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Saved:
     """A checkpoint and an encoder file were written."""
 
@@ -88,4 +95,4 @@ class Finished:
     skipped: int
 
 
-Event = Started | StepReport | Probed | Skipped | Saved | Finished
+Event = Started | StepReport | Probed | Skipped | MemoryShort | Saved | Finished

@@ -26,6 +26,7 @@ from contrique_cli.ranks import Place
 from contrique_cli.runevents import (
     Event,
     Finished,
+    MemoryShort,
     Probed,
     Saved,
     Skipped,
@@ -133,6 +134,11 @@ class _Run:
         state = ranks.agree(state, self.place)
         if state is None:
             return
+        if state.facts["photos"] != self.photos.digest():
+            raise BadRun(
+                f"the photos are no longer those that the run in {self.files.folder} began with; "
+                "put them back, or choose another --output (and --init to start from its encoder)"
+            )
         self.learner.load_tensors(state.tensors)
         self.learner.load_scale(state.facts["scale"])
         self.learner.micro_batch = state.facts["micro_batch"]
@@ -177,7 +183,10 @@ class _Run:
                     yield from self._probe()
                 lr = learning_rate(self.pace.progress, peak=config.peak_lr, warmup=config.warmup)
                 views = make_views(cutting, config.image_size)
+                before = self.learner.micro_batch
                 loss = self.learner.step(views, cutting.classes, lr)
+                if self.learner.micro_batch != before:
+                    yield MemoryShort(micro_batch=self.learner.micro_batch)
                 self.step += 1
                 self.pending.append((self.step, loss, lr))
                 if self.device.type != "cuda" or len(self.pending) >= READ_EVERY:
@@ -275,6 +284,7 @@ class _Run:
         if not all(bool(value.isfinite().all()) for value in tensors.values()):
             raise self._not_finite(f"the weights are not finite after step {self.step}")
         facts = {
+            "photos": self.photos.digest(),
             "scale": self.learner.scale(),
             "micro_batch": self.learner.micro_batch,
             "seconds": self.pace.seconds(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -42,6 +43,11 @@ class TrainPhotos:
     probe_authentic: tuple[Path, ...]
     unreadable: tuple[Unreadable, ...]
     left_out: dict[str, int]
+
+    def digest(self) -> str:
+        """Short identity of the photos in training, by name and order."""
+        names = "\n".join(map(str, (*self.synthetic, "", *self.authentic)))
+        return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def gather(config: TrainConfig) -> TrainPhotos:

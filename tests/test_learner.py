@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from contrique_cli import learner as module
-from contrique_cli.errors import BadRun
+from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.learner import Learner, choose_precision
 from contrique_cli.model import Contrique
 from contrique_cli.ranks import Place
@@ -133,7 +133,9 @@ def test_automatic_precision_is_what_the_processor_has(monkeypatch):
     for has, expected in ((True, "bf16"), (False, "fp32")):
         monkeypatch.setattr(module, "has_bf16_instructions", lambda has=has: has)
         assert choose_precision("auto", torch.device("cpu")) == expected
-    assert choose_precision("fp16", torch.device("cpu")) == "fp16"
+    assert choose_precision("fp32", torch.device("cpu")) == "fp32"
+    with pytest.raises(BadOption, match="GPU only"):
+        choose_precision("fp16", torch.device("cpu"))
     assert choose_precision("auto", torch.device("mps")) == "fp32"
 
 

@@ -15,6 +15,7 @@ import torch
 from contrique_cli import checkpoint, runevents, train, trainconfig
 from contrique_cli.errors import BadRun, BadTrainingData
 from contrique_cli.learner import Learner
+from contrique_cli.model import Contrique
 from contrique_cli.trainconfig import TrainConfig
 from tests.conftest import ROOT, make_photo
 
@@ -269,3 +270,32 @@ def test_losses_fall_over_a_longer_run(data, tmp_path):
     events = run(make_config(data, epochs=20, checkpoint_minutes=5.0), tmp_path)
     losses = [report.loss for report in of_type(events, runevents.StepReport)]
     assert sum(losses[-10:]) < sum(losses[:10]) - 1.0
+
+
+def test_photos_that_changed_are_noticed_when_a_run_goes_on(data, tmp_path):
+    folder = tmp_path / "authentic"
+    folder.mkdir()
+    make_photo(50, 80, 70).save(folder / "a.png")
+    config = make_config(data, authentic=(str(folder),))
+    steps = iter(range(100))
+    run(config, tmp_path / "run", should_stop=lambda: next(steps) >= 2)
+    (folder / "a.png").rename(folder / "b.png")
+    with pytest.raises(BadRun, match="no longer those"):
+        run(config, tmp_path / "run")
+
+
+def test_memory_that_runs_out_is_told_and_remembered(data, tmp_path, monkeypatch):
+    cells = Contrique.cells
+
+    def starved(self, images, patches):
+        if len(images) > 4:
+            raise torch.OutOfMemoryError("not enough")
+        return cells(self, images, patches)
+
+    monkeypatch.setattr(Contrique, "cells", starved)
+    steps = iter(range(100))
+    events = run(make_config(data), tmp_path, should_stop=lambda: next(steps) >= 3)
+    assert of_type(events, runevents.MemoryShort) == [runevents.MemoryShort(micro_batch=4)]
+    events = run(make_config(data), tmp_path)
+    assert not of_type(events, runevents.MemoryShort)
+    assert events[-1].is_complete
