@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -12,9 +13,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
-from contrique_cli import runevents, trainconfig
+from contrique_cli import console, runevents, trainconfig
 from contrique_cli.errors import BadOption, ContriqueError
 from contrique_cli.runevents import Event
 from contrique_cli.runfiles import read_config
@@ -82,9 +83,7 @@ def train(  # noqa: PLR0917 - options of a command
     workers: Annotated[
         int | None, typer.Option(help="Threads that decode and cut photos. [by processors]")
     ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="auto, fp32, bf16 or fp16. [auto]")
-    ] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32, bf16 or fp16. [auto]")] = None,
     split_checkpoint: Annotated[
         str | None, typer.Option(help="Write checkpoints in parts of this size, e.g. 15MiB.")
     ] = None,
@@ -122,7 +121,6 @@ def run(output: Path, recipe: Path | None, given: dict[str, Any], device: str | 
 
     config = resolve(output, recipe, given)
     place = read_place()
-    console = Console(stderr=True, quiet=not place.is_first)
     with stopping_on_signals() as received:
         events = pretrain(
             config,
@@ -131,7 +129,7 @@ def run(output: Path, recipe: Path | None, given: dict[str, Any], device: str | 
             place=place,
             should_stop=lambda: bool(received),
         )
-        tell(events, console)
+        tell(events, is_quiet=not place.is_first)
     if received:
         raise typer.Exit(EXIT_BY_SIGNAL + received[0])
 
@@ -182,31 +180,40 @@ def stopping_on_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def tell(events: Iterator[Event], console: Console) -> None:
-    """Show what happens: a bar where there is a terminal, else a line now and then."""
+def tell(events: Iterator[Event], *, is_quiet: bool) -> None:
+    """Show what happens: a bar where there is a terminal, else a line now and then.
+
+    Args:
+        events: of the run; they are what makes it go.
+        is_quiet: say nothing, as all processes but the first.
+    """
+    terminal = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
+        console=terminal,
+        transient=True,
+        disable=is_quiet or not terminal.is_terminal,
     )
     with bar:
         task = bar.add_task("starting", total=1.0)
-        shown = 0.0
+        shown = -math.inf
         for event in events:
+            if is_quiet:
+                continue
             words = describe(event)
             if isinstance(event, runevents.StepReport):
                 bar.update(task, description=words, completed=event.progress)
                 now = time.monotonic()
-                if console.is_terminal or now - shown < LINE_SECONDS:
+                if terminal.is_terminal or now - shown < LINE_SECONDS:
                     continue
                 shown = now
-            console.print(words, highlight=False, markup=False, soft_wrap=True)
+            for line in words.splitlines():
+                console.say(line)
 
 
-def describe(event: Event) -> str:
+def describe(event: Event) -> str:  # noqa: PLR0911 - one return per kind of event
     """One event in words."""
     match event:
         case runevents.Started():
@@ -275,7 +282,7 @@ def main() -> None:
     try:
         app()
     except ContriqueError as error:
-        Console(stderr=True).print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
+        console.say(f"error: {error}")
         raise SystemExit(2 if isinstance(error, BadOption) else 1) from error
 
 

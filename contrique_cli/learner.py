@@ -220,9 +220,7 @@ class Learner:
         """Features as scoring sees them, shape (B, D), without touching batch norm's statistics."""
         self.model.eval()
         with torch.no_grad(), self._autocast():
-            features = self.model.embed(
-                images.to(self.device, memory_format=torch.channels_last)
-            )
+            features = self.model.embed(images.to(self.device, memory_format=torch.channels_last))
         self.model.train()
         return features
 

@@ -91,10 +91,7 @@ def ticks(low: float, high: float) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * unit for unit in (1, 2, 5, 10) if power * unit >= rough)
     first = math.ceil(low / step)
-    return [
-        round(number * step, 10)
-        for number in range(first, math.floor(high / step + 1e-9) + 1)
-    ]
+    return [round(number * step, 10) for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def _scale(value: float, bounds: tuple[float, float], start: float, end: float) -> float:

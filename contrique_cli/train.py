@@ -13,14 +13,12 @@ from typing import Any
 
 import torch
 
-from contrique_cli import checkpoint, lossplot, ranks, runstate, trainphotos
+from contrique_cli import checkpoint, lossplot, ranks, runparts, runstate, trainphotos
 from contrique_cli.batches import cut_ahead, make_views
-from contrique_cli.batchplan import BatchPlan, Halves, plan_batch, split, steps_per_epoch
-from contrique_cli.errors import BadOption, BadRun, BadTrainingData
-from contrique_cli.learner import Learner, choose_precision
-from contrique_cli.model import Contrique
+from contrique_cli.batchplan import BatchPlan, Halves, plan_batch, steps_per_epoch
+from contrique_cli.errors import BadRun
+from contrique_cli.learner import choose_precision
 from contrique_cli.pace import Pace
-from contrique_cli.photostore import PhotoStore, free_memory
 from contrique_cli.probe import Probe
 from contrique_cli.ranks import Place
 from contrique_cli.runevents import (
@@ -39,9 +37,6 @@ from contrique_cli.trainconfig import TrainConfig
 
 READ_EVERY = 10
 """Steps between two looks at a GPU's losses: each look makes the GPU wait."""
-
-DEVICE_SHARE = 0.25
-"""Share of a GPU's free memory that decoded photos may fill."""
 
 MOST_WORKERS = 8
 """Threads that cut and decode, unless asked for more."""
@@ -103,12 +98,12 @@ class _Run:
         self.place = place
         self.should_stop = should_stop
         self.precision = choose_precision(config.precision, device)
-        _settle_config(config, files, self.precision, device, place)
+        runparts.settle_config(config, files, self.precision, device, place)
         self.photos = trainphotos.gather(config)
         self.halves = Halves(len(self.photos.synthetic), len(self.photos.authentic))
-        _check_batch(config.batch_size, self.halves, place)
-        self.store = _make_store(config, self.photos, device, place)
-        self.learner = _make_learner(config, self.precision, device, place)
+        runparts.check_batch(config.batch_size, self.halves, place)
+        self.store = runparts.make_store(config, self.photos, device, place)
+        self.learner = runparts.make_learner(config, self.precision, device, place)
         self.per_epoch = steps_per_epoch(config.batch_size, self.halves)
         self.total_steps = None if config.minutes else config.epochs * self.per_epoch
         self.pace = Pace(
@@ -346,79 +341,3 @@ class _Run:
             curve=self.files.curve,
             skipped=len(self.store.skipped) + len(self.photos.unreadable),
         )
-
-
-# ---------------------------------------------------------------------------- setting up
-
-
-def _settle_config(
-    config: TrainConfig, files: RunFiles, precision: str, device: torch.device, place: Place
-) -> None:
-    """Write the configuration first thing, or compare it with the run's own."""
-    if not place.is_first:
-        return
-    facts = {"resolved_precision": precision}
-    files.check_config(config.as_dict(), facts)
-    more = {"device": str(device), "processes": place.world, "peak_lr": config.peak_lr}
-    files.write_config(config.as_dict(), {**facts, **more})
-
-
-def _check_batch(batch_size: int, halves: Halves, place: Place) -> None:
-    parts = split(batch_size, halves)
-    if any(part % place.world for part in parts):
-        raise BadOption(
-            f"--batch-size {batch_size} cannot be shared evenly among {place.world} processes; "
-            f"choose a multiple of {2 * place.world}"
-        )
-    for name, has, needs in zip(("pristine", "authentic"), halves, parts, strict=True):
-        if has < needs:
-            raise BadTrainingData(
-                f"{has} {name} photos are too few: a batch of {batch_size} takes {needs}; add "
-                "photos or lower --batch-size"
-            )
-
-
-def _make_store(
-    config: TrainConfig, photos: trainphotos.TrainPhotos, device: torch.device, place: Place
-) -> PhotoStore:
-    budget = config.memory_budget * 1e9 or free_memory() / 2
-    on_device = 0
-    if device.type == "cuda":
-        on_device = int(torch.cuda.mem_get_info(device)[0] * DEVICE_SHARE)
-    halves = Halves(len(photos.synthetic), len(photos.authentic))
-    return PhotoStore(
-        (photos.synthetic, photos.authentic),
-        region=2 * config.image_size,
-        least=split(config.batch_size, halves),
-        max_side=config.max_side,
-        memory_budget=int(budget / place.world),
-        device=device,
-        device_budget=on_device,
-        classes=photos.classes,
-    )
-
-
-def _make_learner(
-    config: TrainConfig, precision: str, device: torch.device, place: Place
-) -> Learner:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        model = Contrique(config.arch)
-    if config.init is not None:
-        start, info = checkpoint.load(Path(config.init))
-        if info.arch != config.arch:
-            raise BadOption(f"{config.init} is a {info.arch}; give --arch {info.arch}")
-        model.load_state_dict(start.state_dict())
-    return Learner(
-        model,
-        device=device,
-        place=place,
-        precision=precision,
-        temperature=config.temperature,
-        patches=config.patches,
-        optimiser=config.optimiser,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        micro_batch=config.micro_batch,
-        is_compiled=config.compile,
-    )

@@ -98,9 +98,7 @@ def _sources(data: str | None, name: str, more: Sequence[str]) -> list[Path]:
     return sources
 
 
-def _find(
-    sources: list[Path], unreadable: list[Unreadable], left_out: Counter[str]
-) -> list[Path]:
+def _find(sources: list[Path], unreadable: list[Unreadable], left_out: Counter[str]) -> list[Path]:
     found = []
     for item in images.find(sources, left_out):
         if isinstance(item, Unreadable):

@@ -53,9 +53,7 @@ def test_any_number_of_threads_gives_the_same_batches(halves):
 
 
 def test_a_store_without_room_gives_the_same_batches(halves):
-    kept, again = (
-        cut_all(make_store(halves, memory_budget=budget), 2) for budget in (10**8, 0)
-    )
+    kept, again = (cut_all(make_store(halves, memory_budget=budget), 2) for budget in (10**8, 0))
     assert all(torch.equal(a[0], b[0]) for a, b in zip(kept, again, strict=True))
 
 

@@ -56,13 +56,17 @@ def test_running_again_with_the_output_alone_goes_on(data, tmp_path):
 
 def test_one_half_only_is_said(data, tmp_path):
     folder = data / "authentic"
-    result = invoke("--authentic", folder, "--output", tmp_path, "--epochs", 1, *SMALL[:4], "--batch-size", 4)
+    result = invoke(
+        "--authentic", folder, "--output", tmp_path, "--epochs", 1, *SMALL[:4], "--batch-size", 4
+    )
     assert "Only authentic photos are given, no pristine ones" in result.stderr
 
 
 def test_a_recipe_is_read_and_options_win_over_it(data, tmp_path):
     recipe = tmp_path / "r.toml"
-    recipe.write_text(f'data = "{data}"\narch = "tiny"\nimage_size = 32\nbatch_size = 8\nepochs = 9\n')
+    recipe.write_text(
+        f'data = "{data}"\narch = "tiny"\nimage_size = 32\nbatch_size = 8\nepochs = 9\n'
+    )
     result = invoke("--recipe", recipe, "--epochs", 1, "--output", tmp_path / "run")
     assert "Done after 2 steps" in result.stderr
 

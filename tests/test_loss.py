@@ -54,7 +54,10 @@ def test_shares_of_the_anchors_average_to_the_whole():
     whole = contrastive_loss(embeddings, classes, embeddings, classes)
     parts = [
         contrastive_loss(
-            embeddings[start : start + 6], classes[start : start + 6], embeddings, classes,
+            embeddings[start : start + 6],
+            classes[start : start + 6],
+            embeddings,
+            classes,
             offset=start,
         )
         for start in (0, 6)

@@ -136,5 +136,3 @@ def test_the_place_is_read_from_torchrun(monkeypatch):
         monkeypatch.setenv(name, value)
     assert ranks.read_place() == Place(3, 8, 1)
     assert not ranks.read_place().is_first
-
-

@@ -57,7 +57,9 @@ def of_type(events, kind):
 
 
 def same_weights(first, second):
-    states = [checkpoint.load(path / "encoder.safetensors")[0].state_dict() for path in (first, second)]
+    states = [
+        checkpoint.load(path / "encoder.safetensors")[0].state_dict() for path in (first, second)
+    ]
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
