@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageFilter
+from threadpoolctl import threadpool_limits
 
 from contrique_cli import checkpoint, regressor
 from contrique_cli.model import Contrique
@@ -62,6 +63,14 @@ def without_privileges(folder: Path) -> Iterator[None]:
 
 def blurred(image: Image.Image, radius: float) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(radius))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small matrices on one core: waiting threads made tests 100 times slower on a busy machine."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import math
 import pytest
 import scipy.ndimage
 import torch
-from synthetic_photos import make_photo
 from torch import Tensor
 from torch.testing import assert_close
 
 from contrique_cli.blur import gaussian_blur, lens_blur, motion_blur, sharpen
 from contrique_cli.colour import rgb_to_lab
+from tests.synthetic_photos import make_photo
 
 
 def spread_point(size: int) -> Tensor:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 import torch
 from PIL import Image
-from synthetic_photos import from_pillow, make_photo, to_pillow
 from torch import Tensor
 from torch.testing import assert_close
 
 from contrique_cli import colour
+from tests.synthetic_photos import from_pillow, make_photo, to_pillow
 
 CORNERS = torch.cartesian_prod(*[torch.tensor([0.0, 0.5, 1.0])] * 3).T.reshape(1, 3, 3, 9)
 

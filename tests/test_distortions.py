@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from synthetic_photos import make_photo, psnr
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -20,6 +19,7 @@ from contrique_cli.distortions import (
     class_of,
     distort,
 )
+from tests.synthetic_photos import make_photo, psnr
 
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
 ALL_LEVELS = torch.arange(1, LEVELS + 1)

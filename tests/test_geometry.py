@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from synthetic_photos import make_photo
 from torch import Tensor
 from torch.testing import assert_close
 
 from contrique_cli.geometry import cover_blocks, jitter, pixelate, stray_patches
+from tests.synthetic_photos import make_photo
 
 SEEDS = torch.arange(3)
 

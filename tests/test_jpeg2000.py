@@ -12,11 +12,11 @@ import io
 import pytest
 import torch
 from PIL import Image, features
-from synthetic_photos import from_pillow, make_photo, psnr, to_pillow
 from torch import Tensor
 from torch.testing import assert_close
 
 from contrique_cli.jpeg2000 import _transform, _wavelet, jpeg2000
+from tests.synthetic_photos import from_pillow, make_photo, psnr, to_pillow
 
 RATIOS = (16, 32, 45, 120, 400)
 # ITU-T T.800, table F.2 in its normalised form: the low-pass analysis taps of the 9/7 filter.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from synthetic_photos import make_photo, psnr
 from torch import Tensor
 
 from contrique_cli import noise
 from contrique_cli.colour import rgb_to_studio_ycbcr
+from tests.synthetic_photos import make_photo, psnr
 
 GREY = 0.5
 SHAPE = (4, 3, 64, 64)

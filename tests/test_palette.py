@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from PIL import Image
-from synthetic_photos import from_pillow, make_photo, psnr, to_pillow
 from torch import Tensor
 
 from contrique_cli.palette import (
@@ -18,6 +17,7 @@ from contrique_cli.palette import (
     quantise_levels,
     reduce_colours,
 )
+from tests.synthetic_photos import from_pillow, make_photo, psnr, to_pillow
 
 
 def diffuse_errors(photo: Tensor, count: int) -> Tensor:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.interpolate import PchipInterpolator
-from synthetic_photos import make_photo
 from torch import Tensor
 from torch.testing import assert_close
 
 from contrique_cli import tone
+from tests.synthetic_photos import make_photo
 
 RAMP = torch.linspace(0, 1, 301).expand(1, 3, 1, 301)
 
