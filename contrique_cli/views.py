@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import lru_cache
 
 import torch
-from torch.nn import functional
 
 from contrique_cli import colour
 from contrique_cli.images import halve
@@ -51,22 +49,27 @@ def to_local_contrast(images: torch.Tensor) -> torch.Tensor:
 
     Source: Madhusudana et al., IEEE TIP 2022, section III (7x7 Gaussian, sigma 7/6).
     """
-    reach = MEAN_SIDE // 2
-    kernel = images.new_tensor(_gaussian()).expand(3, 1, -1)  # (3, 1, 7)
-    padded = functional.pad(images, (reach,) * 4, mode="reflect")  # (B, 3, H + 6, W + 6)
-    rows = functional.conv2d(padded, kernel[:, :, :, None], groups=3)  # (B, 3, H, W + 6)
-    mean = functional.conv2d(rows, kernel[:, :, None, :], groups=3)  # (B, 3, H, W)
+    down, across = (_averages(size).to(images.device) for size in images.shape[-2:])
+    mean = down @ images @ across.T  # (B, 3, H, W)
     rest = images - mean
     low = rest.amin(dim=(2, 3), keepdim=True)
     span = rest.amax(dim=(2, 3), keepdim=True) - low
     return torch.where(span > FLAT, (rest - low) / span.clamp(min=FLAT), torch.zeros_like(rest))
 
 
-@lru_cache(maxsize=1)
-def _gaussian() -> tuple[float, ...]:
+@lru_cache(maxsize=4)
+def _averages(size: int) -> torch.Tensor:
+    """The Gaussian mean along one side as a matrix (size, size), mirrored at the borders.
+
+    A product with it is several times faster on a CPU than a convolution channel by channel.
+    """
     reach = MEAN_SIDE // 2
-    weights = [math.exp(-0.5 * (x / MEAN_SIGMA) ** 2) for x in range(-reach, reach + 1)]
-    return tuple(weight / sum(weights) for weight in weights)
+    offsets = torch.arange(-reach, reach + 1)
+    weights = torch.exp(-0.5 * (offsets / MEAN_SIGMA) ** 2)
+    source = (torch.arange(size)[:, None] + offsets).abs()  # (size, 7)
+    source = torch.where(source < size, source, 2 * (size - 1) - source)
+    matrix = torch.zeros(size, size)
+    return matrix.scatter_add_(1, source, (weights / weights.sum()).expand(size, -1))
 
 
 def _as_is(images: torch.Tensor) -> torch.Tensor:
