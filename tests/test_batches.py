@@ -110,3 +110,16 @@ def test_an_error_in_a_thread_reaches_the_caller(halves):
 
     with pytest.raises(RuntimeError, match="plan"):
         cut_all(make_store(halves), 2, broken)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("device_budget", [0, 10**9])
+def test_batches_on_a_gpu_are_those_on_the_cpu(halves, device_budget):
+    cuda = torch.device("cuda", 0)
+    here = cut_all(make_store(halves), 1)
+    there = cut_all(make_store(halves, device=cuda, device_budget=device_budget), 2)
+    for (expected, classes), (actual, own) in zip(here, there, strict=True):
+        assert torch.equal(classes, own)
+        # A grey level, and more where a stretched channel (local contrast) was nearly flat.
+        close = ((actual.cpu() - expected).abs() <= 3 / 255).float().mean()
+        assert close > 0.99

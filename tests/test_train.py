@@ -16,6 +16,7 @@ from contrique_cli import checkpoint, runevents, train, trainconfig
 from contrique_cli.errors import BadRun, BadTrainingData
 from contrique_cli.learner import Learner
 from contrique_cli.model import Contrique
+from contrique_cli.ranks import Place
 from contrique_cli.trainconfig import TrainConfig
 from tests.conftest import ROOT, make_photo
 
@@ -301,3 +302,71 @@ def test_memory_that_runs_out_is_told_and_remembered(data, tmp_path, monkeypatch
     events = run(make_config(data), tmp_path)
     assert not of_type(events, runevents.MemoryShort)
     assert events[-1].is_complete
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["bf16", "fp16", "fp32"])
+def test_a_run_on_a_gpu_trains_and_resumes(data, tmp_path, precision):
+    config = make_config(data, precision=precision, epochs=6)
+    steps = iter(range(1000))
+    cuda = torch.device("cuda")
+    list(train.train(config, tmp_path, device=cuda, should_stop=lambda: next(steps) >= 11))
+    events = list(train.train(config, tmp_path, device=cuda))
+    assert of_type(events, runevents.Started)[0].step == 11
+    assert events[-1].is_complete
+    losses = [event.loss for event in of_type(events, runevents.StepReport)]
+    assert all(loss < 10 for loss in losses)
+
+
+@pytest.mark.gpu
+def test_a_first_step_on_a_gpu_has_the_loss_of_the_cpu(data, tmp_path):
+    losses = []
+    for name in ("cpu", "cuda"):
+        events = train.train(
+            make_config(data, epochs=1), tmp_path / name, device=torch.device(name)
+        )
+        losses.append(of_type(events, runevents.StepReport)[0].loss)
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-2, atol=0)  # TF32, rounding to 8 bits
+
+
+@pytest.mark.gpu
+def test_the_encoder_may_be_compiled(data, tmp_path):
+    config = make_config(data, epochs=1, compile=True)
+    assert list(train.train(config, tmp_path, device=torch.device("cuda")))[-1].is_complete
+
+
+@pytest.mark.gpu
+def test_a_batch_too_big_for_the_gpu_is_taken_in_micro_batches(data, tmp_path):
+    cuda = torch.device("cuda")
+    learner = Learner(
+        Contrique("resnet50"),
+        device=cuda,
+        place=Place(),
+        precision="bf16",
+        momentum=0.9,
+        weight_decay=1e-4,
+        temperature=0.1,
+        patches=2,
+    )
+    before = torch.cuda.get_per_process_memory_fraction()
+    torch.cuda.set_per_process_memory_fraction(0.05)
+    try:
+        views = torch.rand(256, 3, 256, 256, device=cuda)
+        loss = learner.step(views, torch.arange(128), 1e-3)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(before)
+    assert 0 < learner.micro_batch < 256
+    assert loss.isfinite()
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_speed_ends_in_a_line_of_json():
+    command = ["training/benchmark_train.py", "--arch", "tiny", "--image-size", "32", "--workers"]
+    done = subprocess.run(
+        [sys.executable, *command, "1", "--steps", "1", "--rounds", "1", "--device", "cpu"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert json.loads(done.stdout.splitlines()[-1])["ours_to_pure"] > 0

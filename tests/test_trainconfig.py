@@ -6,6 +6,7 @@ import pytest
 
 from contrique_cli.errors import BadOption
 from contrique_cli.trainconfig import TrainConfig, checked, parse_size, read_recipe
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,8 @@ def test_sizes_are_read_as_written(text, size):
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(BadOption, match="15MiB"):
         parse_size(text)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "training" / "recipes").glob("*.toml")), ids=str)
+def test_every_recipe_of_the_project_is_valid(path):
+    TrainConfig(**read_recipe(path))
