@@ -85,6 +85,7 @@ def plan_batch(
     seed: int,
     photos_per_class: int = 1,
     pristine_share: float | None = None,
+    recoloured_share: float = 0.8,
     is_distorting: bool = True,
 ) -> BatchPlan:
     """Make the plan of one step.
@@ -96,6 +97,7 @@ def plan_batch(
         seed: of the run.
         photos_per_class: synthetic photos that share a distortion class.
         pristine_share: of undistorted among synthetic photos; None: as any other class.
+        recoloured_share: of views in a colour space other than RGB; 0.8 makes all five equal.
         is_distorting: False for photos that were distorted beforehand.
     """
     rng = np.random.default_rng((seed, 1, step))
@@ -119,7 +121,11 @@ def plan_batch(
         classes=np.concatenate([np.array(classes, np.int64), own - 1]),
         places=rng.random((batch_size, 4)),
         is_full_first=rng.random(batch_size) < 0.5,  # noqa: PLR2004 - an even chance
-        colours=rng.integers(0, len(COLOUR_SPACES), (batch_size, 2)),
+        colours=np.where(
+            rng.random((batch_size, 2)) < recoloured_share,
+            rng.integers(1, len(COLOUR_SPACES), (batch_size, 2)),
+            0,
+        ),
         flips=rng.random((batch_size, 2)) < 0.5,  # noqa: PLR2004 - an even chance
     )
 

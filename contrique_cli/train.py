@@ -200,6 +200,7 @@ class _Run:
             seed=self.config.seed,
             photos_per_class=self.config.photos_per_class,
             pristine_share=self.config.pristine_share,
+            recoloured_share=self.config.recoloured_share,
             is_distorting=self.photos.classes is None,
         ).share(self.place.rank, self.place.world)
 

@@ -63,6 +63,8 @@ class TrainConfig:
     """Synthetic photos of a batch that share one distortion class; 1 draws each by itself."""
     pristine_share: float | None = None
     """Share of undistorted photos among the synthetic; None: as often as any other class."""
+    recoloured_share: float = 0.8
+    """Share of views in a colour space other than RGB; 0.8 makes all five equal, as published."""
     epochs: int = 25
     """Passes over the larger half of the photos."""
     minutes: float | None = None
@@ -119,6 +121,7 @@ class TrainConfig:
                 self.pristine_share is None or 0 <= self.pristine_share <= 1,
                 "between 0 and 1",
             ),
+            "recoloured_share": (0 <= self.recoloured_share <= 1, "between 0 and 1"),
             "epochs": (self.epochs >= 1, "at least 1"),
             "minutes": (self.minutes is None or self.minutes > 0, "more than 0"),
             "lr": (self.lr is None or self.lr > 0, "more than 0"),

@@ -92,3 +92,10 @@ def test_the_share_of_undistorted_photos_can_be_chosen(share, low, high):
 
 def test_photos_distorted_beforehand_are_left_as_they_are():
     assert (make(is_distorting=False).kinds == 0).all()
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0.0), (0.8, 0.8), (1.0, 1.0)])
+def test_the_share_of_recoloured_views_can_be_chosen(share, expected):
+    colours = make(batch_size=400, halves=Halves(400, 400), recoloured_share=share).colours
+    assert (colours > 0).mean() == pytest.approx(expected, abs=0.08)  # five standard deviations
+    assert share < 1 or sorted(set(colours.ravel().tolist())) == [1, 2, 3, 4]
