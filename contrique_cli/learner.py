@@ -35,7 +35,7 @@ OPTIMISERS: dict[str, Callable[[Groups, float, float], torch.optim.Optimizer]] =
     ),
     "adamw": lambda groups, _, decay: torch.optim.AdamW(groups, lr=0.0, weight_decay=decay),
 }
-"""The paper's, and one that gets further in a short run on small batches."""
+"""The paper's, and one that asks for no learning rate that fits the batch."""
 
 LEAST_MICRO_BATCH = 2
 """Views; batch norm needs more than one."""

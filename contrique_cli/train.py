@@ -154,8 +154,10 @@ class _Run:
         if not self.step:
             yield from self._probe()
         yield from self._loop()
-        yield from self._probe()
-        yield self._save()
+        if self.is_complete:
+            yield from self._probe()
+        if self.is_complete or self.step > self.saved_step:
+            yield self._save()  # at once after a signal: whoever sent it may not wait long
         yield self._finished()
 
     def _loop(self) -> Iterator[Event]:

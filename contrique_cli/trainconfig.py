@@ -74,7 +74,7 @@ class TrainConfig:
     base_lr: float = 0.6
     """Peak learning rate at 1024 views per step."""
     optimiser: str = "sgd"
-    """sgd, the paper's, or adamw, which gets further in a short run on small batches."""
+    """sgd, the paper's, or adamw (with an lr of about 3e-4)."""
     momentum: float = 0.9
     """Of the SGD optimiser."""
     weight_decay: float = 1e-4
