@@ -370,3 +370,25 @@ def test_the_benchmark_of_speed_ends_in_a_line_of_json():
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert json.loads(done.stdout.splitlines()[-1])["ours_to_pure"] > 0
+
+
+def test_the_official_lists_are_trained_on(data, tmp_path):
+    def write(name, half, labels):
+        rows = [
+            f'{path},"{[int(i == index % 3) for i in range(126)]}"' if labels else f"{path},"
+            for index, path in enumerate(sorted((data / half).iterdir()))
+        ]
+        (tmp_path / name).write_text("File_names,labels\n" + "\n".join(rows) + "\n")
+        return str(tmp_path / name)
+
+    config = make_config(
+        data,
+        data=None,
+        epochs=1,
+        pristine_list=write("syn.csv", "pristine", labels=True),
+        authentic_list=write("ugc.csv", "authentic", labels=False),
+    )
+    events = run(config, tmp_path / "run")
+    started = of_type(events, runevents.Started)[0]
+    assert (started.synthetic, started.authentic) == (10, 14)
+    assert events[-1].is_complete
