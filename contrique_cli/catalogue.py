@@ -10,18 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from contrique_cli import (
-    checkpoint,
-    official,
-    officialcheckpoint,
-    officialridge,
-    regressor,
-    tensorfile,
-    weights,
-)
+from contrique_cli import checkpoint, official, regressor, tensorfile, weights
 from contrique_cli.errors import BadModelFile, BadOption, CannotWrite, UnknownModel
 from contrique_cli.files import replacing
 from contrique_cli.model import ARCHITECTURES
+from contrique_cli.official import checkpointfile, ridgefile
 from contrique_cli.weights import Installed
 
 OFFICIAL_ENCODER = "official"
@@ -168,7 +161,7 @@ def import_file(
     """
     kind = official.recognise(path)
     if kind == official.RIDGE:
-        ridge = officialridge.read(path)
+        ridge = ridgefile.read(path)
         labels = _labels(path, lower_is_better, full_reference, scale)
         return _import_ridge(path, ridge, labels, name=name, model=model)
     if any(option is not None for option in (model, lower_is_better, full_reference, scale)):
@@ -182,7 +175,7 @@ def import_file(
 
 
 def _import_checkpoint(path: Path, name: str | None) -> Installed:
-    model = officialcheckpoint.read(path)
+    model = checkpointfile.read(path)
     source = _source(path)
     target = _target(checkpoint.KIND, name or OFFICIAL_ENCODER, _comes_from(source))
     checkpoint.save(target.path, model, provenance=source)
@@ -191,7 +184,7 @@ def _import_checkpoint(path: Path, name: str | None) -> Installed:
 
 def _import_ridge(
     path: Path,
-    ridge: officialridge.Ridge,
+    ridge: ridgefile.Ridge,
     labels: official.Labels,
     *,
     name: str | None,

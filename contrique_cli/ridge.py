@@ -64,9 +64,9 @@ def _decompose(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     centred = features - features.mean(axis=0)
     rows, columns = centred.shape
     if columns < rows:
-        values, vectors = linalg.eigh(centred.T @ centred)
+        values, vectors = linalg.eigh(centred.T @ centred, driver="evd")
     else:
-        values, vectors = linalg.eigh(centred @ centred.T)
+        values, vectors = linalg.eigh(centred @ centred.T, driver="evd")
     is_real = values > _ZERO * max(values[-1], np.finfo(np.float64).tiny)
     values, vectors = values[is_real], vectors[:, is_real]
     return (centred @ vectors / np.sqrt(values) if columns < rows else vectors), values
@@ -85,7 +85,7 @@ def _out_of_fold(
     residuals = centred - basis @ (shrink * (basis.T @ centred))  # (N,)
     predicted = np.empty(len(mos))
     for fold in folds:
-        part = basis[fold]  # (M, R)
-        remainder = np.eye(len(fold)) - 1.0 / len(mos) - (part * shrink) @ part.T  # I - H_ff
+        part = basis[fold] * np.sqrt(shrink)  # (M, R)
+        remainder = np.eye(len(fold)) - 1.0 / len(mos) - part @ part.T  # I - H_ff
         predicted[fold] = mos[fold] - linalg.solve(remainder, residuals[fold], assume_a="pos")
     return predicted

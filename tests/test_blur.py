@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from contrique_cli.blur import gaussian_blur, lens_blur, motion_blur, sharpen
-from contrique_cli.colour import rgb_to_lab
+from contrique_cli.distortions.blur import gaussian_blur, lens_blur, motion_blur, sharpen
+from contrique_cli.distortions.colour import rgb_to_lab
 from tests.synthetic_photos import make_photo
 
 

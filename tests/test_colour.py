@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.testing import assert_close
 
-from contrique_cli import colour
+from contrique_cli.distortions import colour
 from tests.synthetic_photos import from_pillow, make_photo, to_pillow
 
 CORNERS = torch.cartesian_prod(*[torch.tensor([0.0, 0.5, 1.0])] * 3).T.reshape(1, 3, 3, 9)

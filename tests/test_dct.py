@@ -7,7 +7,7 @@ import scipy.fft
 import torch
 from torch.testing import assert_close
 
-from contrique_cli.dct import dct_basis
+from contrique_cli.distortions.dct import dct_basis
 
 
 def test_basis_equals_scipys_transform() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from contrique_cli.geometry import cover_blocks, jitter, pixelate, stray_patches
+from contrique_cli.distortions.geometry import cover_blocks, jitter, pixelate, stray_patches
 from tests.synthetic_photos import make_photo
 
 SEEDS = torch.arange(3)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from contrique_cli.jpeg import jpeg
+from contrique_cli.distortions.jpeg import jpeg
 from tests.synthetic_photos import from_pillow, make_photo, psnr, to_pillow
 
 QUALITIES = (43, 36, 24, 7, 4)

@@ -15,7 +15,7 @@ from PIL import Image, features
 from torch import Tensor
 from torch.testing import assert_close
 
-from contrique_cli.jpeg2000 import _transform, _wavelet, jpeg2000
+from contrique_cli.distortions.jpeg2000 import _transform, _wavelet, jpeg2000
 from tests.synthetic_photos import from_pillow, make_photo, psnr, to_pillow
 
 RATIOS = (16, 32, 45, 120, 400)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from contrique_cli import noise
-from contrique_cli.colour import rgb_to_studio_ycbcr
+from contrique_cli.distortions import noise
+from contrique_cli.distortions.colour import rgb_to_studio_ycbcr
 from tests.synthetic_photos import make_photo, psnr
 
 GREY = 0.5

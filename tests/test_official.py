@@ -18,8 +18,9 @@ from PIL import Image, ImageFilter
 from sklearn.linear_model import Ridge
 from torch.nn import functional
 
-from contrique_cli import features, images, official, officialcheckpoint, officialridge
+from contrique_cli import features, images, official
 from contrique_cli.errors import BadModelFile, RefusedPickle
+from contrique_cli.official import checkpointfile, ridgefile
 from tests import synthetic
 from tests.synthetic import text, write
 
@@ -79,7 +80,7 @@ def photo(width, height, seed):
 
 
 def test_imported_weights_give_the_features_of_the_published_code(network, checkpoint_path):
-    model = officialcheckpoint.read(checkpoint_path)
+    model = checkpointfile.read(checkpoint_path)
     assert model.arch == "resnet50"
     differences, published = [], []
     for seed, size in enumerate([(128, 96), (97, 131), (255, 64), (65, 65), (123, 201)]):
@@ -92,7 +93,7 @@ def test_imported_weights_give_the_features_of_the_published_code(network, check
 
 
 def test_every_tensor_of_the_checkpoint_arrives_unchanged(checkpoint_path, network):
-    model = officialcheckpoint.read(checkpoint_path)
+    model = checkpointfile.read(checkpoint_path)
     expected = torch.load(checkpoint_path, weights_only=True)
     state = model.state_dict()
     assert set(state) == set(expected)
@@ -115,7 +116,7 @@ def test_a_resnet18_is_recognised_by_its_shapes_in_any_wrapping(
         content if wrap == "state_dict" else state, path, _use_new_zipfile_serialization=is_zip
     )
     assert official.recognise(path) == official.CHECKPOINT
-    model = officialcheckpoint.read(path)
+    model = checkpointfile.read(path)
     assert model.arch == "resnet18"
     assert torch.equal(model.encoder[0].weight, small_state["encoder.0.weight"])
 
@@ -123,7 +124,7 @@ def test_a_resnet18_is_recognised_by_its_shapes_in_any_wrapping(
 def test_a_checkpoint_from_before_batch_counters_is_complete(small_state, tmp_path):
     path = tmp_path / "old.tar"
     torch.save({n: v for n, v in small_state.items() if "num_batches" not in n}, path)
-    assert officialcheckpoint.read(path).encoder[1].num_batches_tracked == 0
+    assert checkpointfile.read(path).encoder[1].num_batches_tracked == 0
 
 
 def changed(state, name, value):
@@ -150,14 +151,14 @@ def test_weights_that_are_not_a_whole_model_are_named(small_state, tmp_path, cha
     path = tmp_path / "x.tar"
     torch.save(change(small_state), path)
     with pytest.raises(BadModelFile, match=words):
-        officialcheckpoint.read(path)
+        checkpointfile.read(path)
 
 
 def test_half_precision_is_refused_by_name(small_state, tmp_path):
     path = tmp_path / "x.tar"
     torch.save({n: v.half() for n, v in small_state.items()}, path)
     with pytest.raises(RefusedPickle, match=r"asks for torch\.HalfStorage"):
-        officialcheckpoint.read(path)
+        checkpointfile.read(path)
 
 
 @pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "legacy"])
@@ -168,7 +169,7 @@ def test_a_truncated_checkpoint_is_damaged(tmp_path, is_zip, share):
     data = buffer.getvalue()
     path = write(tmp_path / "x.tar", data[: int(share * len(data))])
     with pytest.raises(BadModelFile, match="damaged"):
-        officialcheckpoint.read(path)
+        checkpointfile.read(path)
 
 
 def test_a_flipped_bit_in_the_checkpoint_is_found(tmp_path):
@@ -177,7 +178,7 @@ def test_a_flipped_bit_in_the_checkpoint_is_found(tmp_path):
     data = bytearray(buffer.getvalue())
     data[len(data) // 2] ^= 1
     with pytest.raises(BadModelFile, match="damaged"):
-        officialcheckpoint.read(write(tmp_path / "x.tar", bytes(data)))
+        checkpointfile.read(write(tmp_path / "x.tar", bytes(data)))
 
 
 # ------------------------------------------------------------------------------ hostile checkpoints
@@ -224,14 +225,14 @@ def test_a_tensor_that_its_file_cannot_hold_is_refused(tmp_path, case):
     pickled = b"\x80\x02}" + text("encoder.0.weight") + BAD_TENSORS[case] + b"s."
     path = torch_zip(tmp_path / "x.tar", pickled, {"0": bytes(16)})
     with pytest.raises(BadModelFile, match=r"lacks numbers|odd"):
-        officialcheckpoint.read(path)
+        checkpointfile.read(path)
 
 
 def test_one_number_repeated_a_million_million_times_is_a_wrong_shape(small_state, tmp_path):
     path = tmp_path / "x.tar"
     torch.save(changed(small_state, "encoder.1.weight", torch.ones(1).expand(10**12)), path)
     with pytest.raises(BadModelFile, match=r"shape \(1000000000000,\)"):
-        officialcheckpoint.read(path)
+        checkpointfile.read(path)
 
 
 def test_a_tensor_beyond_its_storage_is_damage(tmp_path):
@@ -240,7 +241,7 @@ def test_a_tensor_beyond_its_storage_is_damage(tmp_path):
         tmp_path / "x.tar", b"\x80\x02}" + text("a") + beyond + b"s.", {"0": bytes(16)}
     )
     with pytest.raises(BadModelFile):
-        officialcheckpoint.read(path)
+        checkpointfile.read(path)
 
 
 def test_a_zip_bomb_laid_out_like_a_checkpoint_is_not_unpacked(tmp_path):
@@ -249,7 +250,7 @@ def test_a_zip_bomb_laid_out_like_a_checkpoint_is_not_unpacked(tmp_path):
     )
     assert path.stat().st_size < 1 << 20
     with pytest.raises(BadModelFile, match="compressed"):
-        officialcheckpoint.read(path)
+        checkpointfile.read(path)
 
 
 def test_a_zip_archive_of_something_else_is_no_checkpoint(tmp_path):
@@ -257,7 +258,7 @@ def test_a_zip_archive_of_something_else_is_no_checkpoint(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(BadModelFile, match="not a torch checkpoint"):
-        officialcheckpoint.read(path)
+        checkpointfile.read(path)
 
 
 # ------------------------------------------------------------------------------ regressors
@@ -271,7 +272,7 @@ def test_a_ridge_predicts_as_scikit_learn_does(tmp_path, columns, are_names_old)
     data = synthetic.ridge_pickle(model) if are_names_old else pickle.dumps(model, protocol=3)
     path = write(tmp_path / "CLIVE.save", data)
     assert official.recognise(path) == official.RIDGE
-    found = officialridge.read(path)
+    found = ridgefile.read(path)
     x = np.random.default_rng(1).random((20, 4096), dtype=np.float32) / 37
     expected = model.predict(x).ravel()
     np.testing.assert_allclose(x @ found.weights + found.bias, expected, atol=1e-3)
@@ -306,7 +307,7 @@ def test_the_old_names_stand_in_the_synthetic_file_as_in_the_official_ones():
 def test_a_ridge_may_hold_its_numbers_in_several_ways(tmp_path, attributes, protocol):
     model = synthetic.ridge(8)
     vars(model).update(attributes)
-    found = officialridge.read(write(tmp_path / "x.save", pickle.dumps(model, protocol=protocol)))
+    found = ridgefile.read(write(tmp_path / "x.save", pickle.dumps(model, protocol=protocol)))
     np.testing.assert_array_equal(found.weights, np.ravel(model.coef_))
     assert found.bias == np.ravel(model.intercept_)[0]
 
@@ -333,12 +334,12 @@ def test_a_ridge_without_sound_numbers_is_refused(tmp_path, attributes, words):
     model = synthetic.ridge(8)
     vars(model).update(attributes)
     with pytest.raises(BadModelFile, match=words):
-        officialridge.read(write(tmp_path / "x.save", pickle.dumps(model, protocol=3)))
+        ridgefile.read(write(tmp_path / "x.save", pickle.dumps(model, protocol=3)))
 
 
 def test_an_unfitted_ridge_is_refused(tmp_path):
     with pytest.raises(BadModelFile, match="no fitted ridge"):
-        officialridge.read(write(tmp_path / "x.save", pickle.dumps(Ridge(), protocol=3)))
+        ridgefile.read(write(tmp_path / "x.save", pickle.dumps(Ridge(), protocol=3)))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 0.999])
@@ -346,7 +347,7 @@ def test_a_truncated_ridge_is_damaged(tmp_path, share):
     data = synthetic.ridge_pickle(synthetic.ridge(64))
     path = write(tmp_path / "x.save", data[: int(share * len(data))])
     with pytest.raises(BadModelFile, match="damaged"):
-        officialridge.read(path)
+        ridgefile.read(path)
 
 
 def test_truncated_or_changed_bytes_end_in_a_clear_error_or_a_ridge(tmp_path):
@@ -355,13 +356,13 @@ def test_truncated_or_changed_bytes_end_in_a_clear_error_or_a_ridge(tmp_path):
     path = tmp_path / "x.save"
     for length in range(0, len(data), 3):
         with pytest.raises(BadModelFile):
-            officialridge.read(write(path, data[:length]))
+            ridgefile.read(write(path, data[:length]))
     for _ in range(500):
         changed_data = bytearray(data)
         for place in rng.integers(0, len(data), rng.integers(1, 4)):
             changed_data[place] = rng.integers(256)
         try:
-            found = officialridge.read(write(path, bytes(changed_data)))
+            found = ridgefile.read(write(path, bytes(changed_data)))
         except BadModelFile:
             continue
         assert np.isfinite(found.weights).all()
@@ -454,7 +455,7 @@ def test_a_pickle_that_asks_for_more_than_data_is_refused_and_not_run(tmp_path, 
     path = write(tmp_path / "CLIVE.save", hostile(marker)[case])
     assert official.recognise(path) == official.RIDGE
     with pytest.raises(RefusedPickle) as caught:
-        officialridge.read(path)
+        ridgefile.read(path)
     assert not marker.exists()
     assert str(caught.value).isprintable()
 
@@ -480,14 +481,14 @@ def test_a_checkpoint_that_asks_for_more_than_tensors_is_refused(tmp_path, case,
         path.write_bytes(head + pickled)
     assert official.recognise(path) == official.CHECKPOINT
     with pytest.raises(RefusedPickle, match=r"asks for (posix\.system|sklearn)"):
-        officialcheckpoint.read(path)
+        checkpointfile.read(path)
     assert not marker.exists()
 
 
 def test_the_refusal_says_what_was_asked_for_and_that_nothing_ran(tmp_path):
     path = write(tmp_path / "CLIVE.save", hostile(tmp_path / "x")["eval in a list in a ridge"])
     with pytest.raises(RefusedPickle, match=r"asks for builtins\.eval, .* nothing of it was exec"):
-        officialridge.read(path)
+        ridgefile.read(path)
 
 
 def doubled(value):
@@ -527,7 +528,7 @@ def test_a_bomb_goes_off_in_little_time_and_memory(tmp_path, case):
     tracemalloc.start()
     try:
         with pytest.raises(BadModelFile):
-            officialridge.read(path)
+            ridgefile.read(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -538,12 +539,12 @@ def test_a_bomb_goes_off_in_little_time_and_memory(tmp_path, case):
 def test_what_follows_a_ridge_is_refused(tmp_path):
     path = write(tmp_path / "x.save", synthetic.ridge_pickle(synthetic.ridge(8)) + b"more")
     with pytest.raises(BadModelFile, match="something else"):
-        officialridge.read(path)
+        ridgefile.read(path)
 
 
 def test_plain_data_is_no_ridge(tmp_path):
     with pytest.raises(BadModelFile, match="something else"):
-        officialridge.read(write(tmp_path / "x.save", pickle.dumps({"coef_": 1}, protocol=3)))
+        ridgefile.read(write(tmp_path / "x.save", pickle.dumps({"coef_": 1}, protocol=3)))
 
 
 # ------------------------------------------------------------------------------ recognising

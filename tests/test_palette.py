@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 (the name torch's own documentatio
 from PIL import Image
 from torch import Tensor
 
-from contrique_cli.palette import (
+from contrique_cli.distortions.palette import (
     _blue_noise,
     _choose_palette,
     _otsu_cuts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from contrique_cli.randomness import fork, normal, uniform
+from contrique_cli.distortions.randomness import fork, normal, uniform
 
 COUNT = 20_000
 SEEDS = torch.arange(50)

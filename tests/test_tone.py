@@ -11,7 +11,7 @@ from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 from torch.testing import assert_close
 
-from contrique_cli import tone
+from contrique_cli.distortions import tone
 from tests.synthetic_photos import make_photo
 
 RAMP = torch.linspace(0, 1, 301).expand(1, 3, 1, 301)

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from contrique_cli import official, pickles
+from contrique_cli import official
 from contrique_cli.errors import BadModelFile
+from contrique_cli.official import pickles
 
 
 @dataclass(frozen=True, kw_only=True)

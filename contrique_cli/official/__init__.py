@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from contrique_cli import pickles
 from contrique_cli.errors import BadModelFile
+from contrique_cli.official import pickles
 
 CHECKPOINT = "official checkpoint"
 RIDGE = "official regressor"

@@ -10,7 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from contrique_cli.randomness import uniform
+from contrique_cli.distortions.randomness import uniform
 
 CODE_MAX = 255  # 8-bit samples
 SAMPLE_SIDE = 64  # the palette is chosen from about 64x64 pixels of the image

@@ -13,9 +13,10 @@ from typing import IO
 
 import torch
 
-from contrique_cli import official, pickles
+from contrique_cli import official
 from contrique_cli.errors import BadModelFile
 from contrique_cli.model import Contrique
+from contrique_cli.official import pickles
 
 SIZE_LIMIT = 1 << 30
 """Bytes; the published checkpoint has 0.11e9, a training state around it three times that."""

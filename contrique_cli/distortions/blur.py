@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
 
-from contrique_cli.colour import lab_to_rgb, rgb_to_lab
-from contrique_cli.randomness import uniform
+from contrique_cli.distortions.colour import lab_to_rgb, rgb_to_lab
+from contrique_cli.distortions.randomness import uniform
 
 LINE_RADIUS = 5  # px, holds half of the longest motion line (10 px) and its soft end
 DISK_SAMPLES = 64  # columns per pixel in which the covered height is measured

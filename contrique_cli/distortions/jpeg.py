@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
 
-from contrique_cli.colour import rgb_to_ycbcr, ycbcr_to_rgb
-from contrique_cli.dct import BLOCK, dct_basis
+from contrique_cli.distortions.colour import rgb_to_ycbcr, ycbcr_to_rgb
+from contrique_cli.distortions.dct import BLOCK, dct_basis
 
 CODE_MAX = 255  # 8-bit samples
 CODE_ZERO = 128

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from contrique_cli import blur, geometry, noise, palette, tone
-from contrique_cli.jpeg import jpeg
-from contrique_cli.jpeg2000 import jpeg2000
-from contrique_cli.randomness import fork
+from contrique_cli.distortions import blur, geometry, noise, palette, tone
+from contrique_cli.distortions.jpeg import jpeg
+from contrique_cli.distortions.jpeg2000 import jpeg2000
+from contrique_cli.distortions.randomness import fork
 
 LEVELS = 5
 KIND_COUNT = 25

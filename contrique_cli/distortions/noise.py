@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
 
-from contrique_cli.colour import rgb_to_studio_ycbcr, studio_ycbcr_to_rgb
-from contrique_cli.dct import BLOCK, dct_basis
-from contrique_cli.randomness import normal, uniform
+from contrique_cli.distortions.colour import rgb_to_studio_ycbcr, studio_ycbcr_to_rgb
+from contrique_cli.distortions.dct import BLOCK, dct_basis
+from contrique_cli.distortions.randomness import normal, uniform
 
 DCT_STRIDE = BLOCK // 2  # px between windows; 2 would be 5 times slower for 0.3 dB
 DCT_THRESHOLD = 3.3  # standard deviations of the noise; lets 1 coefficient in 1,000 pass by chance

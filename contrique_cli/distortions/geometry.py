@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
 
-from contrique_cli.randomness import fork, normal, uniform
+from contrique_cli.distortions.randomness import fork, normal, uniform
 
 JITTER_ROUNDS = 5
 PATCH_SIZE = 16  # px

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
 
-from contrique_cli.colour import rgb_to_ycbcr, ycbcr_to_rgb
+from contrique_cli.distortions.colour import rgb_to_ycbcr, ycbcr_to_rgb
 
 CODE_MAX = 255  # 8-bit samples
 CODE_ZERO = 128

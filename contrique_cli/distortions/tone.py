@@ -10,9 +10,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from contrique_cli.blur import gaussian_blur
-from contrique_cli.colour import lab_to_rgb, rgb_to_grey, rgb_to_lab
-from contrique_cli.randomness import uniform
+from contrique_cli.distortions.blur import gaussian_blur
+from contrique_cli.distortions.colour import lab_to_rgb, rgb_to_grey, rgb_to_lab
+from contrique_cli.distortions.randomness import uniform
 
 LIGHTNESS_MAX = 100.0
 DIFFUSION_SIGMA_SLOPE, DIFFUSION_SIGMA_BASE = 1.5, 2.0  # px per amount, px
