@@ -71,9 +71,19 @@ class RunFiles:
             )
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
-        """Append one line."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        """Append one line.
+
+        Raises:
+            CannotWrite: the disk is full, or the folder gone.
+        """
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise CannotWrite(
+                f"{self.metrics} cannot be written ({(error.strerror or str(error)).lower()}); the "
+                "last checkpoint is whole: free space, then run the same command again to go on"
+            ) from error
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All whole lines."""

@@ -68,7 +68,8 @@ class TrainConfig:
     epochs: int = 25
     """Passes over the larger half of the photos."""
     minutes: float | None = None
-    """Train for this long instead of `epochs`, on whatever machine it is."""
+    """Train for this long instead of `epochs`; how far that gets depends on the machine, so such a
+    run is repeated in kind, not bit by bit."""
     lr: float | None = None
     """Peak learning rate; None: `base_lr` x views per step / 1024."""
     base_lr: float = 0.6

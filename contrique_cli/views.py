@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import torch
 
-from contrique_cli import colour
+from contrique_cli.distortions import colour
 from contrique_cli.images import halve
 
 MEAN_SIDE = 7

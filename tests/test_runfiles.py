@@ -48,6 +48,11 @@ def test_metrics_of_steps_to_be_done_again_are_forgotten(tmp_path):
     assert [row["step"] for row in files.read_metrics()] == [1, 2]
 
 
+def test_metrics_that_cannot_be_written_are_an_error_in_words(tmp_path):
+    with pytest.raises(CannotWrite, match="free space"):
+        RunFiles(tmp_path / "gone").add_metrics({"step": 1})
+
+
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match="cannot be made"):
