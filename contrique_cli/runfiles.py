@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from contrique_cli.errors import BadOption, BadRun, CannotWrite
 from contrique_cli.files import replacing
 from contrique_cli.trainconfig import CONVENIENCE, checked
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows, where runs are not protected
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
 """Version of `config.json`."""
@@ -31,19 +37,41 @@ class RunFiles:
         self.encoder = folder / "encoder.safetensors"
         self.curve = folder / "loss.png"
 
-    def write_config(self, config: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-        """Write the whole configuration, first thing.
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes from training in the same folder; a killed one leaves no claim.
 
         Raises:
+            BadRun: another one does.
             CannotWrite: the folder cannot be made or written to.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            file = (self.folder / ".lock").open("w", encoding="ascii")
         except OSError as error:
             raise CannotWrite(
-                f"the folder {self.folder} cannot be made "
+                f"the folder {self.folder} cannot be made or written to "
                 f"({(error.strerror or str(error)).lower()}); choose another --output"
             ) from error
+        with file:
+            try:
+                _lock(file.fileno())
+            except BlockingIOError as error:
+                raise BadRun(
+                    f"another process is training in {self.folder}; wait for it or choose another "
+                    "--output"
+                ) from error
+            except OSError:  # a file system without locks: no claim, no protection
+                pass
+            yield
+
+    def write_config(self, config: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        """Write the whole configuration, first thing.
+
+        Raises:
+            CannotWrite: see `files.replacing`.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
         content = {"format": FORMAT, "config": config, **facts}
         with replacing(self.config) as file:
             file.write(json.dumps(content, indent=1).encode() + b"\n")
@@ -103,6 +131,12 @@ class RunFiles:
         if self.metrics.exists():
             with replacing(self.metrics) as file:
                 file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock of an open file, without waiting; it goes with the process."""
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -72,11 +72,12 @@ def train(
     """
     place = place or Place()
     device = ranks.join(place, device)
+    files = RunFiles(output)
     try:
-        run = _Run(config, RunFiles(output), device, place, should_stop)
-        for event in run.events():
-            if place.is_first:
-                yield event
+        with files.claimed() if place.is_first else nullcontext():
+            for event in _Run(config, files, device, place, should_stop).events():
+                if place.is_first:
+                    yield event
     finally:
         ranks.leave(place)
 

@@ -94,7 +94,17 @@ def test_other_settings_for_the_same_run_are_refused(data, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_stops_and_the_next_run_goes_on(data, tmp_path, number):
+def test_a_signal_is_noted_once_and_the_handlers_come_back(number):
+    before = signal.getsignal(number)
+    with cli_train.stopping_on_signals() as received:
+        os.kill(os.getpid(), number)
+        assert received == [number]
+        assert signal.getsignal(number) == before  # a second one would end the process
+    assert signal.getsignal(number) == before
+
+
+def test_ctrl_c_saves_and_stops(data, tmp_path):
+    number = signal.SIGINT
     output = tmp_path / "run"
     args = ["--data", data, "--output", output, "--epochs", 10**6, *SMALL]
     process = subprocess.Popen(

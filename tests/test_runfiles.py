@@ -55,5 +55,14 @@ def test_metrics_that_cannot_be_written_are_an_error_in_words(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CannotWrite, match="cannot be made"):
-        RunFiles(tmp_path / "file" / "run").write_config({}, {})
+    files = RunFiles(tmp_path / "file" / "run")
+    with pytest.raises(CannotWrite, match="cannot be made"), files.claimed():
+        pass
+
+
+def test_a_folder_in_use_is_refused_until_it_is_free(tmp_path):
+    first, second = RunFiles(tmp_path), RunFiles(tmp_path)
+    with first.claimed(), pytest.raises(BadRun, match="another process"), second.claimed():
+        pass
+    with RunFiles(tmp_path).claimed():
+        pass
