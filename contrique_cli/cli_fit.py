@@ -41,8 +41,11 @@ def fit_regressor(
     mos: Mos,
     *,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="A name for --regressor, or a file.")
-    ],
+        str | None,
+        typer.Option(
+            "--output", "-o", help="A name for --regressor, or a file [default: the CSV's name]."
+        ),
+    ] = None,
     photos: Photos = None,
     path_column: PathColumn = None,
     mos_column: MosColumn = None,
@@ -59,12 +62,13 @@ def fit_regressor(
 ) -> None:
     """Fit the scale to your own opinions: ridge regression on the frozen encoder's features.
 
-    Example: contrique fit-regressor --mos scores.csv --output mine
+    Example: contrique fit-regressor --mos scores.csv
     """
     from contrique_cli import files, fit, weights
     from contrique_cli import regressor as noun
     from contrique_cli.model import pick_device
 
+    output = mos.stem if output is None else output
     path = weights.destination(noun.KIND, output)
     with files.replacing(path, keep=False):
         pass  # better known before than after the work

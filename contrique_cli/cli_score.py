@@ -81,7 +81,7 @@ def score(
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
 
-    Example: contrique score ./photos --output scores.csv
+    Example: contrique score ./photos --output report.csv
 
     Exit status: 0 all scored, 1 nothing could be done, 2 wrong usage, 3 some photos failed
     (their rows say why), 4 below --fail-under, 130 interrupted (what was scored is written).

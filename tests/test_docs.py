@@ -72,6 +72,15 @@ def test_every_command_of_readme_runs_in_order(desk, contrique, monkeypatch):
         assert status == 0, f"{command}\n{text}"
 
 
+@pytest.mark.parametrize("command", ["score", "features", "fit-regressor", "evaluate", "models"])
+def test_the_example_in_a_commands_help_runs(desk, contrique, monkeypatch, command):
+    monkeypatch.chdir(desk)
+    text = " ".join(contrique(command, "--help").out.split())
+    example = re.search(r"Example: contrique (.*?) (?:Exit status|Options|Arguments)", text)
+    done = contrique(*shlex.split(example.group(1)))
+    assert done.status == 0, done.err
+
+
 def test_ci_runs_the_test_command_of_readme():
     command = next(
         line for line in README.splitlines() if "pytest" in line and line.startswith("python3 -m")
