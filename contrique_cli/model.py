@@ -97,6 +97,21 @@ class Contrique(nn.Module):
         pooled = self.encoder(images).float().mean(dim=(2, 3))  # (B, D, h, w) -> (B, D)
         return functional.normalize(pooled, dim=1)
 
+    def cells(self, images: torch.Tensor, patches: int = 2) -> torch.Tensor:
+        """Features of a grid of patches per image, before the projector.
+
+        Args:
+            images: RGB in [0, 1], shape (B, 3, H, W).
+            patches: side of the grid the encoder's map is pooled to.
+
+        Returns:
+            Shape (B * patches**2, D), float32, the patches of one image side by side, each row of
+            Euclidean length 1.
+        """
+        maps = functional.adaptive_avg_pool2d(self.encoder(images).float(), patches)  # (B, D, p, p)
+        rows = maps.flatten(2).transpose(1, 2).reshape(-1, self.channels)  # (B * p * p, D)
+        return functional.normalize(rows, dim=1)
+
     def project(self, images: torch.Tensor, patches: int = 2) -> torch.Tensor:
         """Embeddings of a grid of patches per image, for the contrastive loss.
 
@@ -107,9 +122,7 @@ class Contrique(nn.Module):
         Returns:
             Shape (B * patches**2, K), the patches of one image side by side; not normalised.
         """
-        maps = functional.adaptive_avg_pool2d(self.encoder(images), patches)  # (B, D, p, p)
-        cells = maps.flatten(2).transpose(1, 2).reshape(-1, self.channels)  # (B * p * p, D)
-        embeddings: torch.Tensor = self.projector(functional.normalize(cells.float(), dim=1))
+        embeddings: torch.Tensor = self.projector(self.cells(images, patches))
         return embeddings
 
 

@@ -18,24 +18,26 @@ NOUNS = (
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
     "distortions.noise distortions.tone distortions.geometry distortions.jpeg "
-    "distortions.jpeg2000 distortions.palette distortions"
+    "distortions.jpeg2000 distortions.palette distortions "
+    "trainconfig runevents runfiles views batchplan photostore batches loss schedule pace ranks "
+    "learner runstate probe trainphotos lossplot runparts"
 ).split()
 """Each imports only names to its left."""
 
-VERBS = "score compare fit evaluate catalogue".split()
+VERBS = "score compare fit evaluate catalogue train".split()
 """Each imports nouns, never a verb."""
 
-ROOF = ["console", "cli_report", "cli_score", "cli_fit", "cli_models", "cli", "__main__"]
+ROOF = ["console", "cli_report", "cli_score", "cli_fit", "cli_models", "cli_train", "cli", "__main__"]
 """Each imports names to its left, and light nouns; verbs only inside a command."""
 
-LIGHT = ["errors", "config", "files", "report"]
+LIGHT = ["errors", "config", "files", "report", "trainconfig", "runevents", "runfiles"]
 """Nouns of the standard library alone, which the roof may import at the top."""
 
 OWNERS = {
     "sklearn": ["fit"],
     "scipy": ["metrics", "ridge"],
     "torchvision": ["model"],
-    "PIL": ["images"],
+    "PIL": ["images", "lossplot"],
     "typer": ROOF,
     "rich": ROOF,
 }

@@ -1,0 +1,272 @@
+"""One optimisation step: views to loss to gradients to weights, whole or in micro-batches.
+
+In micro-batches the contrastive batch stays whole (gradient caching): the encoder first runs
+without a graph, the projector and the loss see every patch at once, and the encoder runs again,
+micro-batch by micro-batch, to take the gradient of its features. The gradient is exact for what
+was computed; but the encoder's batch norm takes its statistics over a micro-batch instead of the
+whole batch, as it would with a smaller batch. The projector's batch norm always sees all patches.
+
+Source: Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup",
+RepL4NLP 2021 (gradient caching).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from contrique_cli import ranks
+from contrique_cli.errors import BadOption, BadRun
+from contrique_cli.loss import contrastive_loss
+from contrique_cli.model import Contrique
+from contrique_cli.ranks import Place
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+Groups = list[dict[str, Any]]
+
+OPTIMISERS: dict[str, Callable[[Groups, float, float], torch.optim.Optimizer]] = {
+    "sgd": lambda groups, momentum, decay: torch.optim.SGD(
+        groups, lr=0.0, momentum=momentum, weight_decay=decay
+    ),
+    "adamw": lambda groups, _, decay: torch.optim.AdamW(groups, lr=0.0, weight_decay=decay),
+}
+"""The paper's, and one that asks for no learning rate that fits the batch."""
+
+LEAST_MICRO_BATCH = 2
+"""Views; batch norm needs more than one."""
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """Turn `auto` into what the processor is quick at: bf16 where there is hardware for it.
+
+    Raises:
+        BadOption: fp16 on a CPU, where small gradients would vanish.
+    """
+    if name == "fp16" and device.type == "cpu":
+        raise BadOption("fp16 trains on a GPU only; give --precision bf16, fp32 or auto")
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if device.type == "cpu":
+        return "bf16" if has_bf16_instructions() else "fp32"
+    return "fp32"
+
+
+def has_bf16_instructions() -> bool:
+    """Whether this processor multiplies bfloat16 by itself (AVX512-BF16 or AMX)."""
+    read = getattr(torch.cpu, "get_capabilities", None)
+    if read is not None:
+        found = read()
+        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - not a user's file
+            words = file.read().split()
+    except OSError:
+        return False
+    return "avx512_bf16" in words or "amx_bf16" in words
+
+
+class Learner:
+    """A model with its optimiser.
+
+    Attributes:
+        model: encoder and projector.
+        micro_batch: views per forward pass; 0 for all at once.
+    """
+
+    def __init__(
+        self,
+        model: Contrique,
+        *,
+        device: torch.device,
+        place: Place,
+        precision: str,
+        momentum: float,
+        weight_decay: float,
+        temperature: float,
+        patches: int,
+        optimiser: str = "sgd",
+        micro_batch: int = 0,
+        is_compiled: bool = False,
+    ) -> None:
+        """Move the model to the device and make its optimiser.
+
+        Args:
+            model: as initialised; it is changed in place.
+            device: of this process.
+            place: of this process.
+            precision: fp32, bf16 or fp16, for the encoder; the rest is float32.
+            momentum: of SGD; AdamW has its own two.
+            weight_decay: of parameters with two and more dimensions.
+            temperature: of the loss.
+            patches: side of the grid of patches.
+            optimiser: a key of `OPTIMISERS`.
+            micro_batch: views per forward pass; 0 for all at once.
+            is_compiled: pass the encoder through torch.compile.
+        """
+        self.device = device
+        self.place = place
+        self.precision = precision
+        self.temperature = temperature
+        self.patches = patches
+        self.micro_batch = micro_batch
+        ranks.with_shared_statistics(model, place, device)
+        self.model = model.to(device).to(memory_format=torch.channels_last).train()
+        if is_compiled:
+            self.model.encoder.compile()
+        groups: Groups = [
+            {"params": [p for p in model.parameters() if p.ndim > 1]},
+            {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
+        ]
+        self.optimiser = OPTIMISERS[optimiser](groups, momentum, weight_decay)
+        needs_scaler = precision == "fp16" and device.type == "cuda"
+        self.scaler = torch.amp.GradScaler(device.type, enabled=needs_scaler)
+
+    def step(self, views: torch.Tensor, classes: torch.Tensor, lr: float) -> torch.Tensor:
+        """Learn from one batch.
+
+        Args:
+            views: this process's share, shape (2B, 3, S, S): first views, then second ones.
+            classes: of the photos, int64, shape (B,).
+            lr: learning rate.
+
+        Returns:
+            The loss over all processes' patches, a float32 scalar.
+
+        Raises:
+            BadRun: the device's memory does not suffice for the smallest micro-batch.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        views = views.contiguous(memory_format=torch.channels_last)
+        of_patches = classes.to(self.device).repeat(2).repeat_interleave(self.patches**2)  # (2BP,)
+        while True:
+            try:
+                # On purpose here only: the encoder's shapes stay, the distortions' change.
+                with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+                    loss = self._differentiate(views, of_patches)
+                break
+            except torch.OutOfMemoryError as error:
+                self._halve_micro_batch(len(views), error)
+        ranks.average_gradients(self.model, self.place)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        return loss
+
+    def _halve_micro_batch(self, n: int, error: Exception) -> None:
+        """Make room; batch norm's running statistics may have seen this batch: harmless."""
+        smaller = (self.micro_batch or n) // 2
+        if self.place.world > 1 or smaller < LEAST_MICRO_BATCH:
+            wish = "--micro-batch" if self.place.world > 1 else "--image-size"
+            raise BadRun(
+                f"the memory of {self.device} does not suffice; lower {wish} "
+                f"(now {self.micro_batch or n} views at once) or choose a smaller --arch"
+            ) from error
+        self.micro_batch = smaller
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _differentiate(self, views: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        """Set the gradients of one batch and return its loss over all processes."""
+        self.optimiser.zero_grad(set_to_none=True)
+        if not self.micro_batch or self.micro_batch >= len(views):
+            with self._autocast():
+                cells = self.model.cells(views, self.patches)
+            loss = self._loss(cells, classes)
+            torch.autograd.backward(self.scaler.scale(loss))
+            return self._mean(loss)
+        parts = torch.split(views, self.micro_batch)
+        with torch.no_grad(), self._autocast(), _frozen_statistics(self.model.encoder):
+            cells = torch.cat([self.model.cells(part, self.patches) for part in parts])
+        cells.requires_grad_()
+        loss = self._loss(cells, classes)
+        torch.autograd.backward(self.scaler.scale(loss))
+        given = torch.zeros_like(cells) if cells.grad is None else cells.grad
+        gradients = torch.split(given, self.micro_batch * self.patches**2)
+        for part, gradient in zip(parts, gradients, strict=True):
+            with self._autocast():
+                again = self.model.cells(part, self.patches)
+            torch.autograd.backward(again, gradient)
+        return self._mean(loss)
+
+    def _loss(self, cells: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        """Mean over this process's anchors against all processes' embeddings."""
+        own = self.model.projector(cells)  # (2BP, K)
+        everyone = ranks.gather(own, self.place)  # (world * 2BP, K)
+        return contrastive_loss(
+            own,
+            classes,
+            everyone,
+            ranks.gather(classes, self.place),
+            offset=self.place.rank * len(own),
+            temperature=self.temperature,
+        )
+
+    def _mean(self, loss: torch.Tensor) -> torch.Tensor:
+        return ranks.gather(loss.detach()[None], self.place).mean()
+
+    def _autocast(self) -> AbstractContextManager[None]:
+        return torch.autocast(
+            self.device.type, DTYPES[self.precision], enabled=self.precision != "fp32"
+        )
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """Features as scoring sees them, shape (B, D), without touching batch norm's statistics."""
+        self.model.eval()
+        with torch.no_grad(), self._autocast():
+            features = self.model.embed(images.to(self.device, memory_format=torch.channels_last))
+        self.model.train()
+        return features
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Weights, buffers and the optimiser's memory by name, on the CPU."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for name, parameter in self.model.named_parameters():
+            for key, value in self.optimiser.state.get(parameter, {}).items():
+                if value is not None:
+                    tensors[f"optimiser.{key}.{name}"] = value
+        return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
+
+    def load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take up what `tensors` gave."""
+        self.model.load_state_dict(
+            {
+                name.removeprefix("model."): value
+                for name, value in tensors.items()
+                if name.startswith("model.")
+            }
+        )
+        parameters = dict(self.model.named_parameters())
+        for label, value in tensors.items():
+            kind, key, name = label.split(".", 2)
+            if kind != "optimiser":
+                continue
+            parameter = parameters[name]
+            memory = value  # AdamW's count of steps stays on the CPU
+            if value.shape == parameter.shape:
+                memory = torch.empty_like(parameter, requires_grad=False).copy_(value)
+            self.optimiser.state[parameter][key] = memory
+
+    def scale(self) -> float:
+        """Of the gradients in fp16; 1 otherwise."""
+        return float(self.scaler.get_scale())
+
+    def load_scale(self, scale: float) -> None:
+        """Take up what `scale` gave."""
+        if self.scaler.is_enabled():
+            self.scaler = torch.amp.GradScaler(self.device.type, init_scale=scale)
+
+
+@contextmanager
+def _frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """Leave batch norm's running statistics as they were: the second pass counts, not the first."""
+    before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    yield
+    for name, buffer in module.named_buffers():
+        buffer.copy_(before[name])

@@ -1,0 +1,49 @@
+"""The contrastive loss of CONTRIQUE, always in float32."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+
+def contrastive_loss(
+    anchors: torch.Tensor,
+    anchor_classes: torch.Tensor,
+    others: torch.Tensor,
+    classes: torch.Tensor,
+    *,
+    offset: int = 0,
+    temperature: float = 0.1,
+) -> torch.Tensor:
+    """Mean over anchors i of log sum_{k != i} exp(s_ik) - mean_{p in P(i)} s_ip.
+
+    s_ij is the cosine of embeddings i and j over the temperature; P(i) holds every embedding of
+    the class of i but i itself: other patches, the other view, other photos. An anchor that is
+    alone in its class has nothing to be drawn to and is left out of the mean.
+
+    Args:
+        anchors: embeddings, any length, shape (n, K); rows `offset` to `offset + n` of `others`.
+        anchor_classes: their classes, shape (n,).
+        others: all embeddings, of every process, shape (N, K).
+        classes: all classes, shape (N,).
+        offset: row of `others` that is the first anchor.
+        temperature: of the softmax.
+
+    Returns:
+        A float32 scalar.
+
+    Source: Madhusudana et al., IEEE TIP 2022, equations (1) to (3).
+    """
+    with torch.autocast(anchors.device.type, enabled=False):
+        left = functional.normalize(anchors.float(), dim=1)
+        right = functional.normalize(others.float(), dim=1)
+        similarity = left @ right.T / temperature  # (n, N)
+        rows = torch.arange(len(left), device=left.device)
+        is_self = torch.zeros_like(similarity, dtype=torch.bool)
+        is_self[rows, rows + offset] = True
+        spread = similarity.masked_fill(is_self, -torch.inf).logsumexp(dim=1)  # (n,)
+        is_positive = (anchor_classes[:, None] == classes[None, :]) & ~is_self  # (n, N)
+        count = is_positive.sum(dim=1)  # (n,)
+        pull = (similarity * is_positive).sum(dim=1) / count.clamp(min=1)  # (n,)
+        has_positive = (count > 0).float()
+        return ((spread - pull) * has_positive).sum() / has_positive.sum().clamp(min=1)

@@ -1,0 +1,210 @@
+"""The processes that train together: who writes, what they gather, average and agree on.
+
+With one process every function here does nothing, so the training loop knows no other case.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import torch
+from torch import distributed, nn
+
+TIMEOUT = timedelta(minutes=30)
+"""A process that waits longer for the others gives up."""
+
+
+class Place(NamedTuple):
+    """Where this process stands among all, and among those of its machine."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Only the first process writes and reports."""
+        return self.rank == 0
+
+
+def read_place() -> Place:
+    """Where `torchrun` put this process: by its environment, which is torchrun's only way."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    if not all(name in os.environ for name in names):
+        return Place()
+    return Place(*(int(os.environ[name]) for name in names))
+
+
+def join(place: Place, device: torch.device) -> torch.device:
+    """Meet the other processes, as `torchrun` set them up.
+
+    Args:
+        place: from torchrun.
+        device: the kind of device asked for.
+
+    Returns:
+        The device of this process.
+    """
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", place.local_rank)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    if place.world > 1 and not distributed.is_initialized():
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(
+            backend, rank=place.rank, world_size=place.world, timeout=TIMEOUT
+        )
+    return device
+
+
+def leave(place: Place) -> None:
+    """Part from the other processes."""
+    if place.world > 1 and distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+class _Gather(torch.autograd.Function):
+    """All processes' rows; backwards, the gradients that all processes have for mine."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: torch.Tensor) -> torch.Tensor:
+        ctx.count = len(rows)
+        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        total = gradients[0].contiguous()
+        distributed.all_reduce(total)
+        start = distributed.get_rank() * ctx.count
+        return total[start : start + ctx.count]
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over processes, whose gradient is summed over processes too."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:  # noqa: ARG004 - torch's form
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:  # noqa: ARG004
+        total = gradients[0].clone()
+        distributed.all_reduce(total)
+        return total
+
+
+def gather(rows: torch.Tensor, place: Place) -> torch.Tensor:
+    """Rows of all processes, in order of rank, with gradients to every one of them.
+
+    Args:
+        rows: as many on each process, shape (n, ...).
+        place: of this process.
+
+    Returns:
+        Shape (world * n, ...).
+    """
+    if place.world == 1:
+        return rows
+    if rows.requires_grad:
+        gathered: torch.Tensor = _Gather.apply(rows)
+        return gathered
+    parts = [torch.empty_like(rows) for _ in range(place.world)]
+    distributed.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)
+
+
+def average_gradients(module: nn.Module, place: Place) -> None:
+    """Give every process the mean of all processes' gradients, in one message.
+
+    Each process's loss is the mean over its own anchors, so this is the gradient of the mean over
+    all anchors.
+    """
+    if place.world == 1:
+        return
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= place.world
+    start = 0
+    for gradient in gradients:
+        gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
+        start += gradient.numel()
+
+
+def agree(value: Any, place: Place) -> Any:
+    """The first process's value, for all of them."""
+    if place.world == 1:
+        return value
+    box = [value]
+    distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))  # no GPU waits
+    return box[0]
+
+
+def share_state(module: nn.Module, place: Place) -> None:
+    """Give every process the first one's weights and buffers."""
+    if place.world > 1:
+        for tensor in module.state_dict().values():
+            distributed.broadcast(tensor, src=0)
+
+
+def with_shared_statistics(module: nn.Module, place: Place, device: torch.device) -> nn.Module:
+    """Make batch norm take its statistics over all processes (SyncBN).
+
+    PyTorch's own works on GPUs only, so the CPU has `GlobalBatchNorm` in its place.
+    """
+    if place.world == 1:
+        return module
+    if device.type == "cuda":
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        return converted
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+            setattr(module, name, GlobalBatchNorm.like(child))
+        else:
+            with_shared_statistics(child, place, device)
+    return module
+
+
+class GlobalBatchNorm(nn.BatchNorm2d):
+    """Batch norm over all processes' rows, by sums and sums of squares; for the CPU."""
+
+    @classmethod
+    def like(cls, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> GlobalBatchNorm:
+        """One with the weights and statistics of `norm`, under the same names."""
+        twin = cls(norm.num_features, eps=norm.eps, momentum=norm.momentum)
+        twin.load_state_dict(norm.state_dict())
+        return twin.to(norm.running_mean.device if norm.running_mean is not None else "cpu")
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Normalise (N, C) or (N, C, H, W) over everything but the channels C."""
+        if not self.training:
+            return nn.functional.batch_norm(
+                inputs, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        dims = [dim for dim in range(inputs.dim()) if dim != 1]
+        shape = [1, -1] + [1] * (inputs.dim() - 2)
+        values = inputs.float()
+        count = values.new_tensor([values.numel() / values.shape[1]])
+        sums = torch.cat([values.sum(dims), (values * values).sum(dims), count])
+        total: torch.Tensor = _Sum.apply(sums)
+        n = total[-1].detach()
+        mean = total[: self.num_features] / n
+        variance = total[self.num_features : -1] / n - mean * mean
+        self._remember(mean.detach(), variance.detach() * n / (n - 1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        result = (values - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)
+        return result.to(inputs.dtype)
+
+    def _remember(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
+        pairs = ((self.running_mean, mean), (self.running_var, variance))
+        for kept, value in pairs:
+            if kept is not None and self.momentum is not None:
+                kept.lerp_(value, self.momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)

@@ -1,0 +1,112 @@
+"""The parts of a run, made from its configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from contrique_cli import checkpoint
+from contrique_cli.batchplan import Halves, split
+from contrique_cli.errors import BadOption, BadTrainingData
+from contrique_cli.learner import Learner
+from contrique_cli.model import Contrique
+from contrique_cli.photostore import PhotoStore, free_memory
+from contrique_cli.ranks import Place
+from contrique_cli.runfiles import RunFiles
+from contrique_cli.trainconfig import TrainConfig
+from contrique_cli.trainphotos import TrainPhotos
+
+DEVICE_SHARE = 0.25
+"""Share of a GPU's free memory that decoded photos may fill."""
+
+
+def settle_config(
+    config: TrainConfig, files: RunFiles, precision: str, device: torch.device, place: Place
+) -> None:
+    """Write the configuration first thing, or compare it with that of the run that goes on.
+
+    Raises:
+        BadRun: it differs in what changes the weights.
+        CannotWrite: the run's folder cannot be written.
+    """
+    if not place.is_first:
+        return
+    facts = {"resolved_precision": precision}
+    files.check_config(config.as_dict(), facts)
+    more = {"device": str(device), "processes": place.world, "peak_lr": config.peak_lr}
+    files.write_config(config.as_dict(), {**facts, **more})
+
+
+def check_batch(batch_size: int, halves: Halves, place: Place) -> None:
+    """See that a batch can be filled and shared.
+
+    Raises:
+        BadOption: it cannot be shared evenly among the processes.
+        BadTrainingData: it takes more photos than there are.
+    """
+    parts = split(batch_size, halves)
+    if any(part % place.world for part in parts):
+        raise BadOption(
+            f"--batch-size {batch_size} cannot be shared evenly among {place.world} processes; "
+            f"choose a multiple of {2 * place.world}"
+        )
+    for name, has, needs in zip(("pristine", "authentic"), halves, parts, strict=True):
+        if has < needs:
+            raise BadTrainingData(
+                f"{has} {name} photos are too few: a batch of {batch_size} takes {needs}; add "
+                "photos or lower --batch-size"
+            )
+
+
+def make_store(
+    config: TrainConfig, photos: TrainPhotos, device: torch.device, place: Place
+) -> PhotoStore:
+    """The photos, with half of the free memory and a part of the GPU's to keep them in."""
+    budget = config.memory_budget * 1e9 or free_memory() / 2
+    on_device = 0
+    if device.type == "cuda":
+        on_device = int(torch.cuda.mem_get_info(device)[0] * DEVICE_SHARE)
+    halves = Halves(len(photos.synthetic), len(photos.authentic))
+    return PhotoStore(
+        (photos.synthetic, photos.authentic),
+        region=2 * config.image_size,
+        least=split(config.batch_size, halves),
+        max_side=config.max_side,
+        memory_budget=int(budget / place.world),
+        device=device,
+        device_budget=on_device,
+        classes=photos.classes,
+    )
+
+
+def make_learner(
+    config: TrainConfig, precision: str, device: torch.device, place: Place
+) -> Learner:
+    """The network, from random weights of the seed or from an encoder file.
+
+    Raises:
+        BadOption: the file holds another architecture.
+        BadModelFile: see `checkpoint.load`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = Contrique(config.arch)
+    if config.init is not None:
+        start, info = checkpoint.load(Path(config.init))
+        if info.arch != config.arch:
+            raise BadOption(f"{config.init} is a {info.arch}; give --arch {info.arch}")
+        model.load_state_dict(start.state_dict())
+    return Learner(
+        model,
+        device=device,
+        place=place,
+        precision=precision,
+        temperature=config.temperature,
+        patches=config.patches,
+        optimiser=config.optimiser,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        micro_batch=config.micro_batch,
+        is_compiled=config.compile,
+    )
