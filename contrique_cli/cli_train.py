@@ -15,11 +15,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from contrique_cli import console, runevents, trainconfig
-from contrique_cli.errors import BadOption, ContriqueError
-from contrique_cli.runevents import Event
-from contrique_cli.runfiles import read_config
-from contrique_cli.trainconfig import TrainConfig
+from contrique_cli import console
+from contrique_cli.errors import BadOption
+from contrique_cli.pretraining import runevents, trainconfig
+from contrique_cli.pretraining.runevents import Event
+from contrique_cli.pretraining.runfiles import read_config
+from contrique_cli.pretraining.trainconfig import TrainConfig
 
 LINE_SECONDS = 30.0
 """Between two lines of progress where no bar can be shown."""
@@ -93,7 +94,7 @@ def train(  # noqa: PLR0917 - options of a command
 ) -> None:
     """Pre-train an encoder on your photos, without scores.
 
-    contrique train --data photos --output run --arch resnet18 --minutes 20
+    Example: contrique train --data photos --output run --arch resnet18 --minutes 20
     """
     given = {
         name: value
@@ -116,7 +117,7 @@ def run(output: Path, recipe: Path | None, given: dict[str, Any], device: str | 
         ContriqueError: what the user can mend.
     """
     from contrique_cli.model import pick_device
-    from contrique_cli.ranks import read_place
+    from contrique_cli.pretraining.ranks import read_place
     from contrique_cli.train import train as pretrain
 
     config = resolve(output, recipe, given)
@@ -273,18 +274,3 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"
-
-
-def main() -> None:
-    """Run the command by itself, until the program's roof has it."""
-    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command()(train)
-    try:
-        app()
-    except ContriqueError as error:
-        console.say(f"error: {error}")
-        raise SystemExit(2 if isinstance(error, BadOption) else 1) from error
-
-
-if __name__ == "__main__":
-    main()

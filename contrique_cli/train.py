@@ -13,15 +13,16 @@ from typing import Any
 
 import torch
 
-from contrique_cli import checkpoint, lossplot, ranks, runparts, runstate, trainphotos
-from contrique_cli.batches import cut_ahead, make_views
-from contrique_cli.batchplan import BatchPlan, Halves, plan_batch, steps_per_epoch
+from contrique_cli import checkpoint
 from contrique_cli.errors import BadRun
-from contrique_cli.learner import choose_precision
-from contrique_cli.pace import Pace
-from contrique_cli.probe import Probe
-from contrique_cli.ranks import Place
-from contrique_cli.runevents import (
+from contrique_cli.pretraining import lossplot, ranks, runparts, runstate, trainphotos
+from contrique_cli.pretraining.batches import cut_ahead, make_views
+from contrique_cli.pretraining.batchplan import BatchPlan, Halves, plan_batch, steps_per_epoch
+from contrique_cli.pretraining.learner import choose_precision
+from contrique_cli.pretraining.pace import Pace
+from contrique_cli.pretraining.probe import Probe
+from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.runevents import (
     Event,
     Finished,
     MemoryShort,
@@ -31,9 +32,9 @@ from contrique_cli.runevents import (
     Started,
     StepReport,
 )
-from contrique_cli.runfiles import RunFiles
-from contrique_cli.schedule import learning_rate
-from contrique_cli.trainconfig import TrainConfig
+from contrique_cli.pretraining.runfiles import RunFiles
+from contrique_cli.pretraining.schedule import learning_rate
+from contrique_cli.pretraining.trainconfig import TrainConfig
 
 READ_EVERY = 10
 """Steps between two looks at a GPU's losses: each look makes the GPU wait."""

@@ -19,25 +19,39 @@ NOUNS = (
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
     "distortions.noise distortions.tone distortions.geometry distortions.jpeg "
     "distortions.jpeg2000 distortions.palette distortions "
-    "trainconfig runevents runfiles views batchplan photostore batches loss schedule pace ranks "
-    "learner runstate probe trainphotos lossplot runparts"
+    "pretraining pretraining.trainconfig pretraining.runevents pretraining.runfiles "
+    "pretraining.views pretraining.batchplan pretraining.photostore pretraining.batches "
+    "pretraining.loss pretraining.schedule pretraining.pace pretraining.ranks "
+    "pretraining.learner pretraining.runstate pretraining.probe pretraining.trainphotos "
+    "pretraining.lossplot pretraining.runparts"
 ).split()
 """Each imports only names to its left."""
 
 VERBS = "score compare fit evaluate catalogue train".split()
 """Each imports nouns, never a verb."""
 
-ROOF = ["console", "cli_report", "cli_score", "cli_fit", "cli_models", "cli_train", "cli", "__main__"]
+ROOF = [
+    "console",
+    "cli_report",
+    "cli_score",
+    "cli_fit",
+    "cli_models",
+    "cli_train",
+    "cli",
+    "__main__",
+]
 """Each imports names to its left, and light nouns; verbs only inside a command."""
 
-LIGHT = ["errors", "config", "files", "report", "trainconfig", "runevents", "runfiles"]
+LIGHT = ["errors", "config", "files", "report"] + [
+    f"pretraining.{name}" for name in ("trainconfig", "runevents", "runfiles")
+]
 """Nouns of the standard library alone, which the roof may import at the top."""
 
 OWNERS = {
     "sklearn": ["fit"],
     "scipy": ["metrics", "ridge"],
     "torchvision": ["model"],
-    "PIL": ["images", "lossplot"],
+    "PIL": ["images", "pretraining.lossplot"],
     "typer": ROOF,
     "rich": ROOF,
 }

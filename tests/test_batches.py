@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from contrique_cli import batches
-from contrique_cli.batchplan import Halves, plan_batch
 from contrique_cli.distortions import CLASSES
-from contrique_cli.photostore import PhotoStore
+from contrique_cli.pretraining import batches
+from contrique_cli.pretraining.batchplan import Halves, plan_batch
+from contrique_cli.pretraining.photostore import PhotoStore
 from tests.conftest import make_photo
 
 SIDE = 32

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from contrique_cli.batchplan import Halves, plan_batch, split, steps_per_epoch
 from contrique_cli.distortions import CLASSES, class_of
+from contrique_cli.pretraining.batchplan import Halves, plan_batch, split, steps_per_epoch
 
 HALVES = Halves(20, 30)
 

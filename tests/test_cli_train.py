@@ -108,7 +108,7 @@ def test_ctrl_c_saves_and_stops(data, tmp_path):
     output = tmp_path / "run"
     args = ["--data", data, "--output", output, "--epochs", 10**6, *SMALL]
     process = subprocess.Popen(
-        [sys.executable, "-m", "contrique_cli.cli_train", *map(str, args)],
+        [sys.executable, "-m", "contrique_cli", "train", *map(str, args)],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from contrique_cli import learner as module
 from contrique_cli.errors import BadOption, BadRun
-from contrique_cli.learner import Learner, choose_precision
 from contrique_cli.model import Contrique
-from contrique_cli.ranks import Place
+from contrique_cli.pretraining import learner as module
+from contrique_cli.pretraining.learner import Learner, choose_precision
+from contrique_cli.pretraining.ranks import Place
 
 
 def make(micro_batch=0, seed=0, precision="fp32", **more):

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from contrique_cli.loss import contrastive_loss
+from contrique_cli.pretraining.loss import contrastive_loss
 
 
 def naive_loss(embeddings: torch.Tensor, classes: list[int], temperature: float) -> float:

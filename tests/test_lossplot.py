@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from contrique_cli import lossplot
+from contrique_cli.pretraining import lossplot
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 500])

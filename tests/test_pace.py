@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from contrique_cli import pace as module
-from contrique_cli.pace import Pace
+from contrique_cli.pretraining import pace as module
+from contrique_cli.pretraining.pace import Pace
 
 
 @pytest.fixture

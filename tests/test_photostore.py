@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from contrique_cli.errors import BadTrainingData
-from contrique_cli.photostore import PhotoStore, free_memory, mirror_outwards
+from contrique_cli.pretraining.photostore import PhotoStore, free_memory, mirror_outwards
 from tests.conftest import make_photo
 
 

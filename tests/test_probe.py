@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from contrique_cli.probe import Probe
+from contrique_cli.pretraining.probe import Probe
 from tests.conftest import make_photo
 
 

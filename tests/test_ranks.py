@@ -12,17 +12,17 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from contrique_cli import ranks
-from contrique_cli.learner import Learner
 from contrique_cli.model import Contrique
-from contrique_cli.ranks import GlobalBatchNorm, Place
+from contrique_cli.pretraining import ranks
+from contrique_cli.pretraining.learner import Learner
+from contrique_cli.pretraining.ranks import GlobalBatchNorm, Place
 from tests.conftest import ROOT
 
 PROGRAM = """
 import sys
 import torch
 from safetensors.torch import save_file
-from contrique_cli import ranks
+from contrique_cli.pretraining import ranks
 from tests.test_ranks import take_steps
 
 place = ranks.read_place()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contrique_cli.errors import BadRun, CannotWrite
-from contrique_cli.runfiles import RunFiles, read_config
-from contrique_cli.trainconfig import TrainConfig
+from contrique_cli.pretraining.runfiles import RunFiles, read_config
+from contrique_cli.pretraining.trainconfig import TrainConfig
 
 
 def test_the_configuration_comes_back_as_it_was_written(tmp_path):

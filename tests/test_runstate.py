@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from contrique_cli import runstate
 from contrique_cli.errors import CannotWrite
-from contrique_cli.runstate import RunState
+from contrique_cli.pretraining import runstate
+from contrique_cli.pretraining.runstate import RunState
 from tests.conftest import without_privileges
 
 

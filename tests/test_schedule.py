@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contrique_cli.schedule import learning_rate
+from contrique_cli.pretraining.schedule import learning_rate
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ import time
 import pytest
 import torch
 
-from contrique_cli import checkpoint, runevents, train, trainconfig
+from contrique_cli import checkpoint, train
 from contrique_cli.errors import BadRun, BadTrainingData
-from contrique_cli.learner import Learner
 from contrique_cli.model import Contrique
-from contrique_cli.ranks import Place
-from contrique_cli.trainconfig import TrainConfig
+from contrique_cli.pretraining import runevents, trainconfig
+from contrique_cli.pretraining.learner import Learner
+from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.trainconfig import TrainConfig
 from tests.conftest import ROOT, make_photo
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contrique_cli.errors import BadOption
-from contrique_cli.trainconfig import TrainConfig, checked, parse_size, read_recipe
+from contrique_cli.pretraining.trainconfig import TrainConfig, checked, parse_size, read_recipe
 from tests.conftest import ROOT
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from contrique_cli import trainphotos
 from contrique_cli.errors import BadTrainingData
-from contrique_cli.trainconfig import TrainConfig
+from contrique_cli.pretraining import trainphotos
+from contrique_cli.pretraining.trainconfig import TrainConfig
 
 
 def touch(folder, n, suffix="jpg"):

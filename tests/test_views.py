@@ -7,7 +7,8 @@ import colorsys
 import pytest
 import torch
 
-from contrique_cli import images, views
+from contrique_cli import images
+from contrique_cli.pretraining import views
 from tests.conftest import make_photo
 
 

@@ -31,15 +31,16 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from contrique_cli import images, runparts, trainphotos, views
-from contrique_cli.batches import Cuttings, cut_ahead, make_views
-from contrique_cli.batchplan import Halves, plan_batch
+from contrique_cli import images
 from contrique_cli.distortions import CLASSES, class_of, distort
-from contrique_cli.learner import choose_precision
 from contrique_cli.model import pick_device
-from contrique_cli.photostore import mirror_outwards
-from contrique_cli.ranks import Place
-from contrique_cli.trainconfig import TrainConfig
+from contrique_cli.pretraining import runparts, trainphotos, views
+from contrique_cli.pretraining.batches import Cuttings, cut_ahead, make_views
+from contrique_cli.pretraining.batchplan import Halves, plan_batch
+from contrique_cli.pretraining.learner import choose_precision
+from contrique_cli.pretraining.photostore import mirror_outwards
+from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.trainconfig import TrainConfig
 
 LR = 1e-4
 GENERATED = 64

@@ -16,7 +16,7 @@ import torch
 from contrique_cli import images
 from contrique_cli.distortions import KINDS, LEVELS, distort
 from contrique_cli.errors import Unreadable
-from contrique_cli.photostore import mirror_outwards
+from contrique_cli.pretraining.photostore import mirror_outwards
 
 RIDGE = 1e-2
 """Penalty relative to the mean square length of a feature vector times the number of rows."""

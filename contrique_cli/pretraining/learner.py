@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from contrique_cli import ranks
 from contrique_cli.errors import BadOption, BadRun
-from contrique_cli.loss import contrastive_loss
 from contrique_cli.model import Contrique
-from contrique_cli.ranks import Place
+from contrique_cli.pretraining import ranks
+from contrique_cli.pretraining.loss import contrastive_loss
+from contrique_cli.pretraining.ranks import Place
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import torch
 
 from contrique_cli import checkpoint
-from contrique_cli.batchplan import Halves, split
 from contrique_cli.errors import BadOption, BadTrainingData
-from contrique_cli.learner import Learner
 from contrique_cli.model import Contrique
-from contrique_cli.photostore import PhotoStore, free_memory
-from contrique_cli.ranks import Place
-from contrique_cli.runfiles import RunFiles
-from contrique_cli.trainconfig import TrainConfig
-from contrique_cli.trainphotos import TrainPhotos
+from contrique_cli.pretraining.batchplan import Halves, split
+from contrique_cli.pretraining.learner import Learner
+from contrique_cli.pretraining.photostore import PhotoStore, free_memory
+from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.runfiles import RunFiles
+from contrique_cli.pretraining.trainconfig import TrainConfig
+from contrique_cli.pretraining.trainphotos import TrainPhotos
 
 DEVICE_SHARE = 0.25
 """Share of a GPU's free memory that decoded photos may fill."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from contrique_cli import images, views
-from contrique_cli.batchplan import BatchPlan
+from contrique_cli import images
 from contrique_cli.distortions import CLASSES, distort
-from contrique_cli.photostore import PhotoStore
+from contrique_cli.pretraining import views
+from contrique_cli.pretraining.batchplan import BatchPlan
+from contrique_cli.pretraining.photostore import PhotoStore
 
 
 @dataclass(frozen=True, kw_only=True)

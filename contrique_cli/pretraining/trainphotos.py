@@ -14,7 +14,7 @@ import numpy as np
 
 from contrique_cli import images
 from contrique_cli.errors import BadTrainingData, Unreadable
-from contrique_cli.trainconfig import TrainConfig
+from contrique_cli.pretraining.trainconfig import TrainConfig
 
 PROBE_SHARE = 20
 """At most one photo in so many is kept out of training for the probe."""

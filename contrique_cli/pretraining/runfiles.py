@@ -10,7 +10,7 @@ from typing import Any
 
 from contrique_cli.errors import BadOption, BadRun, CannotWrite
 from contrique_cli.files import replacing
-from contrique_cli.trainconfig import CONVENIENCE, checked
+from contrique_cli.pretraining.trainconfig import CONVENIENCE, checked
 
 try:
     import fcntl

@@ -1,0 +1,1 @@
+"""Pre-training, room by room; the verb `train` joins them."""
