@@ -21,8 +21,8 @@ from contrique_cli.errors import (
     UnknownModel,
 )
 from contrique_cli.model import Contrique
-from tests import synthetic
-from tests.synthetic import write
+from tests import official_files as synthetic
+from tests.official_files import write
 
 D = 512
 """Channels of a resnet18, which stands for the official resnet50 here: a quarter of the bytes."""

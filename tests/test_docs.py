@@ -41,6 +41,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         copy.save(folder / "copies" / f"{name}.png")
         lines.append(f"photos/{name}.jpg,{5 - seed / 10}")
         pairs.append(f"copies/{name}.png,originals/{name}.png,{5 - seed / 10}")
+    for half in ("pristine", "authentic"):
+        (folder / "data" / half).mkdir(parents=True)
+        for seed in range(6):
+            make_photo(seed, 72, 70).save(folder / "data" / half / f"{seed}.png")
     for table in ("scores", "other"):
         (folder / f"{table}.csv").write_text("\n".join(lines))
     (folder / "pairs.csv").write_text("\n".join(pairs))
@@ -86,6 +90,13 @@ def test_ci_runs_the_test_command_of_readme():
         line for line in README.splitlines() if "pytest" in line and line.startswith("python3 -m")
     )
     assert command in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_floor_plan_of_readme_names_every_room():
+    plan = README[README.index("roof ") : README.index("Nouns import only")]
+    rooms = {path.stem for path in (ROOT / "contrique_cli").glob("*.py")} - {"__init__", "__main__"}
+    houses = {path.parent.name + "/" for path in (ROOT / "contrique_cli").glob("*/__init__.py")}
+    assert rooms | houses <= set(plan.split())
 
 
 def test_the_version_is_in_the_changelog():

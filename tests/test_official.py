@@ -21,8 +21,8 @@ from torch.nn import functional
 from contrique_cli import features, images, official
 from contrique_cli.errors import BadModelFile, RefusedPickle
 from contrique_cli.official import checkpointfile, ridgefile
-from tests import synthetic
-from tests.synthetic import text, write
+from tests import official_files as synthetic
+from tests.official_files import text, write
 
 # ------------------------------------------------------------------------------ checkpoint
 
