@@ -12,6 +12,8 @@ from contrique_cli import console
 if TYPE_CHECKING:
     from contrique_cli.catalogue import Row
 
+_MARKS = "marks"  # of the photos a regressor was fitted on: for `evaluate`, not for people
+
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -81,7 +83,9 @@ def _facts(row: Row) -> dict[str, str]:
     else:
         facts["  fingerprint"] = row.fingerprint
     facts |= {f"  {key}": _words(value) for key, value in row.figures.items()}
-    facts |= {f"  {key}": _words(value) for key, value in row.provenance.items()}
+    for key, value in row.provenance.items():
+        if key != _MARKS:
+            facts.setdefault(f"  {key}", _words(value))
     return {key: str(value) for key, value in facts.items() if value not in (None, "", {})}
 
 
@@ -91,5 +95,6 @@ def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items())
     if isinstance(value, list):
-        return " to ".join(map(_words, value))
+        first, *rest = map(_words, value)
+        return f"{first} ({' to '.join(rest)})" if rest else first
     return str(value)

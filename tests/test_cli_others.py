@@ -59,7 +59,10 @@ def test_a_regressor_is_fitted_named_used_and_evaluated(contrique, rated, home):
     assert judged.status == 0
     assert "95 % interval" in judged.out
     assert "fitted to 30 of these 30 photos" in judged.err
-    assert "regressor mine" in contrique("models").out
+    listed = contrique("models").out
+    assert "regressor mine" in listed
+    assert "srocc" in listed
+    assert "marks" not in listed
 
 
 @pytest.mark.usefixtures("tiny_regressor")
