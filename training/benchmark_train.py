@@ -31,6 +31,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from contrique_cli import images
 from contrique_cli.distortions import CLASSES, class_of, distort
 from contrique_cli.model import pick_device

@@ -9,6 +9,7 @@ A row is a kind, a column a level; the PSNR to the photo stands under each tile.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contrique_cli.distortions import KINDS, LEVELS, Kind, apply_kind
 
