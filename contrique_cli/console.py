@@ -91,14 +91,14 @@ def _line(row: Row, *, has_reference: bool) -> list[Text]:
     return [*cells, photo, Text(size, style="dim")]
 
 
-def show_facts(title: str, facts: Mapping[str, str], *, to_stderr: bool = False) -> None:
+def show_facts(title: str, facts: Mapping[str, str]) -> None:
     """Two columns, name and value, without a frame."""
     table = Table(title=title or None, title_justify="left", box=None, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(Text(name), Text(printable(value)))
-    _console(sys.stderr if to_stderr else sys.stdout).print(table)
+    _console(sys.stdout).print(table)
 
 
 def show_figures(title: str, spread: str, figures: Mapping[str, Range]) -> None:

@@ -69,14 +69,7 @@ def evaluate(
     task = NO_REFERENCE if opinions.reference_column is None else FULL_REFERENCE
     side = scorer.regressor.max_side
     scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=side, task=task)
-    table = labels.read(
-        opinions.table,
-        photos=opinions.photos,
-        path_column=opinions.path_column,
-        mos_column=opinions.mos_column,
-        group_column=opinions.group_column,
-        reference_column=opinions.reference_column,
-    )
+    table = labels.read_opinions(opinions)
     gathered = samples.gather(
         table,
         scorer.model.to(device),

@@ -73,14 +73,7 @@ def fit(
     Raises:
         BadLabels: the table, its photos or its groups do not suffice.
     """
-    table = labels.read(
-        opinions.table,
-        photos=opinions.photos,
-        path_column=opinions.path_column,
-        mos_column=opinions.mos_column,
-        group_column=opinions.group_column,
-        reference_column=opinions.reference_column,
-    )
+    table = labels.read_opinions(opinions)
     gathered = samples.gather(
         table,
         model.to(device),

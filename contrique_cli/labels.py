@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from contrique_cli.config import Opinions
 from contrique_cli.errors import BadLabels
 
 PATH_NAMES = frozenset(
@@ -109,6 +110,22 @@ class _Columns:
     def last(self) -> int:
         places = (self.path, self.mos, self.group, self.reference)
         return max(place for place in places if place is not None)
+
+
+def read_opinions(opinions: Opinions) -> Labels:
+    """Read a table as the user described it.
+
+    Raises:
+        BadLabels: see `read`.
+    """
+    return read(
+        opinions.table,
+        photos=opinions.photos,
+        path_column=opinions.path_column,
+        mos_column=opinions.mos_column,
+        group_column=opinions.group_column,
+        reference_column=opinions.reference_column,
+    )
 
 
 def read(

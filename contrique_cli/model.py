@@ -112,19 +112,6 @@ class Contrique(nn.Module):
         rows = maps.flatten(2).transpose(1, 2).reshape(-1, self.channels)  # (B * p * p, D)
         return functional.normalize(rows, dim=1)
 
-    def project(self, images: torch.Tensor, patches: int = 2) -> torch.Tensor:
-        """Embeddings of a grid of patches per image, for the contrastive loss.
-
-        Args:
-            images: RGB in [0, 1], shape (B, 3, H, W).
-            patches: side of the grid the encoder's map is pooled to.
-
-        Returns:
-            Shape (B * patches**2, K), the patches of one image side by side; not normalised.
-        """
-        embeddings: torch.Tensor = self.projector(self.cells(images, patches))
-        return embeddings
-
 
 def pick_device(name: str | None = None) -> torch.device:
     """The device asked for, else CUDA, else Apple's MPS, else the CPU.

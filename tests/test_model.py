@@ -21,9 +21,9 @@ def test_every_architecture_gives_unit_vectors_of_its_channels(arch):
 def test_patches_of_one_image_lie_side_by_side(tiny):
     images = torch.rand(3, 3, 128, 128)
     with torch.no_grad():
-        whole = tiny.project(images)
+        whole = tiny.projector(tiny.cells(images))
         assert whole.shape == (12, 128)
-        torch.testing.assert_close(tiny.project(images[1:2]), whole[4:8])
+        torch.testing.assert_close(tiny.projector(tiny.cells(images[1:2])), whole[4:8])
 
 
 def test_the_keys_of_resnet50_are_those_of_the_official_file():
