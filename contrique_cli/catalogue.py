@@ -13,7 +13,7 @@ from typing import Any
 from contrique_cli import checkpoint, official, regressor, tensorfile, weights
 from contrique_cli.errors import BadModelFile, BadOption, CannotWrite, UnknownModel
 from contrique_cli.files import replacing
-from contrique_cli.model import ARCHITECTURES
+from contrique_cli.model import length
 from contrique_cli.official import checkpointfile, ridgefile
 from contrique_cli.weights import Installed
 
@@ -191,7 +191,7 @@ def _import_ridge(
     model: str | None,
 ) -> Installed:
     info = checkpoint.read_info(_encoder_path(model))
-    expected = 2 * ARCHITECTURES[info.arch].channels
+    expected = 2 * length(info.arch, info.pooling)
     if ridge.weights.size != expected:
         raise BadModelFile(
             f"{path} has {ridge.weights.size} weights, but its encoder ({info.arch}) gives "

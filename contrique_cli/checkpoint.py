@@ -14,7 +14,7 @@ import torch
 from contrique_cli import __version__, tensorfile
 from contrique_cli.errors import BadModelFile
 from contrique_cli.images import PREPROCESSING
-from contrique_cli.model import ARCHITECTURES, Contrique
+from contrique_cli.model import ARCHITECTURES, LAST, POOLINGS, Contrique
 
 KIND = "encoder"
 
@@ -25,26 +25,30 @@ class EncoderInfo:
 
     Attributes:
         arch: a key of `model.ARCHITECTURES`.
+        pooling: one of `model.POOLINGS`.
         preprocessing: `images.PREPROCESSING` of the version that made the file.
         fingerprint: sha256, 64 hexadecimal digits; see `fingerprint`.
         provenance: plain facts: data, epochs, licence, version of contrique ...
     """
 
     arch: str
+    pooling: str
     preprocessing: int
     fingerprint: str
     provenance: Mapping[str, Any]
 
 
-def fingerprint(arch: str, encoder: Mapping[str, torch.Tensor]) -> str:
-    """Identity of the features: sha256 over architecture, preprocessing and encoder weights.
+def fingerprint(arch: str, encoder: Mapping[str, torch.Tensor], pooling: str = LAST) -> str:
+    """Identity of the features: sha256 over architecture, pooling, preprocessing and weights.
 
     Args:
         arch: a key of `model.ARCHITECTURES`.
+        pooling: one of `model.POOLINGS`.
         encoder: tensors as stored, names without the "encoder." in front; half precision counts
             as other weights, since it gives other features.
     """
-    digest = hashlib.sha256(json.dumps([arch, PREPROCESSING]).encode())
+    pooled = [] if pooling == LAST else [pooling]
+    digest = hashlib.sha256(json.dumps([arch, PREPROCESSING, *pooled]).encode())
     for name in sorted(encoder):
         if name.endswith("num_batches_tracked"):
             continue  # a counter of batch norm that no feature depends on
@@ -82,8 +86,9 @@ def save(
     }
     info = EncoderInfo(
         arch=model.arch,
+        pooling=model.pooling,
         preprocessing=PREPROCESSING,
-        fingerprint=fingerprint(model.arch, encoder),
+        fingerprint=fingerprint(model.arch, encoder, model.pooling),
         provenance={"contrique": __version__, **provenance},
     )
     tensors = {f"encoder.{name}": value for name, value in encoder.items()}
@@ -94,6 +99,7 @@ def save(
         }
     header = {
         "arch": info.arch,
+        "pooling": info.pooling,
         "preprocessing": info.preprocessing,
         "fingerprint": info.fingerprint,
         "provenance": dict(info.provenance),
@@ -113,12 +119,12 @@ def load(path: Path) -> tuple[Contrique, EncoderInfo]:
     content = tensorfile.read(path)
     info = _info(path, content.kind, content.header)
     encoder = _part(content.tensors, "encoder.")
-    if fingerprint(info.arch, encoder) != info.fingerprint:
+    if fingerprint(info.arch, encoder, info.pooling) != info.fingerprint:
         raise BadModelFile(
             f"{path} is damaged: its weights do not have the fingerprint that its header states; "
             "fetch or make it again"
         )
-    model = Contrique(info.arch)
+    model = Contrique(info.arch, info.pooling)
     projector = _part(content.tensors, "projector.")
     try:
         model.encoder.load_state_dict({name: _to_float32(v) for name, v in encoder.items()})
@@ -144,6 +150,7 @@ def _info(path: Path, kind: str, header: Mapping[str, Any]) -> EncoderInfo:
     try:
         info = EncoderInfo(
             arch=str(header["arch"]),
+            pooling=str(header.get("pooling", LAST)),
             preprocessing=int(header["preprocessing"]),
             fingerprint=str(header["fingerprint"]),
             provenance=dict(header["provenance"]),
@@ -152,6 +159,8 @@ def _info(path: Path, kind: str, header: Mapping[str, Any]) -> EncoderInfo:
         raise BadModelFile(f"{path} lacks {error} in its header; fetch or make it again") from error
     if info.arch not in ARCHITECTURES:
         raise BadModelFile(f"{path} holds a {info.arch!r}, which this contrique does not know")
+    if info.pooling not in POOLINGS:
+        raise BadModelFile(f"{path} pools by {info.pooling!r}, which this contrique does not know")
     if info.preprocessing != PREPROCESSING:
         raise BadModelFile(
             f"{path} was trained for preprocessing {info.preprocessing}, this contrique has "

@@ -36,24 +36,48 @@ def _tiny() -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _resnet(build: Callable[..., nn.Module]) -> Callable[[], nn.Sequential]:
-    """A residual network without its pooling and classifier: the official files' key layout."""
-    return lambda: nn.Sequential(*list(build(weights=None).children())[:-2])
+def _resnet(build: Callable[..., nn.Module], groups: int = 5) -> Callable[[], nn.Sequential]:
+    """The first groups of a residual network, of its five, without pooling and classifier.
+
+    The layout of keys is that of the official files.
+    """
+    return lambda: nn.Sequential(*list(build(weights=None).children())[: 3 + groups])
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A way to build an encoder and the number of channels D of its last map."""
+    """A way to build an encoder.
+
+    Attributes:
+        build: gives the encoder as a row of layers.
+        stages: places in that row whose outputs are maps worth pooling, the last layer included.
+        widths: channels of those maps.
+    """
 
     build: Callable[[], nn.Sequential]
-    channels: int
+    stages: tuple[int, ...]
+    widths: tuple[int, ...]
 
+    @property
+    def channels(self) -> int:
+        """D, channels of the last map."""
+        return self.widths[-1]
+
+
+_STAGES = (2, 4, 5, 6, 7)
+"""Of a residual network: its stem before pooling, then conv2_x to conv5_x."""
 
 ARCHITECTURES = {
-    "resnet50": Architecture(_resnet(vision.resnet50), 2048),
-    "resnet18": Architecture(_resnet(vision.resnet18), 512),
-    "tiny": Architecture(_tiny, 16),
+    "resnet50": Architecture(_resnet(vision.resnet50), _STAGES, (64, 256, 512, 1024, 2048)),
+    "resnet18": Architecture(_resnet(vision.resnet18), _STAGES, (64, 64, 128, 256, 512)),
+    "resnet18-c4": Architecture(_resnet(vision.resnet18, 4), _STAGES[:-1], (64, 64, 128, 256)),
+    "tiny": Architecture(_tiny, (2, 5, 8), (8, 16, 16)),
 }
+"""By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017."""
+
+LAST, STAGES = POOLINGS = ("last", "stages")
+"""What a photo's features are taken from: the last map's mean, as published, or the mean and the
+standard deviation of every stage's map."""
 
 
 class Contrique(nn.Module):
@@ -61,21 +85,27 @@ class Contrique(nn.Module):
 
     Attributes:
         arch: a key of `ARCHITECTURES`.
-        channels: D, numbers per photo and scale.
+        pooling: one of `POOLINGS`; it changes features, not weights.
+        channels: D, of the last map.
+        length: F, numbers per photo and scale: D, or twice the channels of all stages.
         encoder: images (B, 3, H, W) in [0, 1] to a map (B, D, h, w).
         projector: patch features (N, D) to embeddings (N, K); used in pre-training only.
 
     Source: Madhusudana et al., IEEE TIP 2022, section III.
     """
 
-    def __init__(self, arch: str) -> None:
+    def __init__(self, arch: str, pooling: str = LAST) -> None:
         super().__init__()
         if arch not in ARCHITECTURES:
             raise BadOption(
                 f"no architecture is called {arch!r}; choose one of {', '.join(ARCHITECTURES)}"
             )
+        if pooling not in POOLINGS:
+            raise BadOption(f"pooling {pooling!r}: choose one of {', '.join(POOLINGS)}")
         self.arch = arch
+        self.pooling = pooling
         self.channels = ARCHITECTURES[arch].channels
+        self.length = length(arch, pooling)
         self.encoder = ARCHITECTURES[arch].build()
         self.projector = nn.Sequential(
             nn.Linear(self.channels, self.channels, bias=False),
@@ -86,16 +116,47 @@ class Contrique(nn.Module):
         )
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """One unit vector per image, at one scale.
+        """One feature vector per image, at one scale.
 
         Args:
             images: RGB in [0, 1], shape (B, 3, H, W).
 
         Returns:
-            Shape (B, D), each row of Euclidean length 1, float32.
+            Shape (B, F), float32; see `pool`.
         """
-        pooled = self.encoder(images).float().mean(dim=(2, 3))  # (B, D, h, w) -> (B, D)
-        return functional.normalize(pooled, dim=1)
+        return self.pool(self.maps(images))
+
+    def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """The maps that features are pooled from, shapes (B, C, h, w): the last, or every stage's.
+
+        Args:
+            images: RGB in [0, 1], shape (B, 3, H, W).
+        """
+        chosen = ARCHITECTURES[self.arch].stages
+        if self.pooling == LAST:
+            chosen = chosen[-1:]
+        found, current = [], images
+        for place, layer in enumerate(self.encoder):
+            current = layer(current)
+            if place in chosen:
+                found.append(current)
+        return found
+
+    def pool(self, maps: list[torch.Tensor]) -> torch.Tensor:
+        """Features from the maps that `maps` gave.
+
+        With pooling "last": the mean over the map, scaled to Euclidean length 1. With "stages": for
+        each stage in turn the means, then the standard deviations over the map, the two together
+        scaled to length 1.
+
+        Returns:
+            Shape (B, F), float32.
+        """
+        rows = [each.float().flatten(2) for each in maps]  # (B, C, h * w)
+        if self.pooling == LAST:
+            return functional.normalize(rows[-1].mean(dim=2), dim=1)
+        parts = [torch.cat([row.mean(dim=2), _deviation(row)], dim=1) for row in rows]
+        return torch.cat([functional.normalize(part, dim=1) for part in parts], dim=1)
 
     def cells(self, images: torch.Tensor, patches: int = 2) -> torch.Tensor:
         """Features of a grid of patches per image, before the projector.
@@ -111,6 +172,17 @@ class Contrique(nn.Module):
         maps = functional.adaptive_avg_pool2d(self.encoder(images).float(), patches)  # (B, D, p, p)
         rows = maps.flatten(2).transpose(1, 2).reshape(-1, self.channels)  # (B * p * p, D)
         return functional.normalize(rows, dim=1)
+
+
+def length(arch: str, pooling: str) -> int:
+    """F, numbers per photo and scale."""
+    found = ARCHITECTURES[arch]
+    return found.channels if pooling == LAST else 2 * sum(found.widths)
+
+
+def _deviation(rows: torch.Tensor) -> torch.Tensor:
+    """Standard deviation along the last axis, shape (B, C), from shape (B, C, N)."""
+    return rows.var(dim=2, correction=0).clamp(min=0).sqrt()
 
 
 def pick_device(name: str | None = None) -> torch.device:

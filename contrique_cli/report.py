@@ -15,8 +15,14 @@ from contrique_cli.config import Selection
 SCHEMA = 1
 """Version of the columns and of the JSON around them; raised when one changes its meaning."""
 
+COLUMNS = (
+    "rank path score flaw flaw_probability raw width height source burst burst_best error".split()
+)
+"""Of every report, in this order; `reference` comes second in full-reference reports."""
+
 SCORE_DIGITS = 2
 RAW_DIGITS = 6
+PROBABILITY_DIGITS = 3
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -30,7 +36,13 @@ class Row:
         path: as found.
         score: 0-100, higher is better; None where the photo could not be scored.
         raw: the regressor's own value, on the scale and in the direction it was fitted on.
+        flaw: the dominant flaw, "none" where none is seen with confidence; None where the encoder
+            has no flaw probe.
+        flaw_probability: of that flaw (or of none), in [0, 1].
         width, height: of the file, in upright pixels.
+        source: what was decoded: "photo", or of a RAW file its "preview" or "raw" sensor data.
+        burst: number of the group of near-duplicates it belongs to; None outside of groups.
+        is_burst_best: whether it is the best of its group; None outside of groups.
         error: why there is no score.
         reference: the photo compared with, in a full-reference report.
     """
@@ -39,8 +51,13 @@ class Row:
     rank: int | None = None
     score: float | None = None
     raw: float | None = None
+    flaw: str | None = None
+    flaw_probability: float | None = None
     width: int | None = None
     height: int | None = None
+    source: str | None = None
+    burst: int | None = None
+    is_burst_best: bool | None = None
     error: str | None = None
     reference: Path | None = None
 
@@ -120,7 +137,7 @@ def to_bytes(rows: Sequence[Row], file_format: str, about: Mapping[str, Any]) ->
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:
-    names = ["rank", "path", "score", "raw", "width", "height", "error"]
+    names = list(COLUMNS)
     if any(row.reference is not None for row in rows):
         names.insert(1, "reference")
     return names
@@ -132,8 +149,15 @@ def _cells(row: Row) -> dict[str, Any]:
         "path": str(row.path),
         "score": None if row.score is None else printed(row.score),
         "raw": None if row.raw is None else round(row.raw, RAW_DIGITS),
+        "flaw": row.flaw,
+        "flaw_probability": None
+        if row.flaw_probability is None
+        else round(row.flaw_probability, PROBABILITY_DIGITS),
         "width": row.width,
         "height": row.height,
+        "source": row.source,
+        "burst": row.burst,
+        "burst_best": row.is_burst_best,
         "error": row.error,
         "reference": None if row.reference is None else str(row.reference),
     }

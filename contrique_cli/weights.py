@@ -126,7 +126,7 @@ def load_scorer(
         encoder_path = locate(checkpoint.KIND, model) if model else _encoder_for(found, path)
     encoder, info = checkpoint.load(encoder_path)
     found.check(encoder=info.fingerprint, max_side=found.max_side, task=task)
-    if found.weights.shape != (2 * encoder.channels,):
+    if found.weights.shape != (2 * encoder.length,):
         raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
     return Scorer(model=encoder, info=info, regressor=found, regressor_path=path)
 

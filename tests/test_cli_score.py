@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from contrique_cli import report
 from tests.conftest import make_photo, spawn
 
 pytestmark = pytest.mark.usefixtures("tiny_regressor")
@@ -32,7 +33,7 @@ def test_a_pipe_gets_ranked_csv_and_the_talk_goes_to_stderr(contrique, photos):
     done = contrique("score", photos, *TINY)
     table = rows(done.out)
     assert done.status == 0
-    assert list(table[0]) == ["rank", "path", "score", "raw", "width", "height", "error"]
+    assert list(table[0]) == report.COLUMNS
     assert [row["rank"] for row in table] == ["1", "2", "3"]
     scores = [float(row["score"]) for row in table]
     assert scores == sorted(scores, reverse=True)

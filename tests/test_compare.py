@@ -30,7 +30,7 @@ def scorer(tiny, tiny_regressor) -> Scorer:
         max_side=0,
     )
     info = checkpoint.EncoderInfo(
-        arch="tiny", preprocessing=1, fingerprint=falling.encoder, provenance={}
+        arch="tiny", pooling="last", preprocessing=1, fingerprint=falling.encoder, provenance={}
     )
     return Scorer(model=tiny, info=info, regressor=falling, regressor_path=Path("fr.safetensors"))
 

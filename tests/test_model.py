@@ -44,7 +44,7 @@ def test_the_keys_of_resnet50_are_those_of_the_official_file():
 
 
 def test_an_unknown_architecture_lists_those_there_are():
-    with pytest.raises(BadOption, match="resnet50, resnet18, tiny"):
+    with pytest.raises(BadOption, match="resnet50, resnet18, resnet18-c4, tiny"):
         Contrique("vgg")
 
 
@@ -60,3 +60,26 @@ def test_a_device_is_chosen_without_being_asked(monkeypatch):
         monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda mps=mps: mps)
         assert pick_device().type == expected
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "tiny"])
+def test_pooling_stages_gives_mean_and_deviation_of_every_stage(arch):
+    torch.manual_seed(0)
+    model = Contrique(arch, "stages").eval()
+    pictures = torch.rand(2, 3, 64, 96)
+    with torch.inference_mode():
+        features = model.embed(pictures)
+        expected, current = [], pictures
+        for place, layer in enumerate(model.encoder):
+            current = layer(current)
+            if place in ARCHITECTURES[arch].stages:
+                rows = current.double().reshape(*current.shape[:2], -1)
+                both = torch.cat([rows.mean(-1), rows.std(-1, correction=0)], dim=1)
+                expected.append(both / both.norm(dim=1, keepdim=True))
+    assert features.shape == (2, model.length)
+    torch.testing.assert_close(features.double(), torch.cat(expected, 1), atol=1e-5, rtol=0)
+
+
+def test_an_unknown_pooling_is_refused():
+    with pytest.raises(BadOption, match="last, stages"):
+        Contrique("tiny", "max")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from contrique_cli import report
 from tests.conftest import ROOT, make_photo
 
 MAX_WHEEL_MB = 60
@@ -108,7 +109,7 @@ def test_the_wheel_alone_scores_a_photo_with_the_bundled_model(wheel, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     header, row = done.stdout.splitlines()
-    assert header == "rank,path,score,raw,width,height,error"
+    assert header == ",".join(report.COLUMNS)
     assert row.startswith("1,a.jpg,")
     where = subprocess.run(
         [python, "-P", "-c", "import contrique_cli; print(contrique_cli.__file__)"],

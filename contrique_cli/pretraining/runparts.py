@@ -91,7 +91,7 @@ def make_learner(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = Contrique(config.arch)
+        model = Contrique(config.arch, config.pooling)
     if config.init is not None:
         start, info = checkpoint.load(Path(config.init))
         if info.arch != config.arch:

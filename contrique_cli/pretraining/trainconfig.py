@@ -24,6 +24,7 @@ CONVENIENCE = frozenset(
     {
         "checkpoint_minutes",
         "memory_budget",
+        "pooling",
         "probe_minutes",
         "split_checkpoint",
         "workers",
@@ -51,6 +52,8 @@ class TrainConfig:
     """CSV (File_names) of ordinary photos."""
     arch: str = "resnet50"
     """Architecture: a key of `model.ARCHITECTURES`."""
+    pooling: str = "stages"
+    """What features the encoder's file will give: see `model.POOLINGS`."""
     init: str | None = None
     """Encoder file to start from; None starts from random weights, as the paper does."""
     image_size: int = 256
