@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +113,7 @@ def deliver(
     total: int | None,
     about: Callable[[], Mapping[str, Any]],
     left_out: Counter[str],
+    steps: Sequence[Callable[[list[Row]], list[Row]]] = (),
 ) -> int:
     """Collect rows, write the report, sum up.
 
@@ -123,6 +124,9 @@ def deliver(
         total: how many rows will come, where known.
         about: facts for the head of a JSON report.
         left_out: paths left out on purpose, by reason.
+        steps: what else is to be done with all rows before they are ranked and written, in turn.
+            Each gets the rows and gives them back, perhaps with more in their columns. What went
+            out in a stream already does not change.
 
     Returns:
         The exit status.
@@ -147,6 +151,8 @@ def deliver(
                 is_interrupted = True
     if not collected and not is_interrupted:
         raise NoImagesFound(_nothing(left_out))
+    for step in steps:
+        collected = step(collected)
     if stream is None:
         _write(report.rank(collected, to.selection), to, about(), len(collected))
     if not to.quiet:
