@@ -148,3 +148,15 @@ def test_features_learn_to_tell_two_kinds_of_picture_apart():
     views = torch.where((classes.repeat(2) == 0).view(-1, 1, 1, 1), smooth, rough)
     losses = [float(learner.step(views, classes, 0.05)) for _ in range(30)]
     assert losses[-1] < losses[0] - 0.5
+
+
+def test_class_centres_learn_and_are_taken_up_again(batch):
+    views, classes = batch
+    learner = make(has_centres=True)
+    before = learner.model.get_parameter("centres").detach().clone()
+    learner.step(views, classes, 0.05)
+    learned = learner.model.get_parameter("centres").detach()
+    assert not torch.equal(before, learned)
+    again = make(has_centres=True, seed=1)
+    again.load_tensors(learner.tensors())
+    torch.testing.assert_close(again.model.get_parameter("centres").detach(), learned)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from contrique_cli.pretraining.loss import contrastive_loss
+from contrique_cli.pretraining.loss import centre_loss, contrastive_loss
 
 
 def naive_loss(embeddings: torch.Tensor, classes: list[int], temperature: float) -> float:
@@ -95,3 +95,22 @@ def test_identical_embeddings_of_opposite_classes_stay_finite_at_a_low_temperatu
     classes = torch.tensor([0, 0, 1, 1, 2, 2])
     loss = contrastive_loss(embeddings, classes, embeddings, classes, temperature=0.01)
     assert float(loss) == pytest.approx(math.log(5), rel=1e-4)
+
+
+def test_the_centre_loss_is_the_mean_over_synthetic_anchors_of_the_softmax_with_their_centre():
+    torch.manual_seed(4)
+    anchors, centres = torch.randn(6, 8), torch.randn(4, 8) * 3
+    classes = torch.tensor([0, 3, 3, 1, 4, 90])  # the last two are ordinary photos
+    unit = torch.nn.functional.normalize(anchors.double(), dim=1)
+    cosines = (unit @ torch.nn.functional.normalize(centres.double(), dim=1).T).tolist()
+    total = 0.0
+    for row, own in zip(cosines[:4], classes.tolist()[:4], strict=True):
+        total += math.log(sum(math.exp(value / 0.1) for value in row)) - row[own] / 0.1
+    actual = centre_loss(anchors, classes, centres, temperature=0.1)
+    assert float(actual) == pytest.approx(total / 4, rel=1e-5)
+
+
+def test_the_centre_loss_of_ordinary_photos_alone_is_nothing():
+    torch.manual_seed(5)
+    actual = centre_loss(torch.randn(3, 8), torch.tensor([4, 5, 6]), torch.randn(4, 8))
+    assert float(actual) == 0.0

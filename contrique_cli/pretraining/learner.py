@@ -19,10 +19,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from contrique_cli.distortions import CLASSES
 from contrique_cli.errors import BadOption, BadRun
-from contrique_cli.model import Contrique
+from contrique_cli.model import PROJECTION, Contrique
 from contrique_cli.pretraining import ranks
-from contrique_cli.pretraining.loss import contrastive_loss
+from contrique_cli.pretraining.loss import centre_loss, contrastive_loss
 from contrique_cli.pretraining.ranks import Place
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -93,6 +94,7 @@ class Learner:
         patches: int,
         optimiser: str = "sgd",
         micro_batch: int = 0,
+        has_centres: bool = False,
         is_compiled: bool = False,
     ) -> None:
         """Move the model to the device and make its optimiser.
@@ -108,6 +110,7 @@ class Learner:
             patches: side of the grid of patches.
             optimiser: a key of `OPTIMISERS`.
             micro_batch: views per forward pass; 0 for all at once.
+            has_centres: also contrast with a learnt centre per distortion class.
             is_compiled: pass the encoder through torch.compile.
         """
         self.device = device
@@ -116,6 +119,10 @@ class Learner:
         self.temperature = temperature
         self.patches = patches
         self.micro_batch = micro_batch
+        self.has_centres = has_centres
+        if has_centres:  # a parameter like others: moved, averaged, saved; no part of the encoder
+            drawn = torch.randn(CLASSES, PROJECTION, generator=torch.Generator().manual_seed(0))
+            model.register_parameter("centres", nn.Parameter(drawn))
         ranks.with_shared_statistics(model, place, device)
         self.model = model.to(device).to(memory_format=torch.channels_last).train()
         if is_compiled:
@@ -199,7 +206,7 @@ class Learner:
         """Mean over this process's anchors against all processes' embeddings."""
         own = self.model.projector(cells)  # (2BP, K)
         everyone = ranks.gather(own, self.place)  # (world * 2BP, K)
-        return contrastive_loss(
+        loss = contrastive_loss(
             own,
             classes,
             everyone,
@@ -207,6 +214,10 @@ class Learner:
             offset=self.place.rank * len(own),
             temperature=self.temperature,
         )
+        if not self.has_centres:
+            return loss
+        centres = self.model.get_parameter("centres")
+        return loss + centre_loss(own, classes, centres, temperature=self.temperature)
 
     def _mean(self, loss: torch.Tensor) -> torch.Tensor:
         return ranks.gather(loss.detach()[None], self.place).mean()
@@ -244,9 +255,9 @@ class Learner:
         )
         parameters = dict(self.model.named_parameters())
         for label, value in tensors.items():
-            kind, key, name = label.split(".", 2)
-            if kind != "optimiser":
+            if not label.startswith("optimiser."):
                 continue
+            _, key, name = label.split(".", 2)
             parameter = parameters[name]
             memory = value  # AdamW's count of steps stays on the CPU
             if value.shape == parameter.shape:

@@ -47,3 +47,37 @@ def contrastive_loss(
         pull = (similarity * is_positive).sum(dim=1) / count.clamp(min=1)  # (n,)
         has_positive = (count > 0).float()
         return ((spread - pull) * has_positive).sum() / has_positive.sum().clamp(min=1)
+
+
+def centre_loss(
+    anchors: torch.Tensor,
+    classes: torch.Tensor,
+    centres: torch.Tensor,
+    *,
+    temperature: float = 0.1,
+) -> torch.Tensor:
+    """Mean over synthetic anchors of log sum_c exp(s_ic) - s_iy, y being the anchor's class.
+
+    The contrastive loss above with one learnt embedding per class in the place of the batch: in a
+    batch of 64 photos an anchor meets 15 other classes by chance, here it meets all of them.
+
+    Args:
+        anchors: embeddings, any length, shape (n, K).
+        classes: their classes, shape (n,); ordinary photos, from C on, are left out.
+        centres: one per distortion class, any length, shape (C, K).
+        temperature: of the softmax.
+
+    Returns:
+        A float32 scalar; 0 where no anchor has a centre.
+
+    Source: Movshovitz-Attias et al., "No Fuss Distance Metric Learning using Proxies", ICCV 2017;
+    Cui et al., "Parametric Contrastive Learning", ICCV 2021.
+    """
+    with torch.autocast(anchors.device.type, enabled=False):
+        left = functional.normalize(anchors.float(), dim=1)
+        right = functional.normalize(centres.float(), dim=1)
+        similarity = left @ right.T / temperature  # (n, C)
+        is_synthetic = classes < len(centres)
+        own = similarity.gather(1, classes.clamp(max=len(centres) - 1)[:, None])[:, 0]  # (n,)
+        gap = (similarity.logsumexp(dim=1) - own) * is_synthetic
+        return gap.sum() / is_synthetic.sum().clamp(min=1)

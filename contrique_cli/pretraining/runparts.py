@@ -108,5 +108,6 @@ def make_learner(
         momentum=config.momentum,
         weight_decay=config.weight_decay,
         micro_batch=config.micro_batch,
+        has_centres=config.class_centres,
         is_compiled=config.compile,
     )

@@ -89,6 +89,9 @@ class TrainConfig:
     """Of the contrastive loss."""
     patches: int = 2
     """Side of the grid of patches per view."""
+    class_centres: bool = False
+    """Also contrast with a learnt centre per distortion class, so that a small batch meets all
+    classes at every step; the paper's large batches do without."""
     seed: int = 0
     """Of all randomness."""
     precision: str = "auto"
