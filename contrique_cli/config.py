@@ -25,6 +25,22 @@ MIN_GROUPS = 5
 MIN_EVALUATED = 10
 """Photos with a score below which `evaluate` gives no figures."""
 
+LADDER_SIDE = 512
+"""Long side in pixels at which clean photos are distorted for the regressor's prior: that of the
+photos of KADID, for which the levels are made."""
+
+LADDER_KINDS = 4
+"""Kinds of distortion that each clean photo goes through."""
+
+LADDER_PHOTOS = 400
+"""Clean photos used at most; all 23 kinds then come 70 times."""
+
+LADDER_STEP = 0.35
+"""Standard deviations of the opinions by which one level of a distortion lowers the score."""
+
+LADDER_WEIGHT = 1.0
+"""Of all errors along ladders together, relative to all errors in opinions together."""
+
 SPLITS = 10
 """Random 80/20 splits behind the figures of `fit-regressor`, as in the published protocol."""
 

@@ -95,15 +95,19 @@ class Regressor:
             )
 
 
-def percentile_scale(raw: np.ndarray, *, higher_is_better: bool) -> tuple[np.ndarray, np.ndarray]:
+def percentile_scale(
+    raw: np.ndarray, *, higher_is_better: bool, beyond: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Knots that make a score the share of a collection that is worse.
 
-    Between the 1st and 99th percentile the score is the percentile; beyond, it goes on straight to
-    0 and to 100 at the slope of the outer tenth.
+    Between the 1st and 99th percentile the score is the percentile; past these it goes on straight
+    to 0 and to 100 at the slope of the outer tenth. With `beyond`, the lowest five points reach
+    from the 5th percentile down to what those photos get, so that even worse ones stay in order.
 
     Args:
         raw: predictions for the photos of the collection that did not take part in the fit, (N,).
         higher_is_better: direction of `raw`.
+        beyond: predictions for photos worse than those of the collection, any shape.
 
     Returns:
         Knots (raw values in order of rising quality) and their scores, both of shape (K,).
@@ -112,7 +116,10 @@ def percentile_scale(raw: np.ndarray, *, higher_is_better: bool) -> tuple[np.nda
     percents = np.array([1, 2, 5, *range(10, 100, 5), 98, 99], dtype=np.float64)
     quality = np.percentile(sign * raw, percents)
     slopes = (quality[3] - quality[0]) / 9.0, (quality[-1] - quality[-4]) / 9.0  # per point
-    quality = np.concatenate([[quality[0] - slopes[0]], quality, [quality[-1] + slopes[1]]])
+    lowest, highest = quality[0] - slopes[0], quality[-1] + slopes[1]
+    if beyond is not None and (worst := float(np.percentile(sign * beyond, 1))) < lowest:
+        lowest, quality, percents = worst, quality[2:], percents[2:]
+    quality = np.concatenate([[lowest], quality, [highest]])
     percents = np.concatenate([[0.0], percents, [TOP_SCORE]])
     if quality[-1] <= quality[0]:  # every photo alike: any rising line will do
         quality = quality[0] + np.linspace(-1.0, 1.0, len(quality))

@@ -9,7 +9,6 @@ import torch
 
 from contrique_cli import config, features
 from contrique_cli.errors import Unreadable
-from contrique_cli.regressor import Regressor
 from contrique_cli.report import Row
 from contrique_cli.weights import Scorer
 
@@ -49,17 +48,21 @@ def score(
         batch_size=batch_size,
         workers=workers,
     )
-    return (_row(item, scorer.regressor) for item in stream)
+    return (_row(item, scorer) for item in stream)
 
 
-def _row(item: features.Features | Unreadable, regressor: Regressor) -> Row:
+def _row(item: features.Features | Unreadable, scorer: Scorer) -> Row:
     if isinstance(item, Unreadable):
         return Row(path=item.path, error=item.reason)
-    raw = regressor.predict(item.values[None])  # (1, 2D) -> (1,)
+    values = item.values[None]  # (1, 2F)
+    raw = scorer.regressor.predict(values)  # (1,)
+    flaw = None if scorer.probe is None else scorer.probe.name(values)[0]
     return Row(
         path=item.path,
-        score=float(regressor.to_score(raw)[0]),
+        score=float(scorer.regressor.to_score(raw)[0]),
         raw=float(raw[0]),
+        flaw=None if flaw is None else flaw.name,
+        flaw_probability=None if flaw is None else flaw.probability,
         width=item.width,
         height=item.height,
     )

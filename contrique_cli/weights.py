@@ -8,8 +8,9 @@ from pathlib import Path
 
 import platformdirs
 
-from contrique_cli import __version__, checkpoint, regressor, tensorfile
+from contrique_cli import __version__, checkpoint, flaws, regressor, tensorfile
 from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
+from contrique_cli.flaws import FlawProbe
 from contrique_cli.model import Contrique
 from contrique_cli.regressor import NO_REFERENCE, Regressor
 
@@ -37,12 +38,20 @@ class Installed:
 
 @dataclass(frozen=True, kw_only=True)
 class Scorer:
-    """An encoder and a regressor that belong together, and where they came from."""
+    """An encoder and a regressor that belong together, and where they came from.
+
+    Attributes:
+        model, info: the encoder.
+        regressor: the scale.
+        regressor_path: its file.
+        probe: names the dominant flaw; None where none is installed for the encoder.
+    """
 
     model: Contrique
     info: checkpoint.EncoderInfo
     regressor: Regressor
     regressor_path: Path
+    probe: FlawProbe | None = None
 
 
 def user_folder() -> Path:
@@ -128,7 +137,8 @@ def load_scorer(
     found.check(encoder=info.fingerprint, max_side=found.max_side, task=task)
     if found.weights.shape != (2 * encoder.length,):
         raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
-    return Scorer(model=encoder, info=info, regressor=found, regressor_path=path)
+    probe = _probe_for(info.fingerprint) if task == NO_REFERENCE else None
+    return Scorer(model=encoder, info=info, regressor=found, regressor_path=path, probe=probe)
 
 
 def describe(scorer: Scorer) -> dict[str, str | int]:
@@ -152,6 +162,14 @@ def _regressor_for(encoder_path: Path, task: str) -> Path:
         f"no {task} regressor is installed for the encoder {encoder_path}: fit one with "
         f"contrique fit-regressor --mos scores.csv{extra} --model {encoder_path} --output NAME"
     )
+
+
+def _probe_for(encoder: str) -> FlawProbe | None:
+    """The bundled flaw probe of an encoder, where there is one."""
+    for path in sorted((_BUNDLED / flaws.FOLDER).glob(f"*{SUFFIX}")):
+        if tensorfile.read_header(path)[1].get("encoder") == encoder:
+            return flaws.load(path)
+    return None
 
 
 def _encoder_for(found: Regressor, path: Path) -> Path:

@@ -13,12 +13,12 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
-    "errors config files report images model tensorfile checkpoint regressor weights features "
+    "errors config files report images model tensorfile checkpoint regressor flaws weights features "
     "featurefile pairs labels samples metrics ridge "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
     "distortions.noise distortions.tone distortions.geometry distortions.jpeg "
-    "distortions.jpeg2000 distortions.palette distortions "
+    "distortions.jpeg2000 distortions.palette distortions ladders prior "
     "pretraining pretraining.trainconfig pretraining.runevents pretraining.runfiles "
     "pretraining.views pretraining.batchplan pretraining.photostore pretraining.batches "
     "pretraining.loss pretraining.schedule pretraining.pace pretraining.ranks "
@@ -49,7 +49,7 @@ LIGHT = ["errors", "config", "files", "report"] + [
 
 OWNERS = {
     "sklearn": ["fit"],
-    "scipy": ["metrics", "ridge"],
+    "scipy": ["metrics", "ridge", "prior"],
     "torchvision": ["model"],
     "PIL": ["images", "pretraining.lossplot"],
     "typer": ROOF,

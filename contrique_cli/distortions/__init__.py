@@ -28,6 +28,7 @@ LEVELS = 5
 KIND_COUNT = 25
 CLASSES = 1 + KIND_COUNT * LEVELS
 UNDISTORTED = 0
+NO_FLAW = "none"
 
 # (kind, level) that leave a photo as it is (50 dB PSNR or more): they count as undistorted.
 IDENTITIES = frozenset({(1, 1), (3, 1), (8, 1), (18, 3)})
@@ -157,7 +158,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(number=17, name="darken", title="too dark", flaw="dark",
          levels=(0.05, 0.1, 0.2, 0.4, 0.8), source="drop of the middle of the tone curve",
          function=by_item(tone.darken)),
-    Kind(number=18, name="mean_shift", title="shifted brightness", flaw="brightness",
+    Kind(number=18, name="mean_shift", title="shifted brightness", flaw="bright",
          levels=(0.15, 0.08, 0, -0.08, -0.15), source="constant added", ordered=False,
          function=by_item(tone.shift_mean)),
     Kind(number=19, name="jitter", title="jitter", flaw="geometry",
@@ -212,6 +213,25 @@ def class_of(kind: int, level: int) -> int:
         message = f"no distortion of kind {kind} at level {level}"
         raise ValueError(message)
     return (kind - 1) * LEVELS + level
+
+
+def flaw_of(kind: int, level: int) -> str:
+    """What a photographer would call a distortion; "none" for one that changes nothing.
+
+    The two kinds with a sign have two names or one: a mean shift is bright or dark, a change
+    of contrast is contrast either way.
+
+    Args:
+        kind: 1 to 25, or 0 for an undistorted image.
+        level: 1 to 5; ignored for kind 0.
+    """
+    if class_of(kind, level) == UNDISTORTED:
+        return NO_FLAW
+    found = KINDS[kind - 1]
+    amount = found.levels[level - 1]
+    if found.name == "mean_shift":
+        return "bright" if amount > 0 else "dark"
+    return found.flaw
 
 
 @torch.no_grad()
