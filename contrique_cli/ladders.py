@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,16 @@ class Ladders:
     kinds: np.ndarray
     features: np.ndarray
     unreadable: Sequence[Unreadable] = ()
+
+    def only(self, kinds: Sequence[int]) -> Ladders:
+        """The ladders of some kinds."""
+        chosen = np.isin(self.kinds, list(kinds))
+        return replace(
+            self,
+            photos=self.photos[chosen],
+            kinds=self.kinds[chosen],
+            features=self.features[chosen],
+        )
 
 
 def choose(folder: Path, most: int = config.LADDER_PHOTOS) -> list[Path]:

@@ -151,14 +151,15 @@ def test_ladders_do_not_spoil_what_the_opinions_say():
     assert report.figures["srocc"].value > 0.9
 
 
-def test_signed_kinds_have_the_flaw_of_their_sign():
-    assert [flaw_of(18, level) for level in (1, 2, 3, 4, 5)] == [
-        "bright",
-        "bright",
-        "none",
-        "dark",
-        "dark",
-    ]
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (18, ["bright", "bright", "none", "dark", "dark"]),
+        (25, ["none", "none", "none", "low contrast", "low contrast"]),
+    ],
+)
+def test_signed_kinds_have_the_flaw_of_their_sign(kind, names):
+    assert [flaw_of(kind, level) for level in range(1, 6)] == names
 
 
 def test_every_distortion_has_a_flaw_and_identities_have_none():

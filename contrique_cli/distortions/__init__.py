@@ -179,7 +179,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(number=24, name="oversharpening", title="too much sharpening", flaw="sharpening",
          levels=(1, 2, 3, 6, 12), source="amount; imsharpen, radius 3",
          function=by_item(blur.sharpen)),
-    Kind(number=25, name="contrast_change", title="contrast change", flaw="contrast",
+    Kind(number=25, name="contrast_change", title="contrast change", flaw="low contrast",
          levels=(0.3, 0.15, 0, -0.4, -0.6), source="bend of the tone curve", ordered=False,
          function=by_item(tone.change_contrast)),
 )
@@ -216,10 +216,10 @@ def class_of(kind: int, level: int) -> int:
 
 
 def flaw_of(kind: int, level: int) -> str:
-    """What a photographer would call a distortion; "none" for one that changes nothing.
+    """What a photographer would call a distortion; "none" for one that is no flaw.
 
-    The two kinds with a sign have two names or one: a mean shift is bright or dark, a change
-    of contrast is contrast either way.
+    Kinds with a sign depend on the level: a mean shift is bright or dark, and only a lowered
+    contrast is a flaw, since photos are often finished with a raised one.
 
     Args:
         kind: 1 to 25, or 0 for an undistorted image.
@@ -228,10 +228,12 @@ def flaw_of(kind: int, level: int) -> str:
     if class_of(kind, level) == UNDISTORTED:
         return NO_FLAW
     found = KINDS[kind - 1]
-    amount = found.levels[level - 1]
+    if found.ordered:
+        return found.flaw
+    is_raised = found.levels[level - 1] >= 0
     if found.name == "mean_shift":
-        return "bright" if amount > 0 else "dark"
-    return found.flaw
+        return "bright" if is_raised else "dark"
+    return NO_FLAW if is_raised else found.flaw
 
 
 @torch.no_grad()
