@@ -83,7 +83,7 @@ function countBy(list, key) {
   return counts;
 }
 
-// Folders that hold photos or part ways, in order.
+// Folders below the root that hold photos or part ways, in order.
 const folders = (() => {
   const children = new Map();
   for (const start of new Set(photos.map((photo) => photo.folder))) {
@@ -98,8 +98,22 @@ const folders = (() => {
   }
   const own = new Set(photos.map((photo) => photo.folder));
   return [...children.keys()]
-    .filter((folder) => own.has(folder) || children.get(folder).size > 1)
+    .filter((folder) => folder !== root && (own.has(folder) || children.get(folder).size > 1))
     .sort(collator.compare);
+})();
+
+// For each folder with photos, those of the list above that it lies in or is.
+const choicesOf = (() => {
+  const listed = new Set(folders);
+  const found = new Map();
+  for (const folder of new Set(photos.map((photo) => photo.folder))) {
+    found.set(folder, []);
+    for (let outer = folder; ; outer = folderOf(outer)) {
+      if (listed.has(outer)) found.get(folder).push(outer);
+      if (outer === root || outer === folderOf(outer)) break;
+    }
+  }
+  return found;
 })();
 
 const flaws = [...countBy(photos, "flaw")]

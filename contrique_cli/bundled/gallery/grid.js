@@ -9,15 +9,29 @@ const grid = {
   rows: [],
   cells: new Map(), // key to element
   rowOf: new Map(), // photo to index of its row
+  placeOf: new Map(), // photo to its place among those shown
   current: null, // the photo that has or gets the focus
 
   show(items) {
     const hadFocus = this.root.contains(document.activeElement);
+    const before = this.shown;
     this.items = items;
     this.shown = items.filter((item) => item.photo).map((item) => item.photo);
-    if (!this.shown.includes(this.current)) this.current = this.shown[0] ?? null;
+    this.placeOf = new Map(this.shown.map((photo, place) => [photo, place]));
+    this.current = this.successor(before);
     this.arrange();
     if (hadFocus && this.current) this.focus(this.current, { isScrolling: false });
+  },
+
+  // Where the focus goes when its photo may be gone: the burst it is stacked in, or a neighbour.
+  successor(before) {
+    const present = new Set(this.shown);
+    const { current } = this;
+    if (present.has(current)) return current;
+    const stack = this.shown.find((photo) => photo.burst !== undefined && photo.burst === current?.burst);
+    const place = Math.max(0, before.indexOf(current));
+    const near = [...before.slice(place), ...before.slice(0, place).reverse()];
+    return stack ?? near.find((photo) => present.has(photo)) ?? this.shown[0] ?? null;
   },
 
   arrange() {
@@ -55,7 +69,11 @@ const grid = {
       this.cells.set(key, node);
       if (node.nextSibling !== next || node.parentNode !== this.root) this.root.insertBefore(node, next);
       place(node, cell, row);
-      if (cell.item.photo) dress(node, cell.item);
+      if (cell.item.photo) {
+        dress(node, cell.item);
+        node.setAttribute("aria-posinset", this.placeOf.get(cell.item.photo) + 1);
+        node.setAttribute("aria-setsize", this.shown.length);
+      }
       next = node;
     }
   },
@@ -75,7 +93,7 @@ const grid = {
 
   // The photo one step away, -1 or 1; by rows the one nearest above or below.
   neighbour(photo, step, isByRow) {
-    if (!isByRow) return this.shown[this.shown.indexOf(photo) + step];
+    if (!isByRow) return this.shown[this.placeOf.get(photo) + step];
     let number = this.rowOf.get(photo);
     const middle = (cell) => cell.left + cell.width / 2;
     const from = middle(this.rows[number].cells.find((cell) => cell.item.photo === photo));

@@ -1,8 +1,17 @@
 // The page: controls to filters, filters to everything that is shown.
 
 let sifted;
+let isUpdatePlanned = false;
+
+// However fast a slider moves, one update per frame.
+function planUpdate() {
+  if (isUpdatePlanned) return;
+  isUpdatePlanned = true;
+  requestAnimationFrame(update);
+}
 
 function update() {
+  isUpdatePlanned = false;
   sifted = sift();
   grid.show(itemsOf(sifted.passed));
   showCounts();
@@ -62,14 +71,11 @@ function showHistogram(list) {
 }
 
 function countWithin(list) {
-  const own = countBy(list, "folder");
-  return new Map(
-    folders.map((outer) => {
-      let sum = 0;
-      for (const [folder, count] of own) if (isWithin(folder, outer)) sum += count;
-      return [outer, sum];
-    }),
-  );
+  const sums = new Map();
+  for (const [folder, count] of countBy(list, "folder")) {
+    for (const outer of choicesOf.get(folder)) sums.set(outer, (sums.get(outer) ?? 0) + count);
+  }
+  return sums;
 }
 
 const nameOfFolder = (folder) => readable(fromRoot(folder) || folder || "here");
@@ -95,15 +101,21 @@ function showChoices(id, values, counts, key, nameOf, all) {
   [null, ...values].forEach((value, place) => {
     const button = list.children[place].firstChild;
     const count = value === null ? sifted.but[key].length : (counts.get(value) ?? 0);
-    button.lastChild.textContent = count.toLocaleString();
-    button.setAttribute("aria-pressed", state[key] === value);
+    const text = count.toLocaleString();
+    if (button.lastChild.textContent !== text) button.lastChild.textContent = text;
+    const isChosen = String(state[key] === value);
+    if (button.getAttribute("aria-pressed") !== isChosen) button.setAttribute("aria-pressed", isChosen);
     button.classList.toggle("is-empty", count === 0);
   });
 }
 
 function showFailed() {
   if (data.failed.length === 0) return;
-  $("failed").hidden = false;
+  $("failed").hidden = $("to-failed").hidden = false;
+  $("to-failed").textContent = `${data.failed.length.toLocaleString()} without a score`;
+  $("to-failed").addEventListener("click", () => {
+    $("failed").open = true;
+  });
   $("failed").querySelector("summary").textContent = `${plural(data.failed.length, "photo")} without a score`;
   $("failed").querySelector("ul").append(
     ...data.failed.map(({ path, error }) =>
@@ -139,14 +151,13 @@ const togglePick = (photo) => setPicks([photo], !picks.has(photo));
 function toggleBurst(photo) {
   if (photo.burst === undefined || !state.isStacked) return;
   if (!state.open.delete(photo.burst)) state.open.add(photo.burst);
-  else if (!photo.best) grid.current = photos.find((one) => one.burst === photo.burst && one.best) ?? photo;
   update();
 }
 
 function onInput(id, apply) {
   $(id).addEventListener("input", () => {
     apply($(id));
-    update();
+    planUpdate();
   });
 }
 
@@ -249,22 +260,36 @@ function connectLarge() {
   $("large-pick").addEventListener("click", () => togglePick(large.photo));
   $("zoom").addEventListener("click", () => large.toggleZoom());
   $("close").addEventListener("click", () => large.dialog.close());
-  let start = null;
-  $("stage").addEventListener("pointerdown", (event) => {
-    start = event.clientX;
-  });
-  $("stage").addEventListener("click", (event) => {
-    const across = event.clientX - (start ?? event.clientX);
-    if (Math.abs(across) < 10 && event.target === $("picture")) large.toggleZoom(event);
-  });
-  $("stage").addEventListener("pointerup", (event) => {
-    const across = event.clientX - start;
-    if (event.pointerType === "touch" && Math.abs(across) > 60) move(across < 0 ? 1 : -1);
+  connectStage(move);
+  addEventListener("resize", () => {
+    if (large.dialog.open) large.fit();
   });
   large.dialog.addEventListener("close", () => {
     const { photo } = large;
     if (state.pickedOnly) update();
     grid.focus(grid.shown.includes(photo) ? photo : grid.current);
+  });
+}
+
+// A click zooms, a drag moves the zoomed photo, a swipe leads to the next.
+function connectStage(move) {
+  const stage = $("stage");
+  let start = null;
+  const distance = (event) => Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY);
+  stage.addEventListener("dragstart", (event) => event.preventDefault());
+  stage.addEventListener("pointerdown", (event) => {
+    start = event;
+  });
+  stage.addEventListener("pointermove", (event) => {
+    const isDrag = start && event.buttons === 1 && event.pointerType === "mouse" && large.isZoomed;
+    if (isDrag) stage.scrollBy(-event.movementX, -event.movementY);
+  });
+  stage.addEventListener("click", (event) => {
+    if (event.target === $("picture") && (!start || distance(event) < 8)) large.toggleZoom(event);
+  });
+  stage.addEventListener("pointerup", (event) => {
+    const across = start ? event.clientX - start.clientX : 0;
+    if (event.pointerType === "touch" && !large.isZoomed && Math.abs(across) > 60) move(across < 0 ? 1 : -1);
   });
 }
 
@@ -339,7 +364,7 @@ function start() {
   $("size").value = memory.get("size") ?? (innerWidth < 700 ? 130 : 190);
   $("stack-field").hidden = !photos.some((photo) => photo.burst !== undefined);
   $("flaw-section").hidden = flaws.length === 0;
-  $("folder-section").hidden = folders.length < 2;
+  $("folder-section").hidden = folders.length === 0;
   $("show-keys").addEventListener("click", () => $("keys").showModal());
   connectTheme();
   connectFilters();
