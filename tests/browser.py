@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,17 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 PATIENCE = 30  # seconds; on a busy machine a page takes its time
+
+AT_3_AND_4 = """
+import os, sys
+ends = [int(end) for end in sys.argv[1:3]]
+while min(ends) < 5:  # away from 3 and 4
+    ends = [os.dup(end) for end in ends]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Puts the ends of the pipe where the browser expects them."""
 
 KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Enter": 13}
 KEYS |= {"Escape": 27, "End": 35, "Home": 36, " ": 32, "Tab": 9}
@@ -33,9 +45,7 @@ class Browser:
         self._read, from_browser = os.pipe()
         self._process = subprocess.Popen(
             [
-                "sh",
-                "-c",
-                f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}',
+                *(sys.executable, "-ISc", AT_3_AND_4, str(to_browser), str(from_browser)),
                 CHROMIUM or "",
                 "--headless=new",
                 "--no-sandbox",
@@ -137,7 +147,7 @@ class Browser:
         end = time.monotonic() + PATIENCE
         while not is_met():
             assert time.monotonic() < end, f"never came: {what}"
-            time.sleep(0.02)
+            time.sleep(0.005)
 
     def press(self, key: str) -> None:
         code = KEYS.get(key, ord(key.upper()[0]))
@@ -161,11 +171,11 @@ class Browser:
         self.send("Input.dispatchMouseEvent", type="mousePressed", **event)
         self.send("Input.dispatchMouseEvent", type="mouseReleased", **event)
 
-    def slide(self, selector: str, value: float) -> None:
-        """Set a slider and tell the page, as a drag does."""
+    def slide(self, selector: str, value: float | str) -> None:
+        """Set a slider or a list to a value and tell the page, as a hand would."""
         self.run(
             f"(() => {{const e = document.querySelector({json.dumps(selector)});"
-            f"e.value = {value}; e.dispatchEvent(new Event('input'));}})()"
+            f"e.value = {json.dumps(value)}; e.dispatchEvent(new Event('input'));}})()"
         )
 
     def prefer(self, **features: str) -> None:

@@ -27,6 +27,10 @@ const large = {
     this.load(photo);
   },
 
+  step(photo) {
+    if (photo) this.show(photo);
+  },
+
   // Local pages may show local files; over a network the page stays with what it carries.
   async load(photo) {
     const original = new Image();
