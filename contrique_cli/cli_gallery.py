@@ -17,7 +17,10 @@ from contrique_cli.report import Row
 
 Gallery = Annotated[
     Path | None,
-    typer.Option(help="Write a page to look at and pick from, FILE.html; it needs no network."),
+    typer.Option(
+        metavar="FILE.html",
+        help="Write a page to look at and pick from, FILE.html; it needs no network.",
+    ),
 ]
 GallerySize = Annotated[
     int | None,
