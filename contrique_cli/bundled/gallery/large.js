@@ -89,6 +89,7 @@ const large = {
     const facts = [
       flawOf(photo) && flawOf(photo) + certainty,
       photo.width && `${photo.width} × ${photo.height}`,
+      photo.source && photo.source !== "photo" && readable(photo.source),
       `rank ${photo.rank.toLocaleString()}`,
       `${(position + 1).toLocaleString()} of ${grid.shown.length.toLocaleString()} shown`,
       this.hasOriginal ? "" : "thumbnail",

@@ -241,6 +241,7 @@ function connectGrid() {
     });
   };
   addEventListener("scroll", plan, { passive: true });
+  document.addEventListener("DOMContentLoaded", () => grid.render());
   let width = 0;
   new ResizeObserver(() => {
     if (grid.root.clientWidth !== width) grid.arrange();
@@ -365,6 +366,7 @@ function start() {
   $("stack-field").hidden = !photos.some((photo) => photo.burst !== undefined);
   $("flaw-section").hidden = flaws.length === 0;
   $("folder-section").hidden = folders.length === 0;
+  $("folder-section").classList.toggle("is-long", folders.length > 6);
   $("show-keys").addEventListener("click", () => $("keys").showModal());
   connectTheme();
   connectFilters();
