@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -240,6 +241,32 @@ def test_the_large_view_shows_the_file_itself_where_it_is_at_hand(six, six_addre
     six.press("Escape")
 
 
+def test_a_zoom_stays_at_its_place_from_photo_to_photo(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for row in ranked(["a.jpg", "b.jpg"]):
+        make_photo().resize((2000, 1500)).save(tmp_path / row.path)
+    rows = [replace(row, width=2000, height=1500) for row in ranked(["a.jpg", "b.jpg"])]
+    with (tmp_path / "gallery.html").open("wb") as file:
+        gallery.write(file, rows, [None, None], folder=tmp_path)
+    open_fresh(browser, f"file://{tmp_path}/gallery.html")
+    size = "document.querySelector('#picture').getBoundingClientRect().width"
+    place = "[stage.scrollLeft, stage.scrollTop]"
+    original = "document.querySelector('#picture').src.endsWith('{}.jpg')"
+    browser.click(".photo")
+    browser.until(original.format("a"))
+    assert browser.run(size) < 1000
+    browser.press("z")
+    assert browser.run(size) == 2000
+    middle = browser.run(place)
+    assert middle == [pytest.approx(500, abs=20), pytest.approx(430, abs=60)]
+    browser.press("ArrowRight")
+    browser.until(original.format("b"))
+    assert (browser.run(size), browser.run(place)) == (2000, middle)
+    browser.click("#zoom")
+    assert browser.run(size) < 1000
+    browser.press("Escape")
+
+
 def test_all_shown_can_be_picked_and_that_undone(six):
     six.click("#folders button", at=1)
     show(six, "3 of 6 photos")
@@ -301,10 +328,7 @@ def test_hostile_names_run_nothing_and_come_out_of_the_list_as_they_are(
 def test_a_burst_is_its_best_photo_until_it_is_opened(browser, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = ranked(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
-    rows[1:] = [
-        Row(**{**vars(row), "burst": 7, "is_burst_best": row.path.name == "c.jpg"})
-        for row in rows[1:]
-    ]
+    rows[1:] = [replace(row, burst=7, is_burst_best=row.path.name == "c.jpg") for row in rows[1:]]
     open_fresh(browser, write(tmp_path, rows))
     assert browser.run(SHOWN) == ["a.jpg", "c.jpg"]
     assert browser.run(COUNT) == "4 photos, 2 in stacks"
