@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from contrique_cli import cli_report, config, console
+from contrique_cli import cli_gallery, cli_report, config, console
 from contrique_cli.config import Selection
 
 Paths = Annotated[
@@ -64,6 +64,8 @@ def score(
     *,
     output: Output = None,
     file_format: Format = None,
+    gallery: cli_gallery.Gallery = None,
+    gallery_size: cli_gallery.GallerySize = None,
     top: Top = None,
     min_score: MinScore = None,
     max_score: MaxScore = None,
@@ -89,6 +91,13 @@ def score(
     selection = Selection(top=top, min_score=min_score, max_score=max_score, reverse=reverse)
     target = cli_report.target(
         output, file_format, selection=selection, fail_under=fail_under, quiet=quiet
+    )
+    page = gallery and cli_gallery.Step(
+        path=gallery,
+        target=target,
+        size=gallery_size,
+        max_megapixels=max_megapixels,
+        workers=workers,
     )
 
     from contrique_cli import images, weights
@@ -116,8 +125,9 @@ def score(
         total=len(listed) if isinstance(listed, list) else None,
         about=lambda: weights.describe(scorer),
         left_out=left_out,
+        steps=[page] if page else [],
     )
-    raise typer.Exit(status)
+    raise typer.Exit(page.settle(status) if page else status)
 
 
 def compare(

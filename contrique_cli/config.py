@@ -13,6 +13,9 @@ MAX_SIDE = 1024
 MAX_MEGAPIXELS = 300
 """Photos whose header promises more are refused unread; a 200-megapixel phone passes."""
 
+MIN_THUMBNAIL, MAX_THUMBNAIL = 64, 2048
+"""Long side in pixels that a gallery's thumbnails may have."""
+
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""
 

@@ -56,12 +56,14 @@ class Photo:
         path: as found.
         image: RGB, 8 bit, upright, at working size.
         width, height: of the file, in upright pixels, before any reduction.
+        profile: the ICC colour profile that the samples of an RGB file are in; None for none.
     """
 
     path: Path
     image: Image.Image
     width: int
     height: int
+    profile: bytes | None = None
 
 
 # ---------------------------------------------------------------------------------- finding
@@ -157,7 +159,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 # ---------------------------------------------------------------------------------- opening
 
 
-def open_rgb(path: Path, *, max_side: int, max_megapixels: float = config.MAX_MEGAPIXELS) -> Photo:
+def open_rgb(
+    path: Path,
+    *,
+    max_side: int,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+    min_side: int = MIN_SIDE,
+) -> Photo:
     """Open a photo as upright 8-bit RGB at working size.
 
     The first frame of an animation; transparency over white; 16-bit samples to 8 bit; float
@@ -168,6 +176,7 @@ def open_rgb(path: Path, *, max_side: int, max_megapixels: float = config.MAX_ME
         path: a regular file of one of `FORMATS`, judged by content.
         max_side: longest side in pixels of the result; 0 keeps every pixel.
         max_megapixels: refuse, from the header alone, a photo of more.
+        min_side: refuse a photo whose shortest side has fewer pixels at working size.
 
     Returns:
         The photo; `image` has shape (H, W) with max(H, W) <= max_side.
@@ -177,7 +186,7 @@ def open_rgb(path: Path, *, max_side: int, max_megapixels: float = config.MAX_ME
     """
     try:
         with _open_regular(path) as file, _identify(file, path) as image:
-            return _decode(image, path, max_side, max_megapixels)
+            return _decode(image, path, max_side, max_megapixels, min_side)
     except Unreadable:
         raise
     except Exception as error:  # decoders of hostile bytes raise anything; it is one row
@@ -225,7 +234,9 @@ def _register_heif(path: Path) -> None:
     pillow_heif.register_heif_opener()
 
 
-def _decode(image: Image.Image, path: Path, max_side: int, max_megapixels: float) -> Photo:
+def _decode(
+    image: Image.Image, path: Path, max_side: int, max_megapixels: float, min_side: int
+) -> Photo:
     width, height = image.size
     if width * height > max_megapixels * 1e6:
         raise Unreadable(
@@ -234,13 +245,14 @@ def _decode(image: Image.Image, path: Path, max_side: int, max_megapixels: float
             f"{max_megapixels:g} (see --max-megapixels)",
         )
     size = working_size(width, height, max_side)
-    if min(size) < MIN_SIDE:
+    if min(size) < min_side:
         raise Unreadable(
             path,
             f"too small to judge: {width}x{height} gives {size[0]}x{size[1]} at working size, "
-            f"the shortest side must have {MIN_SIDE} pixels",
+            f"the shortest side must have {min_side} pixels",
         )
     orientation = image.getexif().get(0x0112, 1)
+    profile = image.info.get("icc_profile") if image.mode == "RGB" else None
     margin = (round(size[0] * DRAFT_MARGIN), round(size[1] * DRAFT_MARGIN))
     image.draft("RGB", margin)  # JPEG only; never smaller than `margin`
     rgb = _to_rgb(image)
@@ -248,7 +260,8 @@ def _decode(image: Image.Image, path: Path, max_side: int, max_megapixels: float
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
     if orientation in range(5, 9):
         width, height = height, width
-    return Photo(path=path, image=_upright(rgb, orientation), width=width, height=height)
+    upright = _upright(rgb, orientation)
+    return Photo(path=path, image=upright, width=width, height=height, profile=profile)
 
 
 def working_size(width: int, height: int, max_side: int) -> tuple[int, int]:

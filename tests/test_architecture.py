@@ -14,7 +14,7 @@ PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
     "errors config files report images model tensorfile checkpoint regressor flaws weights features "
-    "featurefile pairs labels samples metrics ridge "
+    "thumbnails gallery featurefile pairs labels samples metrics ridge "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
     "distortions.noise distortions.tone distortions.geometry distortions.jpeg "
@@ -33,6 +33,7 @@ VERBS = "score compare fit evaluate catalogue train".split()
 ROOF = [
     "console",
     "cli_report",
+    "cli_gallery",
     "cli_score",
     "cli_fit",
     "cli_models",
