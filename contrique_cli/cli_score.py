@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from contrique_cli import cli_report, config, console
+from contrique_cli import cli_report, cli_xmp, config, console, report
 from contrique_cli.config import Selection
 
 Paths = Annotated[
@@ -56,6 +56,9 @@ Device = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Photos of one size per step [default: by device].")
 ]
+Absolute = Annotated[
+    bool, typer.Option("--absolute", help="Absolute paths in the report [default: as found].")
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Decoding threads [default: by device].")]
 
 
@@ -78,6 +81,11 @@ def score(
     device: Device = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    absolute: Absolute = False,
+    xmp: cli_xmp.Xmp = False,
+    xmp_name: cli_xmp.XmpName = None,
+    xmp_stars: cli_xmp.XmpStars = None,
+    dry_run: cli_xmp.DryRun = False,
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
 
@@ -89,6 +97,11 @@ def score(
     selection = Selection(top=top, min_score=min_score, max_score=max_score, reverse=reverse)
     target = cli_report.target(
         output, file_format, selection=selection, fail_under=fail_under, quiet=quiet
+    )
+
+    rating = cli_xmp.Rating(
+        cli_xmp.wanted(xmp=xmp, name=xmp_name, stars=xmp_stars, is_dry_run=dry_run, output=output),
+        quiet=quiet,
     )
 
     from contrique_cli import images, weights
@@ -110,14 +123,15 @@ def score(
         workers=workers,
     )
     status = cli_report.deliver(
-        rows,
+        map(report.absolute, rows) if absolute else rows,
         target,
         label="scoring",
         total=len(listed) if isinstance(listed, list) else None,
         about=lambda: weights.describe(scorer),
         left_out=left_out,
+        steps=[rating],
     )
-    raise typer.Exit(status)
+    raise typer.Exit(rating.status(status))
 
 
 def compare(

@@ -24,7 +24,11 @@ SCORE_DIGITS = 2
 RAW_DIGITS = 6
 PROBABILITY_DIGITS = 3
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = (
+    *"=+-@\t\r\n\0",
+    *"\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}",
+    *"\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +92,11 @@ def is_within(row: Row, selection: Selection) -> bool:
         return not selection.is_partial
     score, low, high = printed(row.score), selection.min_score, selection.max_score
     return (low is None or score >= low) and (high is None or score <= high)
+
+
+def absolute(row: Row) -> Row:
+    """The same row under the absolute path of its photo; links are not followed."""
+    return replace(row, path=row.path.absolute())
 
 
 def printed(score: float) -> float:

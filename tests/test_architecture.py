@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
-    "errors config files report images model tensorfile checkpoint regressor weights features "
+    "errors config files report xmp ratings images model tensorfile checkpoint regressor weights features "
     "featurefile pairs labels samples metrics ridge "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
@@ -33,6 +33,7 @@ VERBS = "score compare fit evaluate catalogue train".split()
 ROOF = [
     "console",
     "cli_report",
+    "cli_xmp",
     "cli_score",
     "cli_fit",
     "cli_models",
@@ -42,7 +43,7 @@ ROOF = [
 ]
 """Each imports names to its left, and light nouns; verbs only inside a command."""
 
-LIGHT = ["errors", "config", "files", "report"] + [
+LIGHT = ["errors", "config", "files", "report", "xmp", "ratings"] + [
     f"pretraining.{name}" for name in ("trainconfig", "runevents", "runfiles")
 ]
 """Nouns of the standard library alone, which the roof may import at the top."""
