@@ -114,10 +114,13 @@ def to_csv(rows: Sequence[Row]) -> bytes:
     columns = _columns(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     for row in rows:
         cells = _cells(row)
-        writer.writerow([_harmless(name, cells[name]) for name in columns])
+        line = [_harmless(name, cells[name]) for name in columns]
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in line)
+        (quoting if has_return else writer).writerow(line)  # Python 3.11 leaves "\r" unquoted
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
