@@ -33,7 +33,7 @@ def select(
         typer.Option("--from", help="A report (.csv, .json or .jsonl); - reads standard input."),
     ] = None,
     top: Annotated[
-        str | None, typer.Option(help="Take the best N photos, or N% of the report's.")
+        str | None, typer.Option(help="Take the best N photos, or N% of all scored ones.")
     ] = None,
     min_score: Annotated[
         float | None, typer.Option(help="Take photos with at least this score.")
@@ -46,12 +46,17 @@ def select(
     ] = None,
     flaw: Annotated[
         list[str] | None,
-        typer.Option(help="Take photos with this dominant flaw, such as none; may be repeated."),
+        typer.Option(
+            metavar="FLAW",
+            help="Take photos with this dominant flaw, such as none; may be repeated.",
+        ),
     ] = None,
     reverse: Annotated[
         bool, typer.Option("--reverse", "-r", help="Take the worst instead of the best.")
     ] = False,
-    to: Annotated[Path | None, typer.Option(help="Folder they go to; made if need be.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder they go to; made if need be.")
+    ] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy them there, verified.")] = False,
     move: Annotated[bool, typer.Option("--move", help="Move them there; see --undo.")] = False,
     symlink: Annotated[bool, typer.Option("--symlink", help="Link to them from there.")] = False,
