@@ -41,7 +41,7 @@ _NEW = """<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNT
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
 _TAG_NAME = re.compile(rb"<([^\s/>]+)")
 _TAG_END = re.compile(rb"\s*(/?)>")
-_NUMBER = re.compile(rb"\s*[+-]?\d+(\.\d*)?\s*")
+_NUMBER = re.compile(rb"\s{0,99}[+-]?\d{1,9}(\.\d{0,9})?\s{0,99}")
 _DECLARED = re.compile(r"""<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
@@ -241,27 +241,28 @@ class _Reader:
         self.root: int | None = None  # index of the open rdf:RDF among the elements
         self.open_property: tuple[tuple[str, str], _Tag] | None = None
 
-    def start(self, _name: str, attributes: dict[str, str]) -> None:
-        tag = _tag(self.text, self.parser.CurrentByteIndex)
-        if len(tag.attributes) != len(attributes) or len(self.elements) >= DEPTH:
-            raise BadSidecar("a tag that cannot be followed")
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         declared = {
-            name[6:].encode() if name.startswith("xmlns:") else b"": uri
+            name.removeprefix("xmlns").removeprefix(":").encode(): uri
             for name, uri in attributes.items()
             if name == "xmlns" or name.startswith("xmlns:")
         }
+        if len(self.elements) >= DEPTH:
+            raise BadSidecar(f"nested more than {DEPTH} levels deep")
         self.scopes.append(declared)
-        element = self._resolve(tag.name)
+        element = self._resolve(name.encode())
         depth = self._depth()
         self.elements.append(element)
         if depth is None and element == (RDF, "RDF"):
+            tag = self._tag(attributes)
             self.blocks += 1
             self.root = len(self.elements) - 1
             self.packet.name, self.packet.is_closed_at_once = tag.name, tag.is_closed_at_once
             self.packet.gap = (self.text.rindex(b"/", 0, tag.end), tag.end)
         elif depth == 1 and element == (RDF, "Description"):
-            self._note_attributes(tag)
+            self._note_attributes(self._tag(attributes))
         elif depth == 2 and element in self.packet.values:  # noqa: PLR2004 - RDF, Description
+            tag = self._tag(attributes)
             plain = len(declared) == len(attributes) and not tag.is_closed_at_once
             self.open_property = (element, tag) if plain else None
             if not plain:
@@ -284,6 +285,13 @@ class _Reader:
     def _depth(self) -> int | None:
         """Levels below the outermost rdf:RDF: 1 inside it, 2 inside a block; None outside."""
         return None if self.root is None else len(self.elements) - self.root
+
+    def _tag(self, attributes: dict[str, str]) -> _Tag:
+        """The tag that just began, as written."""
+        tag = _scan(self.text, self.parser.CurrentByteIndex)
+        if len(tag.attributes) != len(attributes):
+            raise BadSidecar("a tag that cannot be followed")
+        return tag
 
     def _note_attributes(self, tag: _Tag) -> None:
         for name, start, end in tag.attributes:
@@ -310,7 +318,7 @@ def _value(text: bytes, start: int, end: int) -> _Value:
     return _Value(start, end, float(raw) if _NUMBER.fullmatch(raw) else None)
 
 
-def _tag(text: bytes, start: int) -> _Tag:
+def _scan(text: bytes, start: int) -> _Tag:
     """Scan a start tag that the parser found well-formed."""
     match = _TAG_NAME.match(text, start)
     if match is None:

@@ -156,7 +156,7 @@ DEEP = "<a>" * 100 + "</a>" * 100
         (f'<!DOCTYPE x SYSTEM "file:///etc/passwd">{EMPTY}'.encode(), "a DOCTYPE"),
         (EMPTY.replace("<rdf", "&b;<rdf").encode(), "not well-formed XML"),
         (f"<x>{EMPTY}{EMPTY}</x>".encode(), "one rdf:RDF"),
-        (EMPTY.replace("<rdf", DEEP + "<rdf").encode(), "cannot be followed"),
+        (EMPTY.replace("<rdf", DEEP + "<rdf").encode(), "nested more than 64 levels"),
         (DARKTABLE.replace("UTF-8", "Latin-1").replace("gz", "ü").encode(), "encoding Latin-1"),
         (EMPTY.encode("utf-32"), "UTF-32"),
         (codecs.BOM_UTF16_LE + b"<", "not valid UTF-16-LE"),
