@@ -39,7 +39,7 @@ _NAMED = 5
 class Step:
     """A step of `cli_report.deliver` that writes the gallery and gives the rows back as they are.
 
-    Whatever goes wrong here waits until the report is written: see `settle`.
+    Whatever goes wrong here waits until the report is written: see `status`.
 
     Attributes:
         path: of the page.
@@ -108,7 +108,7 @@ class Step:
                 yield one if isinstance(one, bytes) else None
                 advance()
 
-    def settle(self, status: int) -> int:
+    def status(self, status: int) -> int:
         """The command's exit status, now that the report is out.
 
         Raises:

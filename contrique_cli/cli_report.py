@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from contrique_cli import config, console, files, report
 from contrique_cli.config import Selection
@@ -21,6 +21,16 @@ DONE, NOTHING, SOME_FAILED, BELOW, INTERRUPTED = 0, 1, 3, 4, 130
 
 _SUFFIXES = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _NAMED = 5  # failures spelled out in the summary; the report has them all
+
+
+class Step(Protocol):
+    """Something else to do with the rows of a report."""
+
+    def __call__(self, rows: list[Row]) -> list[Row]:
+        """Do it, and give the rows back, perhaps with more in their columns."""
+
+    def status(self, status: int) -> int:
+        """The exit status in the light of how it went, from that of the report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +123,7 @@ def deliver(
     total: int | None,
     about: Callable[[], Mapping[str, Any]],
     left_out: Counter[str],
-    steps: Sequence[Callable[[list[Row]], list[Row]]] = (),
+    steps: Sequence[Step] = (),
 ) -> int:
     """Collect rows, write the report, sum up.
 
@@ -125,8 +135,7 @@ def deliver(
         about: facts for the head of a JSON report.
         left_out: paths left out on purpose, by reason.
         steps: what else is to be done with all rows before they are ranked and written, in turn.
-            Each gets the rows and gives them back, perhaps with more in their columns. What went
-            out in a stream already does not change.
+            What went out in a stream already does not change.
 
     Returns:
         The exit status.
@@ -159,8 +168,10 @@ def deliver(
         _sum_up(collected, to, left_out)
     if is_interrupted:
         console.say(f"interrupted: the report holds the {len(collected)} photos done so far")
-        return INTERRUPTED
-    return _status(collected, to)
+    status = INTERRUPTED if is_interrupted else _status(collected, to)
+    for step in steps:
+        status = step.status(status)
+    return status
 
 
 def _open_stream(to: Target, stack: ExitStack) -> IO[bytes]:

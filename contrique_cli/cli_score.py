@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from contrique_cli import cli_gallery, cli_report, config, console
+from contrique_cli import cli_gallery, cli_report, cli_xmp, config, console, report
 from contrique_cli.config import Selection
 
 Paths = Annotated[
@@ -56,6 +56,9 @@ Device = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Photos of one size per step [default: by device].")
 ]
+Absolute = Annotated[
+    bool, typer.Option("--absolute", help="Absolute paths in the report [default: as found].")
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Decoding threads [default: by device].")]
 
 
@@ -80,6 +83,11 @@ def score(
     device: Device = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    absolute: Absolute = False,
+    xmp: cli_xmp.Xmp = False,
+    xmp_name: cli_xmp.XmpName = None,
+    xmp_stars: cli_xmp.XmpStars = None,
+    dry_run: cli_xmp.DryRun = False,
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
 
@@ -98,6 +106,11 @@ def score(
         size=gallery_size,
         max_megapixels=max_megapixels,
         workers=workers,
+    )
+
+    rating = cli_xmp.Rating(
+        cli_xmp.wanted(xmp=xmp, name=xmp_name, stars=xmp_stars, is_dry_run=dry_run, output=output),
+        quiet=quiet,
     )
 
     from contrique_cli import images, weights
@@ -119,15 +132,15 @@ def score(
         workers=workers,
     )
     status = cli_report.deliver(
-        rows,
+        map(report.absolute, rows) if absolute else rows,
         target,
         label="scoring",
         total=len(listed) if isinstance(listed, list) else None,
         about=lambda: weights.describe(scorer),
         left_out=left_out,
-        steps=[page] if page else [],
+        steps=[rating, *([page] if page else [])],
     )
-    raise typer.Exit(page.settle(status) if page else status)
+    raise typer.Exit(status)
 
 
 def compare(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, isfinite
 from pathlib import Path
 
 from contrique_cli.errors import BadOption
@@ -114,3 +117,83 @@ class Opinions:
     group_column: str | None = None
     reference_column: str | None = None
     lower_is_better: bool = False
+
+
+XMP_NAMES = ("full", "stem")
+"""Names of sidecars: name.ext.xmp as darktable and digiKam have it, name.xmp as Adobe has it."""
+
+XMP_STARS = (20.0, 40.0, 60.0, 80.0, 95.0)
+"""Scores from which a photo gets 1 to 5 stars: as a score is a percentile of people's opinions, the
+worst fifth gets none, the next three fifths 1 to 3, the best fifth 4 and its best quarter 5."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratings:
+    """How scores become stars in XMP sidecars.
+
+    Attributes:
+        naming: one of `XMP_NAMES`.
+        thresholds: five scores that do not fall, from which 1 to 5 stars are given.
+        is_dry_run: say what would be written and write nothing.
+    """
+
+    naming: str = XMP_NAMES[0]
+    thresholds: tuple[float, ...] = XMP_STARS
+    is_dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.naming not in XMP_NAMES:
+            raise BadOption(
+                f"--xmp-name {self.naming}: choose full (name.ext.xmp) or stem (name.xmp)"
+            )
+        given = self.thresholds
+        is_rising = list(given) == sorted(given) and all(map(isfinite, given))
+        if len(given) != len(XMP_STARS) or not is_rising:
+            raise BadOption(
+                "--xmp-stars takes five rising scores, from which 1 to 5 stars are given, such as "
+                + ",".join(f"{score:g}" for score in XMP_STARS)
+            )
+
+
+ALL_PERCENT = 100
+_TOP = re.compile(r"(\d+)|(\d+(?:\.\d+)?)%")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pick:
+    """Which photos of a report to take; a photo must pass every condition given.
+
+    Attributes:
+        top: at most so many ("25"), or that share of all scored photos ("10%"); None for all.
+        min_score, max_score: inclusive bounds on the 0-100 scale; None for none.
+        per_folder: at most so many of one folder; None for all.
+        flaws: dominant flaws to take; empty for any.
+        reverse: the worst instead of the best.
+    """
+
+    top: str | None = None
+    min_score: float | None = None
+    max_score: float | None = None
+    per_folder: int | None = None
+    flaws: tuple[str, ...] = ()
+    reverse: bool = False
+
+    def __post_init__(self) -> None:
+        Selection(min_score=self.min_score, max_score=self.max_score)
+        if self.per_folder is not None and self.per_folder < 1:
+            raise BadOption("--per-folder must be at least 1")
+        match = None if self.top is None else _TOP.fullmatch(self.top.strip())
+        number, share = match.groups() if match else (None, None)
+        if self.top is not None and not (
+            (number and int(number) >= 1) or (share and 0 < float(share) <= ALL_PERCENT)
+        ):
+            raise BadOption(f"--top {self.top}: give a number of photos, 25, or a share, 10%")
+
+    def limit(self, scored: int) -> int | None:
+        """How many photos `top` allows of a report with so many scored ones; None for all."""
+        if self.top is None:
+            return None
+        text = self.top.strip()
+        if text.endswith("%"):
+            return ceil(Fraction(text[:-1]) * scored / ALL_PERCENT)
+        return int(text)

@@ -13,7 +13,8 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
-    "errors config files report images model tensorfile checkpoint regressor flaws weights features "
+    "errors config files report xmp ratings reportfile picks transfer placement undofile "
+    "images model tensorfile checkpoint regressor flaws weights features "
     "thumbnails gallery featurefile pairs labels samples metrics ridge "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
@@ -27,14 +28,16 @@ NOUNS = (
 ).split()
 """Each imports only names to its left."""
 
-VERBS = "score compare fit evaluate catalogue train".split()
+VERBS = "score compare fit evaluate catalogue train selecting undoing".split()
 """Each imports nouns, never a verb."""
 
 ROOF = [
     "console",
     "cli_report",
     "cli_gallery",
+    "cli_xmp",
     "cli_score",
+    "cli_select",
     "cli_fit",
     "cli_models",
     "cli_train",
@@ -43,9 +46,11 @@ ROOF = [
 ]
 """Each imports names to its left, and light nouns; verbs only inside a command."""
 
-LIGHT = ["errors", "config", "files", "report"] + [
-    f"pretraining.{name}" for name in ("trainconfig", "runevents", "runfiles")
-]
+LIGHT = (
+    ["errors", "config", "files", "report", "xmp", "ratings"]
+    + [*("reportfile", "picks", "transfer", "placement", "undofile")]
+    + [f"pretraining.{name}" for name in ("trainconfig", "runevents", "runfiles")]
+)
 """Nouns of the standard library alone, which the roof may import at the top."""
 
 OWNERS = {

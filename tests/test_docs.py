@@ -48,6 +48,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for table in ("scores", "other"):
         (folder / f"{table}.csv").write_text("\n".join(lines))
     (folder / "pairs.csv").write_text("\n".join(pairs))
+    (folder / "report.csv").write_text("path,score\nphotos/a.jpg,50\n")
     program = folder / "bin" / "contrique"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m contrique_cli "$@"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -76,7 +77,9 @@ def test_every_command_of_readme_runs_in_order(desk, contrique, monkeypatch):
         assert status == 0, f"{command}\n{text}"
 
 
-@pytest.mark.parametrize("command", ["score", "features", "fit-regressor", "evaluate", "models"])
+@pytest.mark.parametrize(
+    "command", ["score", "select", "features", "fit-regressor", "evaluate", "models"]
+)
 def test_the_example_in_a_commands_help_runs(desk, contrique, monkeypatch, command):
     monkeypatch.chdir(desk)
     text = " ".join(contrique(command, "--help").out.split())
