@@ -62,4 +62,5 @@ def _row(item: features.Features | Unreadable, regressor: Regressor) -> Row:
         raw=float(raw[0]),
         width=item.width,
         height=item.height,
+        source=item.source,
     )

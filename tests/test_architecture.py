@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
-    "errors config files report images model tensorfile checkpoint regressor weights features "
+    "errors config files report bounds exif rawfile rgb images model tensorfile checkpoint regressor weights features "
     "featurefile pairs labels samples metrics ridge "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
@@ -51,7 +51,7 @@ OWNERS = {
     "sklearn": ["fit"],
     "scipy": ["metrics", "ridge"],
     "torchvision": ["model"],
-    "PIL": ["images", "pretraining.lossplot"],
+    "PIL": ["exif", "rgb", "images", "pretraining.lossplot"],
     "typer": ROOF,
     "rich": ROOF,
 }
