@@ -33,6 +33,7 @@ class Target:
         selection: which rows.
         fail_under: score below which the exit status tells; None for never.
         quiet: no progress and no summary.
+        is_whole: a column is known only once all rows are, so none may go early.
     """
 
     path: Path | None
@@ -40,11 +41,13 @@ class Target:
     selection: Selection
     fail_under: float | None
     quiet: bool
+    is_whole: bool = False
 
     @property
     def is_streaming(self) -> bool:
         """Whether each row goes out as soon as it is there, which a ranking does not allow."""
-        return self.format == "jsonl" and self.selection.top is None and not self.selection.reverse
+        is_ranked = self.selection.top is not None or self.selection.reverse
+        return self.format == "jsonl" and not is_ranked and not self.is_whole
 
 
 def target(
@@ -54,6 +57,7 @@ def target(
     selection: Selection,
     fail_under: float | None,
     quiet: bool,
+    is_whole: bool = False,
 ) -> Target:
     """Settle the format: as told, else by suffix, else a table for a person and CSV for a pipe.
 
@@ -75,7 +79,12 @@ def target(
         with files.replacing(output, keep=False):
             pass
     return Target(
-        path=output, format=chosen, selection=selection, fail_under=fail_under, quiet=quiet
+        path=output,
+        format=chosen,
+        selection=selection,
+        fail_under=fail_under,
+        quiet=quiet,
+        is_whole=is_whole,
     )
 
 
@@ -151,8 +160,11 @@ def deliver(
                 is_interrupted = True
     if not collected and not is_interrupted:
         raise NoImagesFound(_nothing(left_out))
-    for step in steps:
-        collected = step(collected)
+    try:
+        for step in steps:
+            collected = step(collected)
+    except KeyboardInterrupt:
+        is_interrupted = True
     if stream is None:
         _write(report.rank(collected, to.selection), to, about(), len(collected))
     if not to.quiet:

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from contrique_cli import cli_report, config, console
+from contrique_cli import cli_bursts, cli_report, config, console
 from contrique_cli.config import Selection
+from contrique_cli.errors import BadOption
 
 Paths = Annotated[
     list[str],
@@ -35,6 +36,23 @@ FailUnder = Annotated[
     float | None, typer.Option(help="Exit with status 4 if a photo scores below this.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
+Bursts = Annotated[
+    bool, typer.Option("--bursts", help="Group near-duplicates and mark the best of each group.")
+]
+BurstGap = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help=f"Longest pause within a burst in seconds [default: {config.BURST_GAP:g}]; "
+        "with --bursts.",
+    ),
+]
+BurstBestOnly = Annotated[
+    bool,
+    typer.Option(
+        "--burst-best-only", help="Report the best of each burst only, and photos outside of any."
+    ),
+]
 Model = Annotated[
     str | None, typer.Option(help="Encoder: a name from `contrique models`, or a file.")
 ]
@@ -69,6 +87,9 @@ def score(
     max_score: MaxScore = None,
     reverse: Reverse = False,
     fail_under: FailUnder = None,
+    bursts: Bursts = False,
+    burst_gap: BurstGap = None,
+    burst_best_only: BurstBestOnly = False,
     quiet: Quiet = False,
     nul: Nul = False,
     model: Model = None,
@@ -86,10 +107,25 @@ def score(
     Exit status: 0 all scored, 1 nothing could be done, 2 wrong usage, 3 some photos failed
     (their rows say why), 4 below --fail-under, 130 interrupted (what was scored is written).
     """
-    selection = Selection(top=top, min_score=min_score, max_score=max_score, reverse=reverse)
-    target = cli_report.target(
-        output, file_format, selection=selection, fail_under=fail_under, quiet=quiet
+    selection = Selection(
+        top=top,
+        min_score=min_score,
+        max_score=max_score,
+        reverse=reverse,
+        burst_best_only=burst_best_only,
     )
+    bursts = bursts or burst_best_only
+    if burst_gap is not None and not bursts:
+        raise BadOption("--burst-gap needs --bursts")
+    target = cli_report.target(
+        output,
+        file_format,
+        selection=selection,
+        fail_under=fail_under,
+        quiet=quiet,
+        is_whole=bursts,
+    )
+    steps = [cli_bursts.step(burst_gap, max_megapixels, quiet=quiet)] if bursts else []
 
     from contrique_cli import images, weights
     from contrique_cli import score as verb
@@ -116,6 +152,7 @@ def score(
         total=len(listed) if isinstance(listed, list) else None,
         about=lambda: weights.describe(scorer),
         left_out=left_out,
+        steps=steps,
     )
     raise typer.Exit(status)
 

@@ -13,6 +13,9 @@ MAX_SIDE = 1024
 MAX_MEGAPIXELS = 300
 """Photos whose header promises more are refused unread; a 200-megapixel phone passes."""
 
+BURST_GAP = 3.0
+"""Seconds between two photos up to which they can be of one burst."""
+
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""
 
@@ -55,12 +58,14 @@ class Selection:
         top: at most so many rows; None for all.
         min_score, max_score: inclusive bounds on the 0-100 scale; None for none.
         reverse: worst first.
+        burst_best_only: leave out all but the best photo of each burst.
     """
 
     top: int | None = None
     min_score: float | None = None
     max_score: float | None = None
     reverse: bool = False
+    burst_best_only: bool = False
 
     def __post_init__(self) -> None:
         if self.top is not None and self.top < 1:

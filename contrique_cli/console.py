@@ -52,13 +52,17 @@ def show_table(rows: Sequence[Row], *, title: str) -> None:
     if has_reference:
         table.add_column("reference", overflow="fold")
     table.add_column("photo", overflow="fold")
+    has_bursts = any(row.burst is not None for row in rows)
+    if has_bursts:
+        table.add_column("burst", justify="right", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     for item in _ends(rows):
         if isinstance(item, int):
             gap = ["", "…", *([""] if has_reference else []), f"… {item:,} more …", ""]
+            gap += [""] if has_bursts else []
             table.add_row(*gap, style="dim")
         else:
-            table.add_row(*_line(item, has_reference=has_reference))
+            table.add_row(*_line(item, has_reference=has_reference, has_bursts=has_bursts))
     _console(sys.stdout).print(table)
 
 
@@ -76,7 +80,7 @@ def _ends(rows: Sequence[Row]) -> list[Row | int]:
     return shown
 
 
-def _line(row: Row, *, has_reference: bool) -> list[Text]:
+def _line(row: Row, *, has_reference: bool, has_bursts: bool) -> list[Text]:
     photo = Text(printable(str(row.path)))
     if row.score is None:
         score = Text("-", style="red")
@@ -88,7 +92,8 @@ def _line(row: Row, *, has_reference: bool) -> list[Text]:
     if has_reference:
         cells.append(Text(printable(str(row.reference))))
     size = f"{row.width}x{row.height}" if row.width else ""
-    return [*cells, photo, Text(size, style="dim")]
+    burst = "" if row.burst is None else f"{row.burst}{' best' if row.is_burst_best else ''}"
+    return [*cells, photo, *([Text(burst)] if has_bursts else []), Text(size, style="dim")]
 
 
 def show_facts(title: str, facts: Mapping[str, str]) -> None:
