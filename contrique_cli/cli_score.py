@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from contrique_cli import cli_bursts, cli_report, config, console
+from contrique_cli import cli_bursts, cli_report, cli_watch, config, console
 from contrique_cli.config import Selection
 from contrique_cli.errors import BadOption
 
@@ -53,6 +54,13 @@ BurstBestOnly = Annotated[
         "--burst-best-only", help="Report the best of each burst only, and photos outside of any."
     ),
 ]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch", help="Score photos as they arrive, a line of JSON each, until Ctrl-C."),
+]
+WatchInterval = Annotated[
+    float, typer.Option(min=0.1, max=86400, help="Seconds between two looks at the folders.")
+]
 Model = Annotated[
     str | None, typer.Option(help="Encoder: a name from `contrique models`, or a file.")
 ]
@@ -90,6 +98,8 @@ def score(
     bursts: Bursts = False,
     burst_gap: BurstGap = None,
     burst_best_only: BurstBestOnly = False,
+    watch: Watch = False,
+    watch_interval: WatchInterval = config.WATCH_INTERVAL,
     quiet: Quiet = False,
     nul: Nul = False,
     model: Model = None,
@@ -105,7 +115,8 @@ def score(
     Example: contrique score ./photos --output report.csv
 
     Exit status: 0 all scored, 1 nothing could be done, 2 wrong usage, 3 some photos failed
-    (their rows say why), 4 below --fail-under, 130 interrupted (what was scored is written).
+    (their rows say why), 4 below --fail-under, 130 interrupted (what was scored is written). To
+    stop a --watch is no failure: 0.
     """
     selection = Selection(
         top=top,
@@ -119,12 +130,13 @@ def score(
         raise BadOption("--burst-gap needs --bursts")
     target = cli_report.target(
         output,
-        file_format,
+        file_format or ("jsonl" if watch and output is None else None),
         selection=selection,
         fail_under=fail_under,
         quiet=quiet,
         is_whole=bursts,
     )
+    watched = cli_watch.check(paths, target) if watch else None
     steps = [cli_bursts.step(burst_gap, max_megapixels, quiet=quiet)] if bursts else []
 
     from contrique_cli import images, weights
@@ -133,20 +145,22 @@ def score(
 
     place = pick_device(device)
     scorer = weights.load_scorer(model, regressor)
-    left_out: Counter[str] = Counter()
-    found = images.find(cli_report.sources(paths, is_nul_separated=nul), left_out)
-    listed = found if target.is_streaming and "-" in paths else list(found)
-    rows = verb.score(
-        listed,
-        scorer,
+    scoring = partial(
+        verb.score,
+        scorer=scorer,
         device=place,
         max_side=max_side,
         max_megapixels=max_megapixels,
         batch_size=batch_size,
         workers=workers,
     )
+    if watched is not None:
+        raise typer.Exit(cli_watch.watch(watched, target, scoring, interval=watch_interval))
+    left_out: Counter[str] = Counter()
+    found = images.find(cli_report.sources(paths, is_nul_separated=nul), left_out)
+    listed = found if target.is_streaming and "-" in paths else list(found)
     status = cli_report.deliver(
-        rows,
+        scoring(listed),
         target,
         label="scoring",
         total=len(listed) if isinstance(listed, list) else None,

@@ -16,6 +16,12 @@ MAX_MEGAPIXELS = 300
 BURST_GAP = 3.0
 """Seconds between two photos up to which they can be of one burst."""
 
+WATCH_INTERVAL = 2.0
+"""Seconds between two looks at a watched folder."""
+
+WATCH_SETTLE = 1.0
+"""Seconds that a file in a watched folder must not change to count as complete."""
+
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""
 

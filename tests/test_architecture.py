@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
-    "errors config files report bounds exif rawfile rgb images likeness model tensorfile checkpoint regressor weights features "
+    "errors config files report journal bounds exif rawfile rgb images likeness model tensorfile checkpoint regressor weights features "
     "featurefile pairs labels samples metrics ridge "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
@@ -27,13 +27,14 @@ NOUNS = (
 ).split()
 """Each imports only names to its left."""
 
-VERBS = "score bursts compare fit evaluate catalogue train".split()
+VERBS = "score bursts watch compare fit evaluate catalogue train".split()
 """Each imports nouns, never a verb."""
 
 ROOF = [
     "console",
     "cli_report",
     "cli_bursts",
+    "cli_watch",
     "cli_score",
     "cli_fit",
     "cli_models",
