@@ -75,10 +75,12 @@ def watch(
 
     Raises:
         CannotWrite: the report cannot be continued, or its disk is full.
+        ContriqueError: whatever `score` says of its options.
     """
     from contrique_cli import journal
     from contrique_cli.watch import Watcher
 
+    score(())  # what cannot work says so now, not when the first photo arrives
     count = _Count()
     with ExitStack() as stack:
         book = None if to.path is None else stack.enter_context(journal.opened(to.path))
