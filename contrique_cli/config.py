@@ -19,6 +19,15 @@ MAX_MEGAPIXELS = 300
 MIN_THUMBNAIL, MAX_THUMBNAIL = 64, 2048
 """Long side in pixels that a gallery's thumbnails may have."""
 
+BURST_GAP = 3.0
+"""Seconds between two photos up to which they can be of one burst."""
+
+WATCH_INTERVAL = 2.0
+"""Seconds between two looks at a watched folder."""
+
+WATCH_SETTLE = 1.0
+"""Seconds that a file in a watched folder must not change to count as complete."""
+
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""
 
@@ -77,12 +86,14 @@ class Selection:
         top: at most so many rows; None for all.
         min_score, max_score: inclusive bounds on the 0-100 scale; None for none.
         reverse: worst first.
+        burst_best_only: leave out all but the best photo of each burst.
     """
 
     top: int | None = None
     min_score: float | None = None
     max_score: float | None = None
     reverse: bool = False
+    burst_best_only: bool = False
 
     def __post_init__(self) -> None:
         if self.top is not None and self.top < 1:

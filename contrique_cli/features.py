@@ -25,12 +25,14 @@ class Features:
         path: as found.
         width, height: of the file, in upright pixels.
         values: [full scale, half scale], each of length 1; shape (2D,), float32.
+        source: what was decoded; see `images.Photo`.
     """
 
     path: Path
     width: int
     height: int
     values: np.ndarray
+    source: str = images.PHOTO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,7 @@ class _Decoded:
     width: int
     height: int
     pixels: torch.Tensor  # uint8, (3, H, W)
+    source: str
 
 
 def extract(
@@ -91,7 +94,9 @@ def _decode(path: Path | Unreadable, max_side: int, max_megapixels: float) -> _D
     except Unreadable as problem:
         return problem
     pixels = images.to_tensor(photo.image)
-    return _Decoded(path=path, width=photo.width, height=photo.height, pixels=pixels)
+    return _Decoded(
+        path=path, width=photo.width, height=photo.height, pixels=pixels, source=photo.source
+    )
 
 
 def _embed_all(
@@ -113,7 +118,11 @@ def _embed_all(
             yield item
         else:
             yield Features(
-                path=item.path, width=item.width, height=item.height, values=values[index]
+                path=item.path,
+                width=item.width,
+                height=item.height,
+                values=values[index],
+                source=item.source,
             )
 
 

@@ -87,7 +87,9 @@ def rank(rows: Iterable[Row], selection: Selection | None = None) -> list[Row]:
 
 
 def is_within(row: Row, selection: Selection) -> bool:
-    """Whether a row's score, as printed, lies within the bounds asked for."""
+    """Whether a row's score, as printed, is within bounds, and none of its burst is better."""
+    if selection.burst_best_only and row.is_burst_best is False:
+        return False
     if row.score is None:
         return not selection.is_partial
     score, low, high = printed(row.score), selection.min_score, selection.max_score

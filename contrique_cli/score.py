@@ -65,4 +65,5 @@ def _row(item: features.Features | Unreadable, scorer: Scorer) -> Row:
         flaw_probability=None if flaw is None else flaw.probability,
         width=item.width,
         height=item.height,
+        source=item.source,
     )

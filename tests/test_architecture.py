@@ -13,9 +13,9 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
-    "errors config files report xmp ratings reportfile picks transfer placement undofile "
-    "images model tensorfile checkpoint regressor flaws weights features "
-    "thumbnails gallery featurefile pairs labels samples metrics ridge "
+    "errors config files report journal xmp ratings reportfile picks transfer placement undofile "
+    "bounds exif rawfile rgb images likeness model tensorfile checkpoint regressor flaws weights "
+    "features thumbnails gallery featurefile pairs labels samples metrics ridge "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
     "distortions.noise distortions.tone distortions.geometry distortions.jpeg "
@@ -28,7 +28,7 @@ NOUNS = (
 ).split()
 """Each imports only names to its left."""
 
-VERBS = "score compare fit evaluate catalogue train selecting undoing".split()
+VERBS = ("score bursts watch compare fit evaluate catalogue train selecting undoing").split()
 """Each imports nouns, never a verb."""
 
 ROOF = [
@@ -36,6 +36,8 @@ ROOF = [
     "cli_report",
     "cli_gallery",
     "cli_xmp",
+    "cli_bursts",
+    "cli_watch",
     "cli_score",
     "cli_select",
     "cli_fit",
@@ -57,7 +59,7 @@ OWNERS = {
     "sklearn": ["fit"],
     "scipy": ["metrics", "ridge", "prior"],
     "torchvision": ["model"],
-    "PIL": ["images", "pretraining.lossplot"],
+    "PIL": ["exif", "rgb", "images", "pretraining.lossplot"],
     "typer": ROOF,
     "rich": ROOF,
 }
