@@ -15,6 +15,7 @@ PACKAGE = ROOT / "contrique_cli"
 NOUNS = (
     "errors config files report images model tensorfile checkpoint regressor flaws weights features "
     "featurefile pairs labels samples metrics ridge "
+    "gridding contributions heatmap "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
     "distortions.noise distortions.tone distortions.geometry distortions.jpeg "
@@ -27,13 +28,14 @@ NOUNS = (
 ).split()
 """Each imports only names to its left."""
 
-VERBS = "score compare fit evaluate catalogue train".split()
+VERBS = "score explain compare fit evaluate catalogue train".split()
 """Each imports nouns, never a verb."""
 
 ROOF = [
     "console",
     "cli_report",
     "cli_score",
+    "cli_explain",
     "cli_fit",
     "cli_models",
     "cli_train",
@@ -51,7 +53,7 @@ OWNERS = {
     "sklearn": ["fit"],
     "scipy": ["metrics", "ridge", "prior"],
     "torchvision": ["model"],
-    "PIL": ["images", "pretraining.lossplot"],
+    "PIL": ["images", "heatmap", "pretraining.lossplot"],
     "typer": ROOF,
     "rich": ROOF,
 }
