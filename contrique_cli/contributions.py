@@ -7,7 +7,7 @@ from the maps that scoring computes anyway.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,12 +18,9 @@ from contrique_cli.model import STAGES, Contrique
 CELLS = 32
 """Of the grid, along the photo's long side."""
 
-WINDOW = 4.0
-"""Length of a window in cells: an eighth of the photo's long side. Of 2, 3, 4 and 6 it found
-blurred and noised quarters most often (training/explain_check.py measures it)."""
-
-SMOOTHING = 1.5
-"""Standard deviation, in cells, of the smoothing of shares, which are noisy from cell to cell."""
+SPREAD = 1.25
+"""Standard deviation of a Gaussian window in cells: nine tenths of its weight lie within an eighth
+of the photo's long side."""
 
 _CHUNK = 32
 """Channels taken at once, so that a large photo's maps are not held several times over."""
@@ -57,6 +54,7 @@ class Layer:
             yield self.values[part].double(), self.means[part], deviations
 
 
+@torch.inference_mode()
 def layers(model: Contrique, weights: torch.Tensor, pixels: torch.Tensor) -> Iterator[Layer]:
     """Maps of both scales and all stages, each with its part of the regressor's weights.
 
@@ -79,31 +77,28 @@ def layers(model: Contrique, weights: torch.Tensor, pixels: torch.Tensor) -> Ite
             yield Layer(values=values, means=means, deviations=deviations)
 
 
-@torch.inference_mode()
-def shares(
-    model: Contrique, weights: torch.Tensor, bias: float, pixels: torch.Tensor
-) -> torch.Tensor:
+def shares(found: Iterable[Layer], bias: float, size: tuple[int, int]) -> torch.Tensor:
     """Exact decomposition: what each place adds to the photo's raw value.
 
     A channel's mean adds to the raw value the mean over places x of w f(x) / n, its standard
     deviation s that of v (f(x) - m)^2 / (s n), where w and v are their weights, m is the mean, and
     n the length that the photo's features were divided by. So the mean of the shares of all
-    places is the raw value itself, on this grid too.
+    places is the raw value itself, on this grid too. Shares are noisy from cell to cell and are
+    smoothed by the Gaussian of the windows.
 
     Args:
+        found: see `layers`.
         bias: of the regressor, counted to every place.
-        model, weights, pixels: see `layers`.
+        size: rows and columns of the grid, see `gridding.size`.
 
     Returns:
-        Raw units, shape (rows, columns) with `CELLS` on the long side, float64, on the CPU.
+        Raw units, shape (rows, columns), float64.
     """
-    rows, columns = gridding.size(pixels.shape[1], pixels.shape[2], CELLS)
-    total = torch.full((rows, columns), bias, dtype=torch.float64)
-    for layer in layers(model, weights, pixels):
-        height, width = layer.values.shape[1:]
-        down, across = gridding.windows(rows, height), gridding.windows(columns, width)
+    total = torch.full(size, bias, dtype=torch.float64)
+    for layer in found:
+        down, across = map(gridding.cells, size, layer.values.shape[1:])
         total += down @ _shares_of(layer) @ across.T
-    down, across = gridding.smoothing(rows, SMOOTHING), gridding.smoothing(columns, SMOOTHING)
+    down, across = (gridding.smoothing(count, SPREAD) for count in size)
     smooth: torch.Tensor = down @ total @ across.T
     return smooth
 
@@ -125,28 +120,25 @@ def _shares_of(layer: Layer) -> torch.Tensor:
     return total / max(math.sqrt(squares), _LEAST_LENGTH)
 
 
-@torch.inference_mode()
-def windows(
-    model: Contrique, weights: torch.Tensor, bias: float, pixels: torch.Tensor
-) -> torch.Tensor:
+def windows(found: Iterable[Layer], bias: float, size: tuple[int, int]) -> torch.Tensor:
     """Raw value that a window round each place would have by itself, from the photo's own maps.
 
-    Means, standard deviations and lengths are those of the window, so a window is judged as a
-    photo is, but for what the network saw beyond its edges.
+    Means, standard deviations and lengths are those of the window, which fades out as a Gaussian:
+    it is judged as a photo is, but for what the network saw around it.
 
     Args:
-        model, weights, bias, pixels: see `shares`.
+        found, bias, size: see `shares`.
 
     Returns:
-        Raw units, shape (rows, columns) with `CELLS` on the long side, float64, on the CPU. Their
-        mean is near the photo's raw value but not equal to it.
+        Raw units, shape (rows, columns), float64. Their mean is near the photo's raw value but not
+        equal to it.
     """
-    rows, columns = gridding.size(pixels.shape[1], pixels.shape[2], CELLS)
-    total = torch.full((rows, columns), bias, dtype=torch.float64)
-    for layer in layers(model, weights, pixels):
-        height, width = layer.values.shape[1:]
-        down = gridding.windows(rows, height, WINDOW)
-        across = gridding.windows(columns, width, WINDOW)
+    total = torch.full(size, bias, dtype=torch.float64)
+    for layer in found:
+        down, across = (
+            gridding.smoothing(count, SPREAD) @ gridding.cells(count, inputs)
+            for count, inputs in zip(size, layer.values.shape[1:], strict=True)
+        )
         total += _windows_of(layer, down, across)
     return total
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from contrique_cli import __version__, config, contributions, features, images
+from contrique_cli import __version__, config, contributions, features, gridding, images
 from contrique_cli.report import PROBABILITY_DIGITS, RAW_DIGITS, SCHEMA, SCORE_DIGITS, Row
 from contrique_cli.weights import Scorer
 
@@ -124,7 +124,9 @@ def explain(
     pixels = images.to_tensor(photo.image).to(device)
     (raw,) = judge.predict(features.embed_scales(model, pixels[None]))
     find = contributions.shares if method == config.SHARES else contributions.windows
-    grid = find(model, torch.from_numpy(judge.weights), judge.bias, pixels).numpy()
+    layers = contributions.layers(model, torch.from_numpy(judge.weights), pixels)
+    grid_size = gridding.size(pixels.shape[1], pixels.shape[2], contributions.CELLS)
+    grid = find(layers, judge.bias, grid_size).numpy()
     differences = grid - grid.mean()
     row = Row(
         path=path,

@@ -1,11 +1,11 @@
-"""A grid of differences as a picture: a grey photo lit in colours, with a scale below."""
+"""A grid of differences as a picture: colours over a dark grey photo, with a scale below."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 
 from contrique_cli import __version__
 from contrique_cli.files import replacing
@@ -30,8 +30,8 @@ MEMBERS = 98.0
 SIDE = (640, 1600)
 """Pixels: the picture's long side is brought between these."""
 
-DARKEST = 0.35
-"""Share of a colour that is left where the photo is black; all of it where the photo is white."""
+GREY, COLOUR = 0.8, 0.55
+"""Brightness of the photo under the colours, and how much of the mixture they are."""
 
 _STRIP, _PAD, _BAR = 64, 12, 16  # pixels: the scale's height, its margin, its bar
 _FONT_SIZE = 14
@@ -71,9 +71,9 @@ def draw(photo: Image.Image, points: np.ndarray, *, is_overlay: bool) -> Image.I
     smooth = Image.fromarray(points.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
     picture = Image.fromarray(colours(np.asarray(smooth) / span))
     if is_overlay:
-        grey = photo.convert("L").resize(size, Image.Resampling.LANCZOS)
-        dimmed = grey.point([round(255 * DARKEST + level * (1 - DARKEST)) for level in range(256)])
-        picture = ImageChops.multiply(picture, dimmed.convert("RGB"))
+        grey = ImageOps.autocontrast(photo.convert("L").resize(size, Image.Resampling.LANCZOS))
+        dark = grey.point([round(level * GREY) for level in range(256)]).convert("RGB")
+        picture = Image.blend(dark, picture, COLOUR)
     sheet = Image.new("RGB", (size[0], size[1] + _STRIP), _WHITE)
     sheet.paste(picture)
     _draw_scale(sheet, span)
