@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contrique_cli import config, console, files
+from contrique_cli import completion, config, console, files
 from contrique_cli.cli_score import Device, MaxMegapixels, MaxSide, Model, Regressor
 from contrique_cli.errors import BadOption
 
@@ -34,11 +34,18 @@ def explain(
     method: Annotated[
         str,
         typer.Option(
-            help="windows: each place judged by itself; shares: what each adds to the score."
+            help="windows: each place judged by itself; shares: what each adds to the score.",
+            autocompletion=completion.one_of(config.METHODS),
         ),
     ] = config.WINDOWS,
     file_format: Annotated[
-        str, typer.Option("--format", "-f", help="text, or json with the map as numbers.")
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="text, or json with the map as numbers.",
+            autocompletion=completion.one_of(FORMATS),
+        ),
     ] = "text",
     model: Model = None,
     regressor: Regressor = None,

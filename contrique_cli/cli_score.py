@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from contrique_cli import cli_report, config, console
+from contrique_cli import cli_report, completion, config, console
 from contrique_cli.config import Selection
 
 Paths = Annotated[
@@ -25,7 +25,13 @@ Output = Annotated[
     typer.Option("--output", "-o", help="Write the report to FILE (.csv, .json or .jsonl)."),
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", "-f", help="table, csv, json or jsonl (streams).")
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        help="table, csv, json or jsonl (streams).",
+        autocompletion=completion.FORMATS,
+    ),
 ]
 Top = Annotated[int | None, typer.Option(help="Report the best N photos only.")]
 MinScore = Annotated[float | None, typer.Option(help="Report photos with at least this score.")]
@@ -36,10 +42,18 @@ FailUnder = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
 Model = Annotated[
-    str | None, typer.Option(help="Encoder: a name from `contrique models`, or a file.")
+    str | None,
+    typer.Option(
+        help="Encoder: a name from `contrique models`, or a file.",
+        autocompletion=completion.models,
+    ),
 ]
 Regressor = Annotated[
-    str | None, typer.Option(help="Regressor: a name from `contrique models`, or a file.")
+    str | None,
+    typer.Option(
+        help="Regressor: a name from `contrique models`, or a file.",
+        autocompletion=completion.regressors,
+    ),
 ]
 MaxSide = Annotated[
     int | None,
@@ -51,7 +65,11 @@ MaxSide = Annotated[
 ]
 MaxMegapixels = Annotated[float, typer.Option(min=0, help="Refuse larger photos, by their header.")]
 Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1 or mps [default: the fastest there is].")
+    str | None,
+    typer.Option(
+        help="cpu, cuda, cuda:1 or mps [default: the fastest there is].",
+        autocompletion=completion.DEVICE,
+    ),
 ]
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Photos of one size per step [default: by device].")

@@ -13,7 +13,8 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
-    "errors config files report images model tensorfile checkpoint regressor flaws weights features "
+    "errors config files modelfiles report images model tensorfile checkpoint regressor flaws "
+    "weights features "
     "featurefile pairs labels samples metrics ridge "
     "gridding contributions heatmap "
     "official.pickles official official.checkpointfile official.ridgefile "
@@ -35,6 +36,7 @@ DOORS = ["api"]
 """What other programs come in by: imports nouns and verbs; `__init__` loads it when it is used."""
 
 ROOF = [
+    "completion",
     "console",
     "cli_report",
     "cli_score",
@@ -47,7 +49,7 @@ ROOF = [
 ]
 """Each imports names to its left, and light nouns; verbs only inside a command."""
 
-LIGHT = ["errors", "config", "files", "report"] + [
+LIGHT = ["errors", "config", "files", "modelfiles", "report"] + [
     f"pretraining.{name}" for name in ("trainconfig", "runevents", "runfiles")
 ]
 """Nouns of the standard library alone, which the roof may import at the top."""
