@@ -82,6 +82,10 @@ def test_every_command_of_readme_runs_in_order(desk, contrique, monkeypatch):
         assert status == 0, f"{command}\n{text}"
 
 
+def records(file: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in Path(file).read_text().splitlines()]
+
+
 def test_every_recipe_of_the_cookbook_runs_and_does_what_it_says(desk, contrique, monkeypatch):
     monkeypatch.chdir(desk)
     (desk / "photos" / "a.jpg").rename(desk / "photos" / "-odd 'name\n.jpg")
@@ -104,10 +108,10 @@ def test_every_recipe_of_the_cookbook_runs_and_does_what_it_says(desk, contrique
         assert status == 0, f"{line}\n{text}"
     if missing:
         pytest.skip(f"the recipes with {', '.join(missing)} did not run")
-    scores = {row["path"]: row["score"] for row in map(json.loads, open("report.jsonl"))}
+    scores = {row["path"]: row["score"] for row in records("report.jsonl")}
     best = {Path(path).name for path, score in scores.items() if score >= 60}
     assert {path.name for path in (desk / "best").iterdir()} == best
-    assert [json.loads(line)["path"] for line in open("newer.jsonl")] == ["photos/b.jpg"]
+    assert [row["path"] for row in records("newer.jsonl")] == ["photos/b.jpg"]
     keywords = run_in_shell("exiftool -s3 -Keywords photos/b.jpg")[1].strip()
     assert keywords == f"quality-{int(scores['photos/b.jpg'] // 10)}0"
     assert (desk / "joined.csv").read_text().splitlines()[1].startswith("photos/b.jpg,me,")
