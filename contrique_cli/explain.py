@@ -122,7 +122,9 @@ def explain(
     photo = images.open_rgb(path, max_side=size, max_megapixels=max_megapixels)
     model = scorer.model.to(device)
     pixels = images.to_tensor(photo.image).to(device)
-    (raw,) = judge.predict(features.embed_scales(model, pixels[None]))
+    values = features.embed_scales(model, pixels[None])  # (1, 2F)
+    (raw,) = judge.predict(values)
+    flaw = None if scorer.probe is None else scorer.probe.name(values)[0]
     find = contributions.shares if method == config.SHARES else contributions.windows
     layers = contributions.layers(model, torch.from_numpy(judge.weights), pixels)
     grid_size = gridding.size(pixels.shape[1], pixels.shape[2], contributions.CELLS)
@@ -132,6 +134,8 @@ def explain(
         path=path,
         score=float(judge.to_score(raw)),
         raw=float(raw),
+        flaw=None if flaw is None else flaw.name,
+        flaw_probability=None if flaw is None else flaw.probability,
         width=photo.width,
         height=photo.height,
     )
