@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from contrique_cli import (
     __version__,
+    cli_explain,
     cli_fit,
     cli_models,
     cli_score,
@@ -76,6 +77,7 @@ def contrique(
 app.command("score")(cli_score.score)
 app.command("compare")(cli_score.compare)
 app.command("select")(cli_select.select)
+app.command("explain")(cli_explain.explain)
 app.command("features")(cli_score.features)
 app.command("fit-regressor")(cli_fit.fit_regressor)
 app.command("evaluate")(cli_fit.evaluate)

@@ -15,6 +15,7 @@ from contrique_cli import (
     cli_report,
     cli_watch,
     cli_xmp,
+    completion,
     config,
     console,
     report,
@@ -36,7 +37,13 @@ Output = Annotated[
     typer.Option("--output", "-o", help="Write the report to FILE (.csv, .json or .jsonl)."),
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", "-f", help="table, csv, json or jsonl (streams).")
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        help="table, csv, json or jsonl (streams).",
+        autocompletion=completion.FORMATS,
+    ),
 ]
 Top = Annotated[int | None, typer.Option(help="Report the best N photos only.")]
 MinScore = Annotated[float | None, typer.Option(help="Report photos with at least this score.")]
@@ -71,10 +78,18 @@ WatchInterval = Annotated[
     float, typer.Option(min=0.1, max=86400, help="Seconds between two looks at the folders.")
 ]
 Model = Annotated[
-    str | None, typer.Option(help="Encoder: a name from `contrique models`, or a file.")
+    str | None,
+    typer.Option(
+        help="Encoder: a name from `contrique models`, or a file.",
+        autocompletion=completion.models,
+    ),
 ]
 Regressor = Annotated[
-    str | None, typer.Option(help="Regressor: a name from `contrique models`, or a file.")
+    str | None,
+    typer.Option(
+        help="Regressor: a name from `contrique models`, or a file.",
+        autocompletion=completion.regressors,
+    ),
 ]
 MaxSide = Annotated[
     int | None,
@@ -86,7 +101,11 @@ MaxSide = Annotated[
 ]
 MaxMegapixels = Annotated[float, typer.Option(min=0, help="Refuse larger photos, by their header.")]
 Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1 or mps [default: the fastest there is].")
+    str | None,
+    typer.Option(
+        help="cpu, cuda, cuda:1 or mps [default: the fastest there is].",
+        autocompletion=completion.DEVICE,
+    ),
 ]
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Photos of one size per step [default: by device].")

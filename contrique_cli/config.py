@@ -31,6 +31,9 @@ WATCH_SETTLE = 1.0
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""
 
+WINDOWS, SHARES = METHODS = ("windows", "shares")
+"""How `explain` judges places: windows by themselves, or exact shares of the photo's score."""
+
 MIN_LABELS = 20
 """Photos with a score below which no regressor is fitted: 5 folds inside an 80 % part of them."""
 

@@ -45,7 +45,7 @@ class _Decoded:
 
 
 def extract(
-    paths: Iterable[Path | Unreadable],
+    paths: Iterable[Path | Unreadable | images.Photo],
     model: Contrique,
     *,
     max_side: int,
@@ -58,7 +58,7 @@ def extract(
     Memory is bounded by the batch and the photos decoded ahead, not by the number of paths.
 
     Args:
-        paths: photos; what is `Unreadable` already passes through.
+        paths: photos; what is opened or found `Unreadable` already is taken as it is.
         model: in evaluation mode, on the device to use.
         max_side, max_megapixels: see `images.open_rgb`.
         batch_size: photos of equal size embedded at once; by default 1 on a CPU, else 16.
@@ -86,16 +86,22 @@ def extract(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _decode(path: Path | Unreadable, max_side: int, max_megapixels: float) -> _Decoded | Unreadable:
+def _decode(
+    path: Path | Unreadable | images.Photo, max_side: int, max_megapixels: float
+) -> _Decoded | Unreadable:
     if isinstance(path, Unreadable):
         return path
     try:
-        photo = images.open_rgb(path, max_side=max_side, max_megapixels=max_megapixels)
+        photo = (
+            path
+            if isinstance(path, images.Photo)
+            else images.open_rgb(path, max_side=max_side, max_megapixels=max_megapixels)
+        )
     except Unreadable as problem:
         return problem
     pixels = images.to_tensor(photo.image)
     return _Decoded(
-        path=path, width=photo.width, height=photo.height, pixels=pixels, source=photo.source
+        path=photo.path, width=photo.width, height=photo.height, pixels=pixels, source=photo.source
     )
 
 

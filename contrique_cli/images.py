@@ -219,6 +219,47 @@ def open_rgb(
         raise Unreadable(path, _reason(error)) from error
 
 
+def take(picture: Image.Image, path: Path, *, max_side: int, max_megapixels: float) -> Photo:
+    """A picture in memory as `open_rgb` gives one of a file; the picture stays as it is.
+
+    Args:
+        picture: of any mode; an EXIF orientation that it still carries is followed.
+        path: to name it by.
+        max_side, max_megapixels: see `open_rgb`.
+
+    Raises:
+        Unreadable: it is too small or too large, or its file is damaged.
+    """
+    try:
+        limits = Bounds(max_side=max_side, max_megapixels=max_megapixels, min_side=MIN_SIDE)
+        return _decode(picture.copy(), path, limits)
+    except Unreadable:
+        raise
+    except Exception as error:  # a picture may still be an unread file
+        raise Unreadable(path, _reason(error)) from error
+
+
+def from_array(samples: np.ndarray, path: Path) -> Image.Image:
+    """Samples in memory as a picture.
+
+    Args:
+        samples: uint8 in [0, 255] or floats in [0, 1], RGB of shape (H, W, 3) or grey (H, W).
+        path: to name it by.
+
+    Raises:
+        Unreadable: another shape, type or range; nothing is guessed.
+    """
+    if samples.ndim not in (2, 3) or samples.shape[2:] not in ((), (3,)) or samples.size == 0:
+        raise Unreadable(path, f"neither RGB nor grey: samples of shape {samples.shape}")
+    if samples.dtype.kind == "f":
+        if not (samples.min() >= 0.0 and samples.max() <= 1.0):  # not so for NaN
+            raise Unreadable(path, "floating-point samples must lie in [0, 1]")
+        samples = np.rint(samples * 255.0).astype(np.uint8)
+    if samples.dtype != np.uint8:
+        raise Unreadable(path, f"samples must be uint8, or floats in [0, 1], not {samples.dtype}")
+    return Image.fromarray(np.ascontiguousarray(samples))
+
+
 def _open_regular(path: Path) -> BinaryIO:
     """Open without ever blocking on a pipe that took the file's name."""
     descriptor = os.open(

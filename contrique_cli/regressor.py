@@ -70,6 +70,18 @@ class Regressor:
         scores: NDArray[np.float64] = np.interp(sign * raw, sign * self.knots, self.scores)
         return scores
 
+    def slope(self, raw: float) -> float:
+        """Score points per raw unit around a raw value, over a quarter of the scale's length.
+
+        At the ends it is the slope of the last quarter: a photo at 0 or 100 has one too. Below 0
+        where lower is better.
+        """
+        low, high = sorted((float(self.knots[0]), float(self.knots[-1])))
+        half = (high - low) / 8.0
+        middle = min(max(raw, low + half), high - half)
+        below, above = self.to_score(np.array([middle - half, middle + half]))
+        return float(above - below) / (2.0 * half)
+
     def check(self, *, encoder: str, max_side: int, task: str = NO_REFERENCE) -> None:
         """Refuse features it was not fitted on, rather than give wrong scores.
 

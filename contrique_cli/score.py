@@ -9,12 +9,13 @@ import torch
 
 from contrique_cli import config, features
 from contrique_cli.errors import Unreadable
+from contrique_cli.images import Photo
 from contrique_cli.report import Row
 from contrique_cli.weights import Scorer
 
 
 def score(
-    paths: Iterable[Path | Unreadable],
+    paths: Iterable[Path | Unreadable | Photo],
     scorer: Scorer,
     *,
     device: torch.device,
@@ -26,7 +27,7 @@ def score(
     """Score photos as they come, in the order of the paths.
 
     Args:
-        paths: see `images.find`.
+        paths: see `images.find`; photos opened already are taken as they are.
         scorer: see `weights.load_scorer`.
         device: see `model.pick_device`.
         max_side: working size in pixels; None takes the regressor's own.

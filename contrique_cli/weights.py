@@ -6,34 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
-from contrique_cli import __version__, checkpoint, flaws, regressor, tensorfile
+from contrique_cli import __version__, checkpoint, flaws, modelfiles, regressor, tensorfile
 from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
 from contrique_cli.flaws import FlawProbe
 from contrique_cli.model import Contrique
+from contrique_cli.modelfiles import SUFFIX, Installed, user_folder
 from contrique_cli.regressor import NO_REFERENCE, Regressor
 
 DEFAULT = "default"
-SUFFIX = ".safetensors"
-_BUNDLED = Path(__file__).parent / "bundled"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Installed:
-    """One model file that can be asked for by name.
-
-    Attributes:
-        kind: `checkpoint.KIND` or `regressor.KIND`.
-        name: what --model or --regressor takes.
-        path: where it lies.
-        is_bundled: whether it came with the package.
-    """
-
-    kind: str
-    name: str
-    path: Path
-    is_bundled: bool
+_BUNDLED = modelfiles.BUNDLED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,18 +35,9 @@ class Scorer:
     probe: FlawProbe | None = None
 
 
-def user_folder() -> Path:
-    """Where imported and fitted models live; made when first needed."""
-    return platformdirs.user_data_path("contrique", appauthor=False)
-
-
 def installed(kind: str | None = None) -> Iterator[Installed]:
     """Every model file by name, the bundled ones first."""
-    for folder, is_bundled in ((_BUNDLED, True), (user_folder(), False)):
-        for one in (checkpoint.KIND, regressor.KIND):
-            if kind in (None, one):
-                for path in sorted((folder / f"{one}s").glob(f"*{SUFFIX}")):
-                    yield Installed(kind=one, name=path.stem, path=path, is_bundled=is_bundled)
+    return modelfiles.installed(kind, _BUNDLED)
 
 
 def locate(kind: str, name: str) -> Path:

@@ -127,3 +127,8 @@ def test_a_scale_whose_worse_photos_are_not_worse_stays_as_it_is():
     plain = regressor.percentile_scale(raw, higher_is_better=True)
     same = regressor.percentile_scale(raw, higher_is_better=True, beyond=raw)
     assert all(np.array_equal(a, b) for a, b in zip(plain, same, strict=True))
+
+
+@pytest.mark.parametrize("raw", [-99.0, 0.0, 2.9, 99.0])
+def test_the_slope_of_a_straight_scale_is_the_same_everywhere_and_beyond(raw, tiny_regressor):
+    assert tiny_regressor.slope(raw) == pytest.approx(100 / 6)
