@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from contrique_cli import __version__, cli_fit, cli_models, cli_score, cli_train, console
+from contrique_cli import __version__, cli_cache, cli_fit, cli_models, cli_score, cli_train, console
 from contrique_cli.cli_report import INTERRUPTED, NOTHING
 from contrique_cli.errors import BadOption, ContriqueError
 
@@ -71,6 +71,7 @@ app.command("features")(cli_score.features)
 app.command("fit-regressor")(cli_fit.fit_regressor)
 app.command("evaluate")(cli_fit.evaluate)
 app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_cache.app, name="cache")
 app.command("train")(cli_train.train)
 
 

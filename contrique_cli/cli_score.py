@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from contrique_cli import cli_report, config, console
+from contrique_cli import cli_cache, cli_report, config, console
+from contrique_cli.cli_cache import NoCache
 from contrique_cli.config import Selection
 
 Paths = Annotated[
@@ -78,6 +79,7 @@ def score(
     device: Device = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
 
@@ -100,23 +102,25 @@ def score(
     left_out: Counter[str] = Counter()
     found = images.find(cli_report.sources(paths, is_nul_separated=nul), left_out)
     listed = found if target.is_streaming and "-" in paths else list(found)
-    rows = verb.score(
-        listed,
-        scorer,
-        device=place,
-        max_side=max_side,
-        max_megapixels=max_megapixels,
-        batch_size=batch_size,
-        workers=workers,
-    )
-    status = cli_report.deliver(
-        rows,
-        target,
-        label="scoring",
-        total=len(listed) if isinstance(listed, list) else None,
-        about=lambda: weights.describe(scorer),
-        left_out=left_out,
-    )
+    with cli_cache.opened(is_off=no_cache, quiet=quiet) as cache:
+        rows = verb.score(
+            listed,
+            scorer,
+            device=place,
+            max_side=max_side,
+            max_megapixels=max_megapixels,
+            batch_size=batch_size,
+            workers=workers,
+            cache=cache,
+        )
+        status = cli_report.deliver(
+            rows,
+            target,
+            label="scoring",
+            total=len(listed) if isinstance(listed, list) else None,
+            about=lambda: weights.describe(scorer),
+            left_out=left_out,
+        )
     raise typer.Exit(status)
 
 
@@ -136,6 +140,7 @@ def compare(
     regressor: Regressor = None,
     max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     device: Device = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Score photos against the ones they were made from; folders are matched by name.
 
@@ -157,14 +162,15 @@ def compare(
     scorer = weights.load_scorer(model, regressor, task=FULL_REFERENCE)
     left_out: Counter[str] = Counter()
     matched = pairs.match(reference, distorted, left_out)
-    status = cli_report.deliver(
-        verb.compare(matched, scorer, device=place, max_megapixels=max_megapixels),
-        target,
-        label="comparing",
-        total=len(matched.pairs) + len(matched.unmatched),
-        about=lambda: weights.describe(scorer),
-        left_out=left_out,
-    )
+    with cli_cache.opened(is_off=no_cache, quiet=quiet) as cache:
+        status = cli_report.deliver(
+            verb.compare(matched, scorer, device=place, max_megapixels=max_megapixels, cache=cache),
+            target,
+            label="comparing",
+            total=len(matched.pairs) + len(matched.unmatched),
+            about=lambda: weights.describe(scorer),
+            left_out=left_out,
+        )
     raise typer.Exit(status)
 
 
@@ -182,12 +188,13 @@ def features(
     device: Device = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Write the encoder's features of photos: two scales, 4096 numbers with a ResNet-50.
 
     Example: contrique features ./photos --output features.npz
     """
-    from contrique_cli import featurefile, images, weights
+    from contrique_cli import featurefile, images, recall, weights
     from contrique_cli import features as noun
     from contrique_cli.errors import NoImagesFound, Unreadable
     from contrique_cli.model import pick_device
@@ -199,15 +206,19 @@ def features(
     listed = list(images.find(cli_report.sources(paths, is_nul_separated=nul), left_out))
     done: list[noun.Features] = []
     failed: list[Unreadable] = []
-    stream = noun.extract(
-        listed,
-        encoder.to(place),
-        max_side=max_side,
-        max_megapixels=max_megapixels,
-        batch_size=batch_size,
-        workers=workers,
-    )
-    with console.progress("features", len(listed), quiet=quiet) as advance:
+    with (
+        cli_cache.opened(is_off=no_cache, quiet=quiet) as cache,
+        console.progress("features", len(listed), quiet=quiet) as advance,
+    ):
+        stream = recall.extract(
+            listed,
+            lambda: encoder.to(place),
+            recall.find_shelf(cache, info, max_side=max_side),
+            max_side=max_side,
+            max_megapixels=max_megapixels,
+            batch_size=batch_size,
+            workers=workers,
+        )
         for item in stream:
             if isinstance(item, Unreadable):
                 failed.append(item)

@@ -13,6 +13,9 @@ MAX_SIDE = 1024
 MAX_MEGAPIXELS = 300
 """Photos whose header promises more are refused unread; a 200-megapixel phone passes."""
 
+CACHE_BYTES = 2_000_000_000
+"""Size of the feature cache's file beyond which photos go, those unused for longest first."""
+
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""
 

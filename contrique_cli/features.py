@@ -25,12 +25,14 @@ class Features:
         path: as found.
         width, height: of the file, in upright pixels.
         values: [full scale, half scale], each of length 1; shape (2D,), float32.
+        source: what was decoded, see `report.Row`; None where that is not said.
     """
 
     path: Path
     width: int
     height: int
     values: np.ndarray
+    source: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

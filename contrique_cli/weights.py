@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import platformdirs
 
 from contrique_cli import __version__, checkpoint, regressor, tensorfile
 from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
-from contrique_cli.model import Contrique
+from contrique_cli.model import Contrique, length
 from contrique_cli.regressor import NO_REFERENCE, Regressor
 
 DEFAULT = "default"
@@ -37,12 +38,27 @@ class Installed:
 
 @dataclass(frozen=True, kw_only=True)
 class Scorer:
-    """An encoder and a regressor that belong together, and where they came from."""
+    """An encoder and a regressor that belong together, and where they came from.
 
-    model: Contrique
+    Attributes:
+        load: reads the encoder.
+        info: what the header of its file says.
+        regressor, regressor_path: the regressor and its file.
+    """
+
+    load: Callable[[], Contrique]
     info: checkpoint.EncoderInfo
     regressor: Regressor
     regressor_path: Path
+
+    @cached_property
+    def model(self) -> Contrique:
+        """The encoder, read when first needed: scoring from the cache alone never needs it.
+
+        Raises:
+            BadModelFile: see `checkpoint.load`.
+        """
+        return self.load()
 
 
 def user_folder() -> Path:
@@ -124,11 +140,24 @@ def load_scorer(
         path = locate(regressor.KIND, regressor_name)
         found = regressor.load(path)
         encoder_path = locate(checkpoint.KIND, model) if model else _encoder_for(found, path)
-    encoder, info = checkpoint.load(encoder_path)
+    info = checkpoint.read_info(encoder_path)
     found.check(encoder=info.fingerprint, max_side=found.max_side, task=task)
-    if found.weights.shape != (2 * encoder.length,):
+    if found.weights.shape != (2 * length(info.arch, info.pooling),):
         raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
-    return Scorer(model=encoder, info=info, regressor=found, regressor_path=path)
+    load = partial(_load_same, encoder_path, info)
+    return Scorer(load=load, info=info, regressor=found, regressor_path=path)
+
+
+def _load_same(path: Path, expected: checkpoint.EncoderInfo) -> Contrique:
+    """The encoder whose header was read before.
+
+    Raises:
+        BadModelFile: see `checkpoint.load`; or another file lies there now.
+    """
+    model, info = checkpoint.load(path)
+    if info != expected:
+        raise BadModelFile(f"{path} has been replaced meanwhile; run again")
+    return model
 
 
 def describe(scorer: Scorer) -> dict[str, str | int]:

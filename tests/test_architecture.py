@@ -14,7 +14,7 @@ PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
     "errors config files report images model tensorfile checkpoint regressor weights features "
-    "featurefile pairs labels samples metrics ridge "
+    "identity sqlitefile featurecache recall featurefile pairs labels samples metrics ridge "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
     "distortions.noise distortions.tone distortions.geometry distortions.jpeg "
@@ -33,6 +33,7 @@ VERBS = "score compare fit evaluate catalogue train".split()
 ROOF = [
     "console",
     "cli_report",
+    "cli_cache",
     "cli_score",
     "cli_fit",
     "cli_models",
@@ -51,6 +52,7 @@ OWNERS = {
     "sklearn": ["fit"],
     "scipy": ["metrics", "ridge"],
     "torchvision": ["model"],
+    "sqlite3": ["sqlitefile", "featurecache"],
     "PIL": ["images", "pretraining.lossplot"],
     "typer": ROOF,
     "rich": ROOF,
