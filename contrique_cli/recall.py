@@ -5,22 +5,19 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from contrique_cli import config, features, identity
 from contrique_cli.checkpoint import EncoderInfo
 from contrique_cli.errors import Unreadable
-from contrique_cli.featurecache import STORED, FeatureCache, Recipe, Remembered
+from contrique_cli.featurecache import FeatureCache, Recipe, Remembered
 from contrique_cli.features import Features
 from contrique_cli.identity import Identity
 from contrique_cli.model import Contrique, length
 
 MOST_AHEAD = 1024
-"""Photos found in the cache that may wait for one that is being computed: some 8 MB."""
+"""Photos found in the cache that may wait for one that is being computed: some 16 MB."""
 
 
 class Shelf(NamedTuple):
@@ -62,8 +59,7 @@ def extract(
 ) -> Iterator[Features | Unreadable]:
     """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
 
-    What is computed is yielded as the cache will give it back, rounded to half precision, so that
-    a second run gives the same scores to the last digit. `Unreadable` photos are not kept.
+    The cache gives back every bit that was computed. `Unreadable` photos are not kept.
 
     All misses go through one call of `features.extract`, so that it can batch them; where more than
     `MOST_AHEAD` hits lie between two misses, through several, so that memory stays bounded.
@@ -94,7 +90,8 @@ def extract(
                 if found is None:
                     computed = compute(queue.take_misses())
                     found = next(computed)
-                item = _keep(shelf, item, found)
+                _keep(shelf, item, found)
+                item = found
             queue.pop()
             yield item
     finally:
@@ -160,17 +157,15 @@ class _Queue:
             path=path,
             width=found.width,
             height=found.height,
-            values=found.values.astype(np.float32),
+            values=found.values,
             source=found.source,
         )
 
 
-def _keep(shelf: Shelf, miss: _Miss, found: Features | Unreadable) -> Features | Unreadable:
+def _keep(shelf: Shelf, miss: _Miss, found: Features | Unreadable) -> None:
     if isinstance(found, Unreadable):
-        return found
-    values = found.values.astype(STORED)
+        return
     # A file that changed meanwhile has features of which nobody knows whether they are its own.
     if miss.identity is not None and identity.is_unchanged(miss.path, miss.identity):
-        kept = Remembered(found.width, found.height, found.source, values)
+        kept = Remembered(found.width, found.height, found.source, found.values)
         shelf.cache.keep(shelf.recipe, miss.identity, kept)
-    return replace(found, values=values.astype(np.float32))

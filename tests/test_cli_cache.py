@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
 
-import numpy as np
 import pytest
 
 from contrique_cli import checkpoint, config, features, images
@@ -50,6 +48,12 @@ def test_a_second_run_does_no_work_and_says_the_same(contrique, photos, no_work)
     assert (second.status, second.out, second.err) == (0, first.out, first.err)
 
 
+def test_scores_without_the_cache_are_the_same(contrique, photos):
+    assert (
+        contrique("score", photos, *TINY).out == contrique("score", photos, "--no-cache", *TINY).out
+    )
+
+
 def test_no_cache_neither_uses_nor_fills_it(contrique, photos, monkeypatch):
     contrique("score", photos, "--no-cache", *TINY)
     assert not location().exists()
@@ -83,14 +87,6 @@ def test_another_regressor_of_the_same_encoder_needs_no_work(contrique, photos, 
     no_work()
     pngs = [path for path in photos.iterdir() if path.suffix == ".png"]
     assert contrique("score", *pngs, "--regressor", "other").status == 0
-
-
-def test_scores_with_and_without_the_cache_agree(contrique, photos):
-    def scores(*options):
-        lines = contrique("score", photos, "-f", "jsonl", *TINY, *options).out.splitlines()
-        return np.array([json.loads(line)["score"] for line in lines])
-
-    np.testing.assert_allclose(scores(), scores("--no-cache"), atol=0.015)  # 0.005 by printing
 
 
 def test_info_says_where_how_large_and_whose(contrique, photos):

@@ -76,10 +76,13 @@ def test_every_command_of_readme_runs_in_order(desk, contrique, monkeypatch):
         assert status == 0, f"{command}\n{text}"
 
 
-@pytest.mark.parametrize("command", ["score", "features", "fit-regressor", "evaluate", "models"])
+@pytest.mark.parametrize(
+    "command",
+    ["score", "features", "fit-regressor", "evaluate", "models", "cache", "cache info"],
+)
 def test_the_example_in_a_commands_help_runs(desk, contrique, monkeypatch, command):
     monkeypatch.chdir(desk)
-    text = " ".join(contrique(command, "--help").out.split())
+    text = " ".join(contrique(*command.split(), "--help").out.split())
     example = re.search(r"Example: contrique (.*?) (?:Exit status|Options|Arguments)", text)
     done = contrique(*shlex.split(example.group(1)))
     assert done.status == 0, done.err

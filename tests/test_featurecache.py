@@ -169,9 +169,9 @@ def test_a_damaged_file_is_started_anew_with_a_note(path, spoil):
 @pytest.mark.parametrize(
     "change",
     [
-        "features = zeroblob(64)",
-        "features = zeroblob(62)",
-        "features = 'text that is as long as the features are, 32 times 2 bytes, 64'",
+        "features = zeroblob(128)",
+        "features = zeroblob(126)",
+        "features = printf('%.*c', 128, 'x')",
         "features = NULL",
         "width = 7",
         "width = -1",
