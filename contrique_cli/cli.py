@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from contrique_cli import (
     __version__,
+    cli_cache,
     cli_explain,
     cli_fit,
     cli_models,
@@ -82,6 +83,7 @@ app.command("features")(cli_score.features)
 app.command("fit-regressor")(cli_fit.fit_regressor)
 app.command("evaluate")(cli_fit.evaluate)
 app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_cache.app, name="cache")
 app.command("train")(cli_train.train)
 
 

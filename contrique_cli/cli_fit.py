@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contrique_cli import config, console
+from contrique_cli import cli_cache, config, console
+from contrique_cli.cli_cache import NoCache
 from contrique_cli.cli_score import Device, MaxMegapixels, Model, Quiet, Regressor
 from contrique_cli.config import Opinions
 from contrique_cli.errors import BadOption
@@ -63,6 +64,7 @@ def fit_regressor(
     ] = config.MAX_SIDE,
     max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     device: Device = None,
+    no_cache: NoCache = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit the scale to your own opinions: ridge regression on the frozen encoder's features.
@@ -95,7 +97,10 @@ def fit_regressor(
         clean = ladders.choose(pristine)
         with _watching(quiet=quiet) as on_photo:
             climbed = ladders.climb(clean, encoder.to(place), on_photo=on_photo)
-    with _watching(quiet=quiet) as on_photo:
+    with (
+        cli_cache.opened(is_off=no_cache, quiet=quiet) as cache,
+        _watching(quiet=quiet) as on_photo,
+    ):
         report, fitted = fit.fit(
             opinions,
             encoder,
@@ -104,6 +109,7 @@ def fit_regressor(
             max_side=max_side,
             max_megapixels=max_megapixels,
             ladders=climbed,
+            cache=cache,
             on_photo=on_photo,
         )
     console.show_figures(f"median of {report.split}", "quartiles", report.figures)
@@ -128,6 +134,7 @@ def evaluate(
     regressor: Regressor = None,
     max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     device: Device = None,
+    no_cache: NoCache = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure how well scores follow opinions on data the model has not seen.
@@ -151,12 +158,16 @@ def evaluate(
         reference_column=reference_column,
         lower_is_better=lower_is_better,
     )
-    with _watching(quiet=quiet) as on_photo:
+    with (
+        cli_cache.opened(is_off=no_cache, quiet=quiet) as cache,
+        _watching(quiet=quiet) as on_photo,
+    ):
         done = verb.evaluate(
             opinions,
             scorer,
             device=place,
             max_megapixels=max_megapixels,
+            cache=cache,
             on_photo=on_photo,
         )
     groups = "" if done.groups is None else f" in {done.groups} groups"

@@ -11,6 +11,7 @@ import typer
 
 from contrique_cli import (
     cli_bursts,
+    cli_cache,
     cli_gallery,
     cli_report,
     cli_watch,
@@ -20,6 +21,7 @@ from contrique_cli import (
     console,
     report,
 )
+from contrique_cli.cli_cache import NoCache
 from contrique_cli.config import Selection
 from contrique_cli.errors import BadOption
 
@@ -147,6 +149,7 @@ def score(
     xmp_name: cli_xmp.XmpName = None,
     xmp_stars: cli_xmp.XmpStars = None,
     dry_run: cli_xmp.DryRun = False,
+    no_cache: NoCache = False,
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
 
@@ -194,29 +197,32 @@ def score(
 
     place = pick_device(device)
     scorer = weights.load_scorer(model, regressor)
-    scoring = partial(
-        verb.score,
-        scorer=scorer,
-        device=place,
-        max_side=max_side,
-        max_megapixels=max_megapixels,
-        batch_size=batch_size,
-        workers=workers,
-    )
-    if watched is not None:
-        raise typer.Exit(cli_watch.watch(watched, target, scoring, interval=watch_interval))
     left_out: Counter[str] = Counter()
-    found = images.find(cli_report.sources(paths, is_nul_separated=nul), left_out)
-    listed = found if target.is_streaming and "-" in paths else list(found)
-    status = cli_report.deliver(
-        map(report.absolute, scoring(listed)) if absolute else scoring(listed),
-        target,
-        label="scoring",
-        total=len(listed) if isinstance(listed, list) else None,
-        about=lambda: weights.describe(scorer),
-        left_out=left_out,
-        steps=[step for step in (grouping, rating, page) if step],
-    )
+    with cli_cache.opened(is_off=no_cache, quiet=quiet) as cache:
+        scoring = partial(
+            verb.score,
+            scorer=scorer,
+            device=place,
+            max_side=max_side,
+            max_megapixels=max_megapixels,
+            batch_size=batch_size,
+            workers=workers,
+            cache=cache,
+        )
+        if watched is not None:
+            raise typer.Exit(cli_watch.watch(watched, target, scoring, interval=watch_interval))
+        found = images.find(cli_report.sources(paths, is_nul_separated=nul), left_out)
+        listed = found if target.is_streaming and "-" in paths else list(found)
+        rows = scoring(listed)
+        status = cli_report.deliver(
+            map(report.absolute, rows) if absolute else rows,
+            target,
+            label="scoring",
+            total=len(listed) if isinstance(listed, list) else None,
+            about=lambda: weights.describe(scorer),
+            left_out=left_out,
+            steps=[step for step in (grouping, rating, page) if step],
+        )
     raise typer.Exit(status)
 
 
@@ -236,6 +242,7 @@ def compare(
     regressor: Regressor = None,
     max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     device: Device = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Score photos against the ones they were made from; folders are matched by name.
 
@@ -257,14 +264,15 @@ def compare(
     scorer = weights.load_scorer(model, regressor, task=FULL_REFERENCE)
     left_out: Counter[str] = Counter()
     matched = pairs.match(reference, distorted, left_out)
-    status = cli_report.deliver(
-        verb.compare(matched, scorer, device=place, max_megapixels=max_megapixels),
-        target,
-        label="comparing",
-        total=len(matched.pairs) + len(matched.unmatched),
-        about=lambda: weights.describe(scorer),
-        left_out=left_out,
-    )
+    with cli_cache.opened(is_off=no_cache, quiet=quiet) as cache:
+        status = cli_report.deliver(
+            verb.compare(matched, scorer, device=place, max_megapixels=max_megapixels, cache=cache),
+            target,
+            label="comparing",
+            total=len(matched.pairs) + len(matched.unmatched),
+            about=lambda: weights.describe(scorer),
+            left_out=left_out,
+        )
     raise typer.Exit(status)
 
 
@@ -282,12 +290,13 @@ def features(
     device: Device = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Write the encoder's features of photos: two scales, 4096 numbers with a ResNet-50.
 
     Example: contrique features ./photos --output features.npz
     """
-    from contrique_cli import featurefile, images, weights
+    from contrique_cli import featurefile, images, recall, weights
     from contrique_cli import features as noun
     from contrique_cli.errors import NoImagesFound, Unreadable
     from contrique_cli.model import pick_device
@@ -299,15 +308,19 @@ def features(
     listed = list(images.find(cli_report.sources(paths, is_nul_separated=nul), left_out))
     done: list[noun.Features] = []
     failed: list[Unreadable] = []
-    stream = noun.extract(
-        listed,
-        encoder.to(place),
-        max_side=max_side,
-        max_megapixels=max_megapixels,
-        batch_size=batch_size,
-        workers=workers,
-    )
-    with console.progress("features", len(listed), quiet=quiet) as advance:
+    with (
+        cli_cache.opened(is_off=no_cache, quiet=quiet) as cache,
+        console.progress("features", len(listed), quiet=quiet) as advance,
+    ):
+        stream = recall.extract(
+            listed,
+            lambda: encoder.to(place),
+            recall.find_shelf(cache, info, max_side=max_side),
+            max_side=max_side,
+            max_megapixels=max_megapixels,
+            batch_size=batch_size,
+            workers=workers,
+        )
         for item in stream:
             if isinstance(item, Unreadable):
                 failed.append(item)

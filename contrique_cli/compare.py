@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import torch
 
-from contrique_cli import config, pairs
+from contrique_cli import config, pairs, recall
 from contrique_cli.errors import RegressorMismatch, Unreadable
+from contrique_cli.featurecache import FeatureCache
 from contrique_cli.features import Features
 from contrique_cli.pairs import Matched, Pair
 from contrique_cli.regressor import FULL_REFERENCE, Regressor
@@ -21,6 +22,7 @@ def compare(
     *,
     device: torch.device,
     max_megapixels: float = config.MAX_MEGAPIXELS,
+    cache: FeatureCache | None = None,
 ) -> Iterator[Row]:
     """Score distorted photos against their references, in order, those without a partner last.
 
@@ -29,6 +31,7 @@ def compare(
         scorer: see `weights.load_scorer`, with the task `FULL_REFERENCE`.
         device: see `model.pick_device`.
         max_megapixels: refuse larger photos.
+        cache: features of photos seen before; None does without.
 
     Yields:
         One unranked row per photo; what cannot be compared has its reason as `error`. Identical
@@ -43,11 +46,13 @@ def compare(
             f"{scorer.regressor.task} one; fit one to opinions about distorted photos: contrique "
             "fit-regressor --mos scores.csv --reference-column COLUMN --output NAME"
         )
+    side = scorer.regressor.max_side
     stream = pairs.extract(
         matched.pairs,
         scorer.model.to(device),
-        max_side=scorer.regressor.max_side,
+        max_side=side,
         max_megapixels=max_megapixels,
+        shelf=recall.find_shelf(cache, scorer.info, max_side=side),
     )
     return _rows(matched, stream, scorer.regressor)
 

@@ -28,6 +28,9 @@ WATCH_INTERVAL = 2.0
 WATCH_SETTLE = 1.0
 """Seconds that a file in a watched folder must not change to count as complete."""
 
+CACHE_BYTES = 2_000_000_000
+"""Size of the feature cache's file beyond which photos go, those unused for longest first."""
+
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
-from contrique_cli import config, labels, metrics, samples
+from contrique_cli import config, labels, metrics, recall, samples
 from contrique_cli.errors import BadLabels
+from contrique_cli.featurecache import FeatureCache
 from contrique_cli.labels import LeftOut
 from contrique_cli.metrics import Range
 from contrique_cli.regressor import FULL_REFERENCE, NO_REFERENCE, Regressor
@@ -50,6 +51,7 @@ def evaluate(
     *,
     device: torch.device,
     max_megapixels: float = config.MAX_MEGAPIXELS,
+    cache: FeatureCache | None = None,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure an encoder and a regressor on a table of opinions.
@@ -60,6 +62,7 @@ def evaluate(
         scorer: see `weights.load_scorer`; full-reference where the opinions are.
         device: see `model.pick_device`.
         max_megapixels: refuse larger photos.
+        cache: features of photos seen before; None does without.
         on_photo: told how many photos of how many are done.
 
     Raises:
@@ -76,6 +79,7 @@ def evaluate(
         at_least=config.MIN_EVALUATED,
         max_side=side,
         max_megapixels=max_megapixels,
+        shelf=recall.find_shelf(cache, scorer.info, max_side=side),
         on_photo=on_photo,
     )
     return evaluate_samples(

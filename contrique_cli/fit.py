@@ -11,9 +11,10 @@ import torch
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ShuffleSplit
 
-from contrique_cli import config, labels, metrics, prior, regressor, ridge, samples
+from contrique_cli import config, labels, metrics, prior, recall, regressor, ridge, samples
 from contrique_cli.checkpoint import EncoderInfo
 from contrique_cli.errors import BadLabels
+from contrique_cli.featurecache import FeatureCache
 from contrique_cli.labels import LeftOut
 from contrique_cli.ladders import Ladders
 from contrique_cli.metrics import Figures, Range
@@ -61,6 +62,7 @@ def fit(
     max_side: int = config.MAX_SIDE,
     max_megapixels: float = config.MAX_MEGAPIXELS,
     ladders: Ladders | None = None,
+    cache: FeatureCache | None = None,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> tuple[FitReport, Regressor]:
     """Fit a ridge regression to the opinions in a table.
@@ -72,6 +74,7 @@ def fit(
         max_side: working size in pixels; scoring with the regressor will use the same.
         max_megapixels: refuse larger photos.
         ladders: distorted photos that teach the order along distortions; no-reference only.
+        cache: features of photos seen before; None does without.
         on_photo: told how many photos of how many are done.
 
     Raises:
@@ -84,6 +87,7 @@ def fit(
         at_least=config.MIN_LABELS,
         max_side=max_side,
         max_megapixels=max_megapixels,
+        shelf=recall.find_shelf(cache, info, max_side=max_side),
         on_photo=on_photo,
     )
     return fit_samples(

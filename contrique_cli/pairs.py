@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from contrique_cli import config, features, images
+from contrique_cli import config, images, recall
 from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
 from contrique_cli.features import Features
 from contrique_cli.model import Contrique
+from contrique_cli.recall import Shelf
 
 
 class Pair(NamedTuple):
@@ -120,6 +121,7 @@ def extract(
     *,
     max_side: int,
     max_megapixels: float = config.MAX_MEGAPIXELS,
+    shelf: Shelf | None = None,
 ) -> Iterator[Features | Unreadable]:
     """|f(reference) - f(distorted)| of each pair, in order; one bad pair is one `Unreadable`.
 
@@ -129,6 +131,7 @@ def extract(
         pairs: what to compare.
         model: in evaluation mode, on the device to use.
         max_side, max_megapixels: see `images.open_rgb`.
+        shelf: see `recall.extract`.
 
     Yields:
         Features with the path and the size of the distorted photo; both parts of an `Unreadable`
@@ -137,8 +140,8 @@ def extract(
     Source: Madhusudana et al., IEEE TIP 2022, section III-E.
     """
     ahead, pairs = itertools.tee(pairs)
-    stream = features.extract(
-        _photos(ahead), model, max_side=max_side, max_megapixels=max_megapixels
+    stream = recall.extract(
+        _photos(ahead), lambda: model, shelf, max_side=max_side, max_megapixels=max_megapixels
     )
     last: Path | None = None
     reference: Features | Unreadable | None = None

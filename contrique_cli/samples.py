@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from contrique_cli import features, pairs
+from contrique_cli import pairs, recall
 from contrique_cli.errors import BadLabels, Unreadable
 from contrique_cli.features import Features
 from contrique_cli.labels import Label, Labels, LeftOut
 from contrique_cli.model import Contrique
 from contrique_cli.pairs import Pair
+from contrique_cli.recall import Shelf
 from contrique_cli.regressor import FULL_REFERENCE, NO_REFERENCE
 
 _MARK_BYTES = 6  # 8 characters: among 10,000 photos the odds of two alike are 1 in 5 million
@@ -58,6 +59,7 @@ def gather(
     at_least: int,
     max_side: int,
     max_megapixels: float,
+    shelf: Shelf | None = None,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> Samples:
     """Features of the photos of a table.
@@ -67,6 +69,7 @@ def gather(
         model: in evaluation mode, on the device to use.
         at_least: photos needed to go on.
         max_side, max_megapixels: see `images.open_rgb`.
+        shelf: see `recall.extract`.
         on_photo: told how many photos of how many are done.
 
     Raises:
@@ -78,7 +81,7 @@ def gather(
     left_out = list(labels.left_out)
     rows = sorted(labels.rows, key=lambda row: (str(row.reference or ""), row.line))
     for done, (row, found) in enumerate(
-        zip(rows, _extract(rows, model, max_side, max_megapixels), strict=True), start=1
+        zip(rows, _extract(rows, model, max_side, max_megapixels, shelf), strict=True), start=1
     ):
         if isinstance(found, Unreadable):
             left_out.append(LeftOut(line=row.line, path=row.path, reason=found.reason))
@@ -120,15 +123,22 @@ def _samples(
 
 
 def _extract(
-    rows: Iterable[Label], model: Contrique, max_side: int, max_megapixels: float
+    rows: Iterable[Label],
+    model: Contrique,
+    max_side: int,
+    max_megapixels: float,
+    shelf: Shelf | None,
 ) -> Iterator[Features | Unreadable]:
     """Features of each row, of the difference where it has a reference."""
     rows = list(rows)
     couples = [Pair(row.reference, row.path) for row in rows if row.reference is not None]
     if couples:
-        return pairs.extract(couples, model, max_side=max_side, max_megapixels=max_megapixels)
-    return features.extract(
-        (row.path for row in rows), model, max_side=max_side, max_megapixels=max_megapixels
+        return pairs.extract(
+            couples, model, max_side=max_side, max_megapixels=max_megapixels, shelf=shelf
+        )
+    photos = (row.path for row in rows)
+    return recall.extract(
+        photos, lambda: model, shelf, max_side=max_side, max_megapixels=max_megapixels
     )
 
 

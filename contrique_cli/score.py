@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from contrique_cli import config, features
+from contrique_cli import config, features, recall
 from contrique_cli.errors import Unreadable
+from contrique_cli.featurecache import FeatureCache
 from contrique_cli.images import Photo
 from contrique_cli.report import Row
 from contrique_cli.weights import Scorer
@@ -23,6 +24,7 @@ def score(
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
+    cache: FeatureCache | None = None,
 ) -> Iterator[Row]:
     """Score photos as they come, in the order of the paths.
 
@@ -32,6 +34,7 @@ def score(
         device: see `model.pick_device`.
         max_side: working size in pixels; None takes the regressor's own.
         max_megapixels, batch_size, workers: see `features.extract`.
+        cache: features of photos seen before; None does without.
 
     Yields:
         One unranked row per path; a photo that cannot be scored has its reason as `error`.
@@ -41,9 +44,10 @@ def score(
     """
     size = scorer.regressor.max_side if max_side is None else max_side
     scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=size)
-    stream = features.extract(
+    stream = recall.extract(
         paths,
-        scorer.model.to(device),
+        lambda: scorer.model.to(device),
+        recall.find_shelf(cache, scorer.info, max_side=size),
         max_side=size,
         max_megapixels=max_megapixels,
         batch_size=batch_size,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 from contrique_cli import __version__, checkpoint, flaws, modelfiles, regressor, tensorfile
 from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
 from contrique_cli.flaws import FlawProbe
-from contrique_cli.model import Contrique
+from contrique_cli.model import Contrique, length
 from contrique_cli.modelfiles import SUFFIX, Installed, user_folder
 from contrique_cli.regressor import NO_REFERENCE, Regressor
 
@@ -22,17 +23,26 @@ class Scorer:
     """An encoder and a regressor that belong together, and where they came from.
 
     Attributes:
-        model, info: the encoder.
-        regressor: the scale.
-        regressor_path: its file.
+        load: reads the encoder.
+        info: what the header of its file says.
+        regressor, regressor_path: the regressor and its file.
         probe: names the dominant flaw; None where none is installed for the encoder.
     """
 
-    model: Contrique
+    load: Callable[[], Contrique]
     info: checkpoint.EncoderInfo
     regressor: Regressor
     regressor_path: Path
     probe: FlawProbe | None = None
+
+    @cached_property
+    def model(self) -> Contrique:
+        """The encoder, read when first needed: scoring from the cache alone never needs it.
+
+        Raises:
+            BadModelFile: see `checkpoint.load`.
+        """
+        return self.load()
 
 
 def installed(kind: str | None = None) -> Iterator[Installed]:
@@ -105,12 +115,25 @@ def load_scorer(
         path = locate(regressor.KIND, regressor_name)
         found = regressor.load(path)
         encoder_path = locate(checkpoint.KIND, model) if model else _encoder_for(found, path)
-    encoder, info = checkpoint.load(encoder_path)
+    info = checkpoint.read_info(encoder_path)
     found.check(encoder=info.fingerprint, max_side=found.max_side, task=task)
-    if found.weights.shape != (2 * encoder.length,):
+    if found.weights.shape != (2 * length(info.arch, info.pooling),):
         raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
+    load = partial(_load_same, encoder_path, info)
     probe = _probe_for(info.fingerprint) if task == NO_REFERENCE else None
-    return Scorer(model=encoder, info=info, regressor=found, regressor_path=path, probe=probe)
+    return Scorer(load=load, info=info, regressor=found, regressor_path=path, probe=probe)
+
+
+def _load_same(path: Path, expected: checkpoint.EncoderInfo) -> Contrique:
+    """The encoder whose header was read before.
+
+    Raises:
+        BadModelFile: see `checkpoint.load`; or another file lies there now.
+    """
+    model, info = checkpoint.load(path)
+    if info != expected:
+        raise BadModelFile(f"{path} has been replaced meanwhile; run again")
+    return model
 
 
 def describe(scorer: Scorer) -> dict[str, str | int]:

@@ -15,8 +15,8 @@ PACKAGE = ROOT / "contrique_cli"
 NOUNS = (
     "errors config files modelfiles report journal xmp ratings reportfile picks transfer placement "
     "undofile bounds exif rawfile rgb images likeness model tensorfile checkpoint regressor flaws "
-    "weights features thumbnails gallery featurefile pairs labels samples metrics ridge "
-    "gridding contributions heatmap "
+    "weights features identity sqlitefile featurecache recall thumbnails gallery featurefile pairs "
+    "labels samples metrics ridge gridding contributions heatmap "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
     "distortions.noise distortions.tone distortions.geometry distortions.jpeg "
@@ -45,6 +45,7 @@ ROOF = [
     "cli_xmp",
     "cli_bursts",
     "cli_watch",
+    "cli_cache",
     "cli_score",
     "cli_select",
     "cli_explain",
@@ -67,6 +68,7 @@ OWNERS = {
     "sklearn": ["fit"],
     "scipy": ["metrics", "ridge", "prior"],
     "torchvision": ["model"],
+    "sqlite3": ["sqlitefile", "featurecache"],
     "PIL": ["exif", "rgb", "images", "heatmap", "api", "pretraining.lossplot"],
     "typer": ROOF,
     "rich": ROOF,

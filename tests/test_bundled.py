@@ -6,8 +6,13 @@ import csv
 import io
 import json
 
-from contrique_cli import regressor, weights
+import torch
+
+from contrique_cli import regressor, score, weights
+from contrique_cli.featurecache import FeatureCache
 from tests.conftest import make_photo
+
+CPU = torch.device("cpu")
 
 
 def scores(text: str) -> dict[str, float]:
@@ -36,6 +41,19 @@ def test_it_says_what_it_is_and_how_good():
     assert {"data", "srocc", "plcc", "n", "spread"} <= scorer.regressor.figures.keys()
     assert scorer.regressor.task == regressor.NO_REFERENCE
     assert scorer.regressor.max_side == 1024
+
+
+def test_the_cache_does_not_move_its_scores_by_a_single_bit(tmp_path):
+    scorer = weights.load_scorer()
+    for seed in range(5):
+        make_photo(seed, 150 + 20 * seed, 160).save(tmp_path / f"{seed}.png")
+    paths = sorted(tmp_path.glob("*.png"))
+    with FeatureCache(tmp_path / "features.sqlite") as cache:
+        runs = [
+            [row.score for row in score.score(paths, scorer, device=CPU, cache=used)]
+            for used in (None, cache, cache)
+        ]
+    assert runs[0] == runs[1] == runs[2]
 
 
 def test_its_scale_spans_zero_to_hundred():

@@ -139,7 +139,7 @@ def critic(request, model) -> tuple[int, Judge]:
     info = EncoderInfo(
         arch="tiny", pooling=model.pooling, preprocessing=1, fingerprint="", provenance={}
     )
-    scorer = Scorer(model=model, info=info, regressor=fitted, regressor_path=Path())
+    scorer = Scorer(load=lambda: model, info=info, regressor=fitted, regressor_path=Path())
     return kind, Judge(scorer, torch.device("cpu"))
 
 

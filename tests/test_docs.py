@@ -119,11 +119,15 @@ def test_every_recipe_of_the_cookbook_runs_and_does_what_it_says(desk, contrique
 
 
 @pytest.mark.parametrize(
-    "command", ["score", "explain", "select", "features", "fit-regressor", "evaluate", "models"]
+    "command",
+    [
+        *("score", "explain", "select", "features", "fit-regressor", "evaluate", "models"),
+        *("cache", "cache info"),
+    ],
 )
 def test_the_example_in_a_commands_help_runs(desk, contrique, monkeypatch, command):
     monkeypatch.chdir(desk)
-    text = " ".join(contrique(command, "--help").out.split())
+    text = " ".join(contrique(*command.split(), "--help").out.split())
     example = re.search(r"Example: contrique (.*?) (?:Exit status|Options|Arguments)", text)
     done = contrique(*shlex.split(example.group(1)))
     assert done.status == 0, done.err

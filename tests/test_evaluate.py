@@ -43,7 +43,9 @@ def fitted(table: Path, **options: object) -> Scorer:
     model = Contrique("tiny").eval()
     opinions = config.Opinions(table=table, mos_column="mos", **options)
     _, found = fit.fit(opinions, model, INFO, device=CPU, max_side=0)
-    return Scorer(model=model, info=INFO, regressor=found, regressor_path=Path("r.safetensors"))
+    return Scorer(
+        load=lambda: model, info=INFO, regressor=found, regressor_path=Path("r.safetensors")
+    )
 
 
 @pytest.fixture(scope="module")

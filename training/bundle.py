@@ -108,7 +108,7 @@ def main() -> None:
             max_side=config.MAX_SIDE,
             ladders=climbed.only(ladders.ORDERED),
         )
-        scorer = Scorer(model=model, info=info, regressor=found, regressor_path=REGRESSOR)
+        scorer = Scorer(load=lambda: model, info=info, regressor=found, regressor_path=REGRESSOR)
         held_out = evaluate.evaluate(test, scorer, device=device).figures
     print(f"inside the training part: {report.figures}")
     figures = {
