@@ -18,9 +18,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import torch
+
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import checkpoint, config, evaluate, fit, flaws, ladders, regressor
+from contrique_cli import checkpoint, config, evaluate, fit, flaws, ladders, regressor, score
 from contrique_cli.config import Opinions
 from contrique_cli.ladders import Ladders
 from contrique_cli.model import Contrique, pick_device
@@ -33,6 +36,9 @@ REGRESSOR = BUNDLED / "regressors" / f"{DEFAULT}.safetensors"
 FAST = BUNDLED / "regressors" / "fast.safetensors"
 FAST_SIDE = 512
 """Working size of the fast regressor, in pixels."""
+
+POINTS = (5, 10, 20, 40)
+"""Differences of scores of which the card says how often people agree with them."""
 
 PROBE = BUNDLED / flaws.FOLDER / f"{DEFAULT}.safetensors"
 LICENCE = "Apache-2.0; trained on photos under mixed licences, none of which are included"
@@ -60,10 +66,37 @@ def export(source: Path, told: str, run: str) -> None:
     checkpoint.save(ENCODER, model, provenance=provenance, half=True, projector=False)
 
 
+def agreement(scores: np.ndarray, mos: np.ndarray) -> dict[str, float]:
+    """Share of the pairs of photos about so many points apart that people order the same way.
+
+    Pairs that people rate alike do not count.
+
+    Args:
+        scores, mos: of N photos, shape (N,).
+    """
+    first, second = np.triu_indices(len(scores), 1)
+    gap, opinion = scores[first] - scores[second], mos[first] - mos[second]
+    shares = {}
+    for points in POINTS:
+        near = (np.abs(np.abs(gap) - points) <= points / 4) & (opinion != 0)
+        shares[str(points)] = round(float((gap[near] * opinion[near] > 0).mean()), 3)
+    return shares
+
+
 def table(rows: list[splits.Rated], folder: Path, name: str) -> Path:
     """One part of the split as the commands take it."""
     splits.write(folder / name, rows)
     return folder / name
+
+
+def held_agreement(
+    data: Path, rows: list[splits.Rated], scorer: Scorer, device: torch.device
+) -> dict[str, float]:
+    """`agreement` on the held-out photos."""
+    held = [row for row in rows if row.is_held_out]
+    found = list(score.score([data / row.path for row in held], scorer, device=device))
+    scores = np.array([np.nan if row.score is None else row.score for row in found])
+    return agreement(scores, np.array([row.mos for row in held]))
 
 
 def main() -> None:
@@ -110,6 +143,7 @@ def main() -> None:
         )
         scorer = Scorer(load=lambda: model, info=info, regressor=found, regressor_path=REGRESSOR)
         held_out = evaluate.evaluate(test, scorer, device=device).figures
+        shares = held_agreement(args.data, rows, scorer, device)
     print(f"inside the training part: {report.figures}")
     figures = {
         "data": f"BIQ2021, held-out fifth by scene ({splits.NAME}), never fitted or tuned on",
@@ -117,6 +151,7 @@ def main() -> None:
             name: [round(value, 4) for value in held_out[name] if value is not None]
             for name in held_out
         },
+        "pairs_as_people_by_points": shares,
         "spread": f"{config.CONFIDENCE} % bootstrap interval by scene",
         "n": sum(row.is_held_out for row in rows),
         "fitted_on": report.n,
