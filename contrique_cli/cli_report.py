@@ -156,8 +156,11 @@ def deliver(
     collected, is_interrupted = _collect(rows, to, label, total)
     if not collected and not is_interrupted:
         raise NoImagesFound(_nothing(left_out))
-    for step in steps:
-        collected = step(collected)
+    try:
+        for step in steps:
+            collected = step(collected)
+    except KeyboardInterrupt:  # what was scored is worth more than the step
+        is_interrupted = True
     if not to.is_streaming:
         _write(report.rank(collected, to.selection), to, about(), len(collected))
     if not to.quiet:
