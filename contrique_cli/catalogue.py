@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from contrique_cli import checkpoint, official, regressor, tensorfile, weights
+from contrique_cli import checkpoint, modelfiles, official, regressor, tensorfile, weights
 from contrique_cli.errors import BadModelFile, BadOption, CannotWrite, UnknownModel
 from contrique_cli.files import replacing
 from contrique_cli.model import length
+from contrique_cli.modelfiles import Installed
 from contrique_cli.official import checkpointfile, ridgefile
-from contrique_cli.weights import Installed
 
 OFFICIAL_ENCODER = "official"
 """What the official checkpoint is called once imported, unless the user says otherwise."""
@@ -303,7 +303,7 @@ def _comes_from(source: Mapping[str, str]) -> Callable[[Path], bool]:
 
 def _target(kind: str, name: str, is_same: Callable[[Path], bool]) -> Installed:
     """Where to write a model of this name; nothing else that is sound is replaced."""
-    if not _NAME.fullmatch(name) or name.endswith(weights.SUFFIX):
+    if not _NAME.fullmatch(name) or name.endswith(modelfiles.SUFFIX):
         raise BadOption(
             f"--name {name}: give a name of letters, digits, dots, hyphens and underscores, "
             "without folder and suffix"
@@ -312,7 +312,7 @@ def _target(kind: str, name: str, is_same: Callable[[Path], bool]) -> Installed:
         path = weights.destination(kind, name)
     except OSError as error:
         raise CannotWrite(
-            f"{weights.user_folder()} cannot be made ({error.strerror}); set XDG_DATA_HOME to a "
+            f"{modelfiles.user_folder()} cannot be made ({error.strerror}); set XDG_DATA_HOME to a "
             "folder that can be written"
         ) from error
     if path.is_file():

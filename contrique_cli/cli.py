@@ -11,7 +11,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from contrique_cli import __version__, cli_cache, cli_fit, cli_models, cli_score, cli_train, console
+from contrique_cli import (
+    __version__,
+    cli_cache,
+    cli_explain,
+    cli_fit,
+    cli_models,
+    cli_score,
+    cli_select,
+    cli_train,
+    console,
+)
 from contrique_cli.cli_report import INTERRUPTED, NOTHING
 from contrique_cli.errors import BadOption, ContriqueError
 
@@ -67,6 +77,8 @@ def contrique(
 
 app.command("score")(cli_score.score)
 app.command("compare")(cli_score.compare)
+app.command("select")(cli_select.select)
+app.command("explain")(cli_explain.explain)
 app.command("features")(cli_score.features)
 app.command("fit-regressor")(cli_fit.fit_regressor)
 app.command("evaluate")(cli_fit.evaluate)

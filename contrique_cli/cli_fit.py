@@ -13,6 +13,7 @@ from contrique_cli import cli_cache, config, console
 from contrique_cli.cli_cache import NoCache
 from contrique_cli.cli_score import Device, MaxMegapixels, Model, Quiet, Regressor
 from contrique_cli.config import Opinions
+from contrique_cli.errors import BadOption
 
 if TYPE_CHECKING:
     from contrique_cli.labels import LeftOut
@@ -53,6 +54,10 @@ def fit_regressor(
     group: Group = None,
     reference_column: Reference = None,
     lower_is_better: LowerIsBetter = False,
+    pristine: Annotated[
+        Path | None,
+        typer.Option(help="Folder of clean photos: distorting them teaches what lowers a score."),
+    ] = None,
     model: Model = None,
     max_side: Annotated[
         int, typer.Option(min=0, help="Working size: long side in pixels, 0 for full resolution.")
@@ -66,10 +71,12 @@ def fit_regressor(
 
     Example: contrique fit-regressor --mos scores.csv
     """
-    from contrique_cli import files, fit, weights
+    from contrique_cli import files, fit, ladders, weights
     from contrique_cli import regressor as noun
     from contrique_cli.model import pick_device
 
+    if pristine is not None and reference_column is not None:
+        raise BadOption("--pristine is for scores without a reference; leave one of the two out")
     output = mos.stem if output is None else output
     path = weights.destination(noun.KIND, output)
     with files.replacing(path, keep=False):
@@ -85,6 +92,11 @@ def fit_regressor(
     )
     place = pick_device(device)
     encoder, info = weights.load_encoder(model)
+    climbed = None
+    if pristine is not None:
+        clean = ladders.choose(pristine)
+        with _watching(quiet=quiet) as on_photo:
+            climbed = ladders.climb(clean, encoder.to(place), on_photo=on_photo)
     with (
         cli_cache.opened(is_off=no_cache, quiet=quiet) as cache,
         _watching(quiet=quiet) as on_photo,
@@ -96,11 +108,15 @@ def fit_regressor(
             device=place,
             max_side=max_side,
             max_megapixels=max_megapixels,
+            ladders=climbed,
             cache=cache,
             on_photo=on_photo,
         )
     console.show_figures(f"median of {report.split}", "quartiles", report.figures)
     _tell(report.left_out, report.notes)
+    if climbed is not None:
+        for problem in climbed.unreadable[:_NAMED]:
+            console.say(f"  clean photo left out: {problem}")
     noun.save(path, fitted)
     console.say(f"saved {path}: use it with --regressor {output}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from contrique_cli import console
+from contrique_cli import console, modelfiles
 
 if TYPE_CHECKING:
     from contrique_cli.catalogue import Row
@@ -25,12 +25,12 @@ def models(context: typer.Context) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from contrique_cli import catalogue, weights
+    from contrique_cli import catalogue
 
     for row in catalogue.list_installed():
         where = "bundled" if row.is_bundled else str(row.path)
         console.show_facts(f"{row.kind} {row.name} ({where})", _facts(row))
-    console.say(f"your own models lie in {weights.user_folder()}")
+    console.say(f"your own models lie in {modelfiles.user_folder()}")
 
 
 @app.command("import")

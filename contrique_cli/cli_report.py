@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from contrique_cli import config, console, files, report
 from contrique_cli.config import Selection
@@ -23,6 +23,16 @@ _SUFFIXES = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "json
 _NAMED = 5  # failures spelled out in the summary; the report has them all
 
 
+class Step(Protocol):
+    """Something else to do with the rows of a report."""
+
+    def __call__(self, rows: list[Row]) -> list[Row]:
+        """Do it, and give the rows back, perhaps with more in their columns."""
+
+    def status(self, status: int) -> int:
+        """The exit status in the light of how it went, from that of the report."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """Where a report goes and as what.
@@ -33,6 +43,7 @@ class Target:
         selection: which rows.
         fail_under: score below which the exit status tells; None for never.
         quiet: no progress and no summary.
+        is_whole: a column is known only once all rows are, so none may go early.
     """
 
     path: Path | None
@@ -40,11 +51,13 @@ class Target:
     selection: Selection
     fail_under: float | None
     quiet: bool
+    is_whole: bool = False
 
     @property
     def is_streaming(self) -> bool:
         """Whether each row goes out as soon as it is there, which a ranking does not allow."""
-        return self.format == "jsonl" and self.selection.top is None and not self.selection.reverse
+        is_ranked = self.selection.top is not None or self.selection.reverse
+        return self.format == "jsonl" and not is_ranked and not self.is_whole
 
 
 def target(
@@ -54,6 +67,7 @@ def target(
     selection: Selection,
     fail_under: float | None,
     quiet: bool,
+    is_whole: bool = False,
 ) -> Target:
     """Settle the format: as told, else by suffix, else a table for a person and CSV for a pipe.
 
@@ -75,7 +89,12 @@ def target(
         with files.replacing(output, keep=False):
             pass
     return Target(
-        path=output, format=chosen, selection=selection, fail_under=fail_under, quiet=quiet
+        path=output,
+        format=chosen,
+        selection=selection,
+        fail_under=fail_under,
+        quiet=quiet,
+        is_whole=is_whole,
     )
 
 
@@ -113,7 +132,7 @@ def deliver(
     total: int | None,
     about: Callable[[], Mapping[str, Any]],
     left_out: Counter[str],
-    steps: Sequence[Callable[[list[Row]], list[Row]]] = (),
+    steps: Sequence[Step] = (),
 ) -> int:
     """Collect rows, write the report, sum up.
 
@@ -125,8 +144,7 @@ def deliver(
         about: facts for the head of a JSON report.
         left_out: paths left out on purpose, by reason.
         steps: what else is to be done with all rows before they are ranked and written, in turn.
-            Each gets the rows and gives them back, perhaps with more in their columns. What went
-            out in a stream already does not change.
+            What went out in a stream already does not change.
 
     Returns:
         The exit status.
@@ -135,8 +153,28 @@ def deliver(
         NoImagesFound: there was not one row.
         CannotWrite: the report went to standard output instead.
     """
+    collected, is_interrupted = _collect(rows, to, label, total)
+    if not collected and not is_interrupted:
+        raise NoImagesFound(_nothing(left_out))
+    for step in steps:
+        collected = step(collected)
+    if not to.is_streaming:
+        _write(report.rank(collected, to.selection), to, about(), len(collected))
+    if not to.quiet:
+        _sum_up(collected, to, left_out)
+    if is_interrupted:
+        console.say(f"interrupted: the report holds the {len(collected)} photos done so far")
+    status = INTERRUPTED if is_interrupted else _status(collected, to)
+    for step in steps:
+        status = step.status(status)
+    return status
+
+
+def _collect(
+    rows: Iterable[Row], to: Target, label: str, total: int | None
+) -> tuple[list[Row], bool]:
+    """The rows that came, streamed where that is wanted, and whether they were interrupted."""
     collected: list[Row] = []
-    is_interrupted = False
     with ExitStack() as stack:
         stream = _open_stream(to, stack) if to.is_streaming else None
         with console.progress(label, total, quiet=to.quiet) as advance:
@@ -148,19 +186,8 @@ def deliver(
                         stream.flush()
                     advance()
             except KeyboardInterrupt:
-                is_interrupted = True
-    if not collected and not is_interrupted:
-        raise NoImagesFound(_nothing(left_out))
-    for step in steps:
-        collected = step(collected)
-    if stream is None:
-        _write(report.rank(collected, to.selection), to, about(), len(collected))
-    if not to.quiet:
-        _sum_up(collected, to, left_out)
-    if is_interrupted:
-        console.say(f"interrupted: the report holds the {len(collected)} photos done so far")
-        return INTERRUPTED
-    return _status(collected, to)
+                return collected, True
+    return collected, False
 
 
 def _open_stream(to: Target, stack: ExitStack) -> IO[bytes]:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from contrique_cli import cli_cache, cli_report, config, console
+from contrique_cli import (
+    cli_bursts,
+    cli_cache,
+    cli_gallery,
+    cli_report,
+    cli_watch,
+    cli_xmp,
+    completion,
+    config,
+    console,
+    report,
+)
 from contrique_cli.cli_cache import NoCache
 from contrique_cli.config import Selection
+from contrique_cli.errors import BadOption
 
 Paths = Annotated[
     list[str],
@@ -26,7 +39,13 @@ Output = Annotated[
     typer.Option("--output", "-o", help="Write the report to FILE (.csv, .json or .jsonl)."),
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", "-f", help="table, csv, json or jsonl (streams).")
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        help="table, csv, json or jsonl (streams).",
+        autocompletion=completion.FORMATS,
+    ),
 ]
 Top = Annotated[int | None, typer.Option(help="Report the best N photos only.")]
 MinScore = Annotated[float | None, typer.Option(help="Report photos with at least this score.")]
@@ -36,11 +55,43 @@ FailUnder = Annotated[
     float | None, typer.Option(help="Exit with status 4 if a photo scores below this.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
+Bursts = Annotated[
+    bool, typer.Option("--bursts", help="Group near-duplicates and mark the best of each group.")
+]
+BurstGap = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help=f"Longest pause within a burst in seconds [default: {config.BURST_GAP:g}]; "
+        "with --bursts.",
+    ),
+]
+BurstBestOnly = Annotated[
+    bool,
+    typer.Option(
+        "--burst-best-only", help="Report the best of each burst only, and photos outside of any."
+    ),
+]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch", help="Score photos as they arrive, a line of JSON each, until Ctrl-C."),
+]
+WatchInterval = Annotated[
+    float, typer.Option(min=0.1, max=86400, help="Seconds between two looks at the folders.")
+]
 Model = Annotated[
-    str | None, typer.Option(help="Encoder: a name from `contrique models`, or a file.")
+    str | None,
+    typer.Option(
+        help="Encoder: a name from `contrique models`, or a file.",
+        autocompletion=completion.models,
+    ),
 ]
 Regressor = Annotated[
-    str | None, typer.Option(help="Regressor: a name from `contrique models`, or a file.")
+    str | None,
+    typer.Option(
+        help="Regressor: a name from `contrique models`, or a file.",
+        autocompletion=completion.regressors,
+    ),
 ]
 MaxSide = Annotated[
     int | None,
@@ -52,10 +103,17 @@ MaxSide = Annotated[
 ]
 MaxMegapixels = Annotated[float, typer.Option(min=0, help="Refuse larger photos, by their header.")]
 Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1 or mps [default: the fastest there is].")
+    str | None,
+    typer.Option(
+        help="cpu, cuda, cuda:1 or mps [default: the fastest there is].",
+        autocompletion=completion.DEVICE,
+    ),
 ]
 BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Photos of one size per step [default: by device].")
+]
+Absolute = Annotated[
+    bool, typer.Option("--absolute", help="Absolute paths in the report [default: as found].")
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Decoding threads [default: by device].")]
 
@@ -65,11 +123,18 @@ def score(
     *,
     output: Output = None,
     file_format: Format = None,
+    gallery: cli_gallery.Gallery = None,
+    gallery_size: cli_gallery.GallerySize = None,
     top: Top = None,
     min_score: MinScore = None,
     max_score: MaxScore = None,
     reverse: Reverse = False,
     fail_under: FailUnder = None,
+    bursts: Bursts = False,
+    burst_gap: BurstGap = None,
+    burst_best_only: BurstBestOnly = False,
+    watch: Watch = False,
+    watch_interval: WatchInterval = config.WATCH_INTERVAL,
     quiet: Quiet = False,
     nul: Nul = False,
     model: Model = None,
@@ -79,6 +144,11 @@ def score(
     device: Device = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    absolute: Absolute = False,
+    xmp: cli_xmp.Xmp = False,
+    xmp_name: cli_xmp.XmpName = None,
+    xmp_stars: cli_xmp.XmpStars = None,
+    dry_run: cli_xmp.DryRun = False,
     no_cache: NoCache = False,
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
@@ -86,11 +156,39 @@ def score(
     Example: contrique score ./photos --output report.csv
 
     Exit status: 0 all scored, 1 nothing could be done, 2 wrong usage, 3 some photos failed
-    (their rows say why), 4 below --fail-under, 130 interrupted (what was scored is written).
+    (their rows say why), 4 below --fail-under, 130 interrupted (what was scored is written). To
+    stop a --watch is no failure: 0.
     """
-    selection = Selection(top=top, min_score=min_score, max_score=max_score, reverse=reverse)
+    selection = Selection(
+        top=top,
+        min_score=min_score,
+        max_score=max_score,
+        reverse=reverse,
+        burst_best_only=burst_best_only,
+    )
+    bursts = bursts or burst_best_only
+    if burst_gap is not None and not bursts:
+        raise BadOption("--burst-gap needs --bursts")
     target = cli_report.target(
-        output, file_format, selection=selection, fail_under=fail_under, quiet=quiet
+        output,
+        file_format or ("jsonl" if watch and output is None else None),
+        selection=selection,
+        fail_under=fail_under,
+        quiet=quiet,
+        is_whole=bursts,
+    )
+    watched = cli_watch.check(paths, target) if watch else None
+    grouping = cli_bursts.Grouping(burst_gap, max_megapixels, quiet=quiet) if bursts else None
+    page = gallery and cli_gallery.Step(
+        path=gallery,
+        target=target,
+        size=gallery_size,
+        max_megapixels=max_megapixels,
+        workers=workers,
+    )
+    rating = cli_xmp.Rating(
+        cli_xmp.wanted(xmp=xmp, name=xmp_name, stars=xmp_stars, is_dry_run=dry_run, output=output),
+        quiet=quiet,
     )
 
     from contrique_cli import images, weights
@@ -100,12 +198,10 @@ def score(
     place = pick_device(device)
     scorer = weights.load_scorer(model, regressor)
     left_out: Counter[str] = Counter()
-    found = images.find(cli_report.sources(paths, is_nul_separated=nul), left_out)
-    listed = found if target.is_streaming and "-" in paths else list(found)
     with cli_cache.opened(is_off=no_cache, quiet=quiet) as cache:
-        rows = verb.score(
-            listed,
-            scorer,
+        scoring = partial(
+            verb.score,
+            scorer=scorer,
             device=place,
             max_side=max_side,
             max_megapixels=max_megapixels,
@@ -113,13 +209,18 @@ def score(
             workers=workers,
             cache=cache,
         )
+        if watched is not None:
+            raise typer.Exit(cli_watch.watch(watched, target, scoring, interval=watch_interval))
+        found = images.find(cli_report.sources(paths, is_nul_separated=nul), left_out)
+        listed = found if target.is_streaming and "-" in paths else list(found)
         status = cli_report.deliver(
-            rows,
+            map(report.absolute, scoring(listed)) if absolute else scoring(listed),
             target,
             label="scoring",
             total=len(listed) if isinstance(listed, list) else None,
             about=lambda: weights.describe(scorer),
             left_out=left_out,
+            steps=[step for step in (grouping, rating, page) if step],
         )
     raise typer.Exit(status)
 

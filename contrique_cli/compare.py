@@ -77,4 +77,5 @@ def _row(pair: Pair, found: Features | Unreadable, regressor: Regressor) -> Row:
         raw=float(raw[0]),
         width=found.width,
         height=found.height,
+        source=found.source,
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, isfinite
 from pathlib import Path
 
 from contrique_cli.errors import BadOption
@@ -16,8 +19,23 @@ MAX_MEGAPIXELS = 300
 CACHE_BYTES = 2_000_000_000
 """Size of the feature cache's file beyond which photos go, those unused for longest first."""
 
+MIN_THUMBNAIL, MAX_THUMBNAIL = 64, 2048
+"""Long side in pixels that a gallery's thumbnails may have."""
+
+BURST_GAP = 3.0
+"""Seconds between two photos up to which they can be of one burst."""
+
+WATCH_INTERVAL = 2.0
+"""Seconds between two looks at a watched folder."""
+
+WATCH_SETTLE = 1.0
+"""Seconds that a file in a watched folder must not change to count as complete."""
+
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""
+
+WINDOWS, SHARES = METHODS = ("windows", "shares")
+"""How `explain` judges places: windows by themselves, or exact shares of the photo's score."""
 
 MIN_LABELS = 20
 """Photos with a score below which no regressor is fitted: 5 folds inside an 80 % part of them."""
@@ -27,6 +45,22 @@ MIN_GROUPS = 5
 
 MIN_EVALUATED = 10
 """Photos with a score below which `evaluate` gives no figures."""
+
+LADDER_SIDE = 512
+"""Long side in pixels at which clean photos are distorted for the regressor's prior: that of the
+photos of KADID, for which the levels are made."""
+
+LADDER_KINDS = 4
+"""Kinds of distortion that each clean photo goes through."""
+
+LADDER_PHOTOS = 400
+"""Clean photos used at most; all 23 kinds then come 70 times."""
+
+LADDER_STEP = 0.35
+"""Standard deviations of the opinions by which one level of a distortion lowers the score."""
+
+LADDER_WEIGHT = 1.0
+"""Of all errors along ladders together, relative to all errors in opinions together."""
 
 SPLITS = 10
 """Random 80/20 splits behind the figures of `fit-regressor`, as in the published protocol."""
@@ -58,12 +92,14 @@ class Selection:
         top: at most so many rows; None for all.
         min_score, max_score: inclusive bounds on the 0-100 scale; None for none.
         reverse: worst first.
+        burst_best_only: leave out all but the best photo of each burst.
     """
 
     top: int | None = None
     min_score: float | None = None
     max_score: float | None = None
     reverse: bool = False
+    burst_best_only: bool = False
 
     def __post_init__(self) -> None:
         if self.top is not None and self.top < 1:
@@ -98,3 +134,83 @@ class Opinions:
     group_column: str | None = None
     reference_column: str | None = None
     lower_is_better: bool = False
+
+
+XMP_NAMES = ("full", "stem")
+"""Names of sidecars: name.ext.xmp as darktable and digiKam have it, name.xmp as Adobe has it."""
+
+XMP_STARS = (20.0, 40.0, 60.0, 80.0, 95.0)
+"""Scores from which a photo gets 1 to 5 stars: as a score is a percentile of people's opinions, the
+worst fifth gets none, the next three fifths 1 to 3, the best fifth 4 and its best quarter 5."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratings:
+    """How scores become stars in XMP sidecars.
+
+    Attributes:
+        naming: one of `XMP_NAMES`.
+        thresholds: five scores that do not fall, from which 1 to 5 stars are given.
+        is_dry_run: say what would be written and write nothing.
+    """
+
+    naming: str = XMP_NAMES[0]
+    thresholds: tuple[float, ...] = XMP_STARS
+    is_dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.naming not in XMP_NAMES:
+            raise BadOption(
+                f"--xmp-name {self.naming}: choose full (name.ext.xmp) or stem (name.xmp)"
+            )
+        given = self.thresholds
+        is_rising = list(given) == sorted(given) and all(map(isfinite, given))
+        if len(given) != len(XMP_STARS) or not is_rising:
+            raise BadOption(
+                "--xmp-stars takes five rising scores, from which 1 to 5 stars are given, such as "
+                + ",".join(f"{score:g}" for score in XMP_STARS)
+            )
+
+
+ALL_PERCENT = 100
+_TOP = re.compile(r"(\d+)|(\d+(?:\.\d+)?)%")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pick:
+    """Which photos of a report to take; a photo must pass every condition given.
+
+    Attributes:
+        top: at most so many ("25"), or that share of all scored photos ("10%"); None for all.
+        min_score, max_score: inclusive bounds on the 0-100 scale; None for none.
+        per_folder: at most so many of one folder; None for all.
+        flaws: dominant flaws to take; empty for any.
+        reverse: the worst instead of the best.
+    """
+
+    top: str | None = None
+    min_score: float | None = None
+    max_score: float | None = None
+    per_folder: int | None = None
+    flaws: tuple[str, ...] = ()
+    reverse: bool = False
+
+    def __post_init__(self) -> None:
+        Selection(min_score=self.min_score, max_score=self.max_score)
+        if self.per_folder is not None and self.per_folder < 1:
+            raise BadOption("--per-folder must be at least 1")
+        match = None if self.top is None else _TOP.fullmatch(self.top.strip())
+        number, share = match.groups() if match else (None, None)
+        if self.top is not None and not (
+            (number and int(number) >= 1) or (share and 0 < float(share) <= ALL_PERCENT)
+        ):
+            raise BadOption(f"--top {self.top}: give a number of photos, 25, or a share, 10%")
+
+    def limit(self, scored: int) -> int | None:
+        """How many photos `top` allows of a report with so many scored ones; None for all."""
+        if self.top is None:
+            return None
+        text = self.top.strip()
+        if text.endswith("%"):
+            return ceil(Fraction(text[:-1]) * scored / ALL_PERCENT)
+        return int(text)

@@ -51,14 +51,21 @@ def show_table(rows: Sequence[Row], *, title: str) -> None:
     table.add_column("score", justify="right", no_wrap=True)
     if has_reference:
         table.add_column("reference", overflow="fold")
+    has_flaw = any(row.flaw is not None for row in rows)
+    if has_flaw:
+        table.add_column("flaw", no_wrap=True)
     table.add_column("photo", overflow="fold")
+    has_bursts = any(row.burst is not None for row in rows)
+    if has_bursts:
+        table.add_column("burst", justify="right", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     for item in _ends(rows):
         if isinstance(item, int):
-            gap = ["", "…", *([""] if has_reference else []), f"… {item:,} more …", ""]
+            gap = ["", "…", *[""] * (has_reference + has_flaw), f"… {item:,} more …", ""]
+            gap += [""] if has_bursts else []
             table.add_row(*gap, style="dim")
         else:
-            table.add_row(*_line(item, has_reference=has_reference))
+            table.add_row(*_line(item, has_reference, has_flaw, has_bursts))
     _console(sys.stdout).print(table)
 
 
@@ -76,7 +83,7 @@ def _ends(rows: Sequence[Row]) -> list[Row | int]:
     return shown
 
 
-def _line(row: Row, *, has_reference: bool) -> list[Text]:
+def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> list[Text]:  # noqa: FBT001 - which columns there are
     photo = Text(printable(str(row.path)))
     if row.score is None:
         score = Text("-", style="red")
@@ -87,8 +94,11 @@ def _line(row: Row, *, has_reference: bool) -> list[Text]:
     cells = [Text("" if row.rank is None else str(row.rank)), score]
     if has_reference:
         cells.append(Text(printable(str(row.reference))))
+    if has_flaw:
+        cells.append(Text("" if row.flaw in (None, "none") else str(row.flaw)))
     size = f"{row.width}x{row.height}" if row.width else ""
-    return [*cells, photo, Text(size, style="dim")]
+    burst = "" if row.burst is None else f"{row.burst}{' best' if row.is_burst_best else ''}"
+    return [*cells, photo, *([Text(burst)] if has_bursts else []), Text(size, style="dim")]
 
 
 def show_facts(title: str, facts: Mapping[str, str]) -> None:

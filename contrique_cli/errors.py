@@ -69,3 +69,11 @@ class CannotWrite(ContriqueError):
 
 class MissingExtra(ContriqueError):
     """An optional package is needed for what was asked."""
+
+
+class BadSidecar(ContriqueError):
+    """An XMP sidecar cannot be understood well enough to change it; it is left alone."""
+
+
+class BadReport(ContriqueError):
+    """A report, or an undo file, cannot be read back."""

@@ -25,14 +25,14 @@ class Features:
         path: as found.
         width, height: of the file, in upright pixels.
         values: [full scale, half scale], each of length 1; shape (2D,), float32.
-        source: what was decoded, see `report.Row`; None where that is not said.
+        source: what was decoded; see `images.Photo`.
     """
 
     path: Path
     width: int
     height: int
     values: np.ndarray
-    source: str | None = None
+    source: str = images.PHOTO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +41,11 @@ class _Decoded:
     width: int
     height: int
     pixels: torch.Tensor  # uint8, (3, H, W)
+    source: str
 
 
 def extract(
-    paths: Iterable[Path | Unreadable],
+    paths: Iterable[Path | Unreadable | images.Photo],
     model: Contrique,
     *,
     max_side: int,
@@ -57,7 +58,7 @@ def extract(
     Memory is bounded by the batch and the photos decoded ahead, not by the number of paths.
 
     Args:
-        paths: photos; what is `Unreadable` already passes through.
+        paths: photos; what is opened or found `Unreadable` already is taken as it is.
         model: in evaluation mode, on the device to use.
         max_side, max_megapixels: see `images.open_rgb`.
         batch_size: photos of equal size embedded at once; by default 1 on a CPU, else 16.
@@ -85,15 +86,23 @@ def extract(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _decode(path: Path | Unreadable, max_side: int, max_megapixels: float) -> _Decoded | Unreadable:
+def _decode(
+    path: Path | Unreadable | images.Photo, max_side: int, max_megapixels: float
+) -> _Decoded | Unreadable:
     if isinstance(path, Unreadable):
         return path
     try:
-        photo = images.open_rgb(path, max_side=max_side, max_megapixels=max_megapixels)
+        photo = (
+            path
+            if isinstance(path, images.Photo)
+            else images.open_rgb(path, max_side=max_side, max_megapixels=max_megapixels)
+        )
     except Unreadable as problem:
         return problem
     pixels = images.to_tensor(photo.image)
-    return _Decoded(path=path, width=photo.width, height=photo.height, pixels=pixels)
+    return _Decoded(
+        path=photo.path, width=photo.width, height=photo.height, pixels=pixels, source=photo.source
+    )
 
 
 def _embed_all(
@@ -115,7 +124,11 @@ def _embed_all(
             yield item
         else:
             yield Features(
-                path=item.path, width=item.width, height=item.height, values=values[index]
+                path=item.path,
+                width=item.width,
+                height=item.height,
+                values=values[index],
+                source=item.source,
             )
 
 

@@ -11,13 +11,15 @@ import torch
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ShuffleSplit
 
-from contrique_cli import config, labels, metrics, recall, regressor, ridge, samples
+from contrique_cli import config, labels, metrics, prior, recall, regressor, ridge, samples
 from contrique_cli.checkpoint import EncoderInfo
 from contrique_cli.errors import BadLabels
 from contrique_cli.featurecache import FeatureCache
 from contrique_cli.labels import LeftOut
+from contrique_cli.ladders import Ladders
 from contrique_cli.metrics import Figures, Range
 from contrique_cli.model import Contrique
+from contrique_cli.prior import Lessons
 from contrique_cli.regressor import Regressor
 from contrique_cli.samples import Samples
 
@@ -59,6 +61,7 @@ def fit(
     device: torch.device,
     max_side: int = config.MAX_SIDE,
     max_megapixels: float = config.MAX_MEGAPIXELS,
+    ladders: Ladders | None = None,
     cache: FeatureCache | None = None,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> tuple[FitReport, Regressor]:
@@ -70,6 +73,7 @@ def fit(
         device: see `model.pick_device`.
         max_side: working size in pixels; scoring with the regressor will use the same.
         max_megapixels: refuse larger photos.
+        ladders: distorted photos that teach the order along distortions; no-reference only.
         cache: features of photos seen before; None does without.
         on_photo: told how many photos of how many are done.
 
@@ -96,6 +100,7 @@ def fit(
             "mos_column": table.mos_column,
             "arch": info.arch,
         },
+        ladders=ladders,
     )
 
 
@@ -106,6 +111,7 @@ def fit_samples(
     max_side: int,
     higher_is_better: bool,
     provenance: Mapping[str, object],
+    ladders: Ladders | None = None,
 ) -> tuple[FitReport, Regressor]:
     """Fit a ridge regression to features that are there already.
 
@@ -115,6 +121,7 @@ def fit_samples(
         max_side: working size in pixels of the features.
         higher_is_better: direction of the opinions.
         provenance: plain facts to keep beside those of the fit.
+        ladders: see `fit`.
 
     Raises:
         BadLabels: too few groups.
@@ -124,11 +131,14 @@ def fit_samples(
             f"{config.MIN_GROUPS} groups are needed to keep some out for testing, and column "
             f"{gathered.group_column} has {count}; choose another --group, or leave it out"
         )
-    figures = metrics.middle_half(_split_figures(gathered))
-    choice = ridge.choose(gathered.features, gathered.mos, _folds(gathered.mos, gathered.groups))
-    coefficients, bias = _solve(gathered.features, gathered.mos, choice.strength)
+    lessons = None if ladders is None else prior.learn(ladders)
+    step = config.LADDER_STEP * float(gathered.mos.std()) * (-1.0 if higher_is_better else 1.0)
+    figures = metrics.middle_half(_split_figures(gathered, lessons, step))
+    found = _fit_ridge(gathered.features, gathered.mos, gathered.groups, lessons, step)
     knots, scores = regressor.percentile_scale(
-        choice.out_of_fold, higher_is_better=higher_is_better
+        found.out_of_fold,
+        higher_is_better=higher_is_better,
+        beyond=None if lessons is None else lessons.worst @ found.weights + found.bias,
     )
     report = FitReport(
         task=gathered.task,
@@ -136,14 +146,14 @@ def fit_samples(
         groups=gathered.group_count,
         split=_split_in_words(gathered),
         figures=figures,
-        strength=choice.strength,
+        strength=found.choice.strength,
         higher_is_better=higher_is_better,
         left_out=gathered.left_out,
-        notes=[*gathered.notes, *_doubts(choice, figures)],
+        notes=[*gathered.notes, *_doubts(found.choice, figures)],
     )
     return report, Regressor(
-        weights=coefficients,
-        bias=bias,
+        weights=found.weights.astype(np.float32),
+        bias=found.bias,
         knots=knots,
         scores=scores,
         higher_is_better=higher_is_better,
@@ -155,7 +165,8 @@ def fit_samples(
         provenance={
             **provenance,
             "n": report.n,
-            "strength": choice.strength,
+            "strength": found.choice.strength,
+            "ladders": 0 if ladders is None else len(ladders.kinds),
             "left_out": len(gathered.left_out),
             "marks": "".join(gathered.marks),
             "scikit-learn": sklearn.__version__,
@@ -166,7 +177,7 @@ def fit_samples(
 # ---------------------------------------------------------------------------------- splits
 
 
-def _split_figures(gathered: Samples) -> list[Figures]:
+def _split_figures(gathered: Samples, lessons: Lessons | None, step: float) -> list[Figures]:
     """Figures on the test part of each random split, all choices made inside its training part."""
     splitter = (ShuffleSplit if gathered.groups is None else GroupShuffleSplit)(
         n_splits=config.SPLITS, test_size=_TEST_SHARE, random_state=config.SEED
@@ -174,11 +185,38 @@ def _split_figures(gathered: Samples) -> list[Figures]:
     features, mos, groups = gathered.features, gathered.mos, gathered.groups
     several = []
     for train, test in splitter.split(features, groups=groups):
-        inner = _folds(mos[train], None if groups is None else groups[train])
-        choice = ridge.choose(features[train], mos[train], inner)
-        coefficients, bias = _solve(features[train], mos[train], choice.strength)
-        several.append(metrics.measure(features[test] @ coefficients + bias, mos[test]))
+        own = None if groups is None else groups[train]
+        found = _fit_ridge(features[train], mos[train], own, lessons, step)
+        several.append(metrics.measure(features[test] @ found.weights + found.bias, mos[test]))
     return several
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    weights: np.ndarray  # (F,)
+    bias: float
+    choice: ridge.Choice  # by the opinions alone
+    out_of_fold: np.ndarray  # (N,)
+
+
+def _fit_ridge(
+    features: np.ndarray,
+    mos: np.ndarray,
+    groups: np.ndarray | None,
+    lessons: Lessons | None,
+    step: float,
+) -> _Fitted:
+    """A ridge whose strength the opinions choose, and to which lessons then add a prior."""
+    folds = _folds(mos, groups)
+    choice = ridge.choose(features, mos, folds)
+    if lessons is None:
+        return _Fitted(*_solve(features, mos, choice.strength), choice, choice.out_of_fold)
+    weight = config.LADDER_WEIGHT * len(mos) / lessons.count / choice.strength
+    known = lessons.prior(step=step, weight=weight)
+    whitened, foretold = known.whitened(features), known.foretold(features)
+    coefficients, bias = _solve(whitened, mos - foretold, choice.strength)
+    left_out = ridge.out_of_fold(whitened, mos - foretold, folds, choice.strength)
+    return _Fitted(known.weights(coefficients), bias, choice, left_out + foretold)
 
 
 def _folds(mos: np.ndarray, groups: np.ndarray | None) -> list[np.ndarray]:
@@ -191,9 +229,9 @@ def _folds(mos: np.ndarray, groups: np.ndarray | None) -> list[np.ndarray]:
 
 
 def _solve(features: np.ndarray, mos: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
-    """Ridge weights, shape (2D,), float32, and the bias."""
+    """Ridge weights, shape (F,), and the bias."""
     model = Ridge(alpha=strength).fit(features.astype(np.float64), mos)
-    return model.coef_.astype(np.float32), float(model.intercept_)
+    return model.coef_, float(model.intercept_)
 
 
 def _split_in_words(gathered: Samples) -> str:

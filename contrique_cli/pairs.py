@@ -180,4 +180,5 @@ def _difference(
         width=distorted.width,
         height=distorted.height,
         values=np.abs(reference.values - distorted.values),
+        source=distorted.source,
     )

@@ -14,6 +14,7 @@ from contrique_cli.errors import Unreadable
 from contrique_cli.featurecache import FeatureCache, Recipe, Remembered
 from contrique_cli.features import Features
 from contrique_cli.identity import Identity
+from contrique_cli.images import Photo
 from contrique_cli.model import Contrique, length
 
 MOST_AHEAD = 1024
@@ -44,12 +45,12 @@ def find_shelf(cache: FeatureCache | None, info: EncoderInfo, *, max_side: int) 
 class _Miss(NamedTuple):
     """A photo to compute; without an identity it is not kept."""
 
-    path: Path
+    photo: Path | Photo
     identity: Identity | None
 
 
 def extract(
-    paths: Iterable[Path | Unreadable],
+    paths: Iterable[Path | Unreadable | Photo],
     load: Callable[[], Contrique],
     shelf: Shelf | None,
     *,
@@ -65,7 +66,8 @@ def extract(
     `MOST_AHEAD` hits lie between two misses, through several, so that memory stays bounded.
 
     Args:
-        paths: photos; what is `Unreadable` already passes through.
+        paths: photos; those opened already are computed and not kept, and what is `Unreadable`
+            already passes through.
         load: gives the encoder, in evaluation mode, on the device to use; called when a photo has
             to be computed.
         shelf: where to look and to keep; None for neither.
@@ -73,7 +75,7 @@ def extract(
         options: the other keyword arguments of `features.extract`.
     """
 
-    def compute(photos: Iterable[Path | Unreadable]) -> Iterator[Features | Unreadable]:
+    def compute(photos: Iterable[Path | Unreadable | Photo]) -> Iterator[Features | Unreadable]:
         return features.extract(
             photos, load(), max_side=max_side, max_megapixels=max_megapixels, **options
         )
@@ -105,7 +107,7 @@ class _Queue:
     """
 
     def __init__(
-        self, paths: Iterable[Path | Unreadable], shelf: Shelf, max_megapixels: float
+        self, paths: Iterable[Path | Unreadable | Photo], shelf: Shelf, max_megapixels: float
     ) -> None:
         self._paths = iter(paths)
         self._shelf = shelf
@@ -126,21 +128,23 @@ class _Queue:
         """Drop the first."""
         self._passed += not isinstance(self._waiting.popleft(), _Miss)
 
-    def take_misses(self) -> Iterator[Path | Unreadable]:
+    def take_misses(self) -> Iterator[Path | Photo]:
         """Paths to compute, in order, until the end or until too much else is waiting."""
         while True:
             while not self._misses:
                 if self._known - self._passed >= MOST_AHEAD or not self._pull():
                     return
-            yield self._misses.popleft().path
+            yield self._misses.popleft().photo
 
     def _pull(self) -> bool:
         """Look up the next path; False at the end."""
         with self._pulling:
-            path = next(self._paths, None)
+            path: Path | Photo | Unreadable | _Miss | None = next(self._paths, None)
             if path is None:
                 return False
-            item = path if isinstance(path, Unreadable) else self._look_up(path)
+            if isinstance(path, Photo):
+                path = _Miss(path, None)
+            item = self._look_up(path) if isinstance(path, Path) else path
             if isinstance(item, _Miss):
                 self._misses.append(item)
             else:
@@ -166,6 +170,6 @@ def _keep(shelf: Shelf, miss: _Miss, found: Features | Unreadable) -> None:
     if isinstance(found, Unreadable):
         return
     # A file that changed meanwhile has features of which nobody knows whether they are its own.
-    if miss.identity is not None and identity.is_unchanged(miss.path, miss.identity):
+    if miss.identity is not None and identity.is_unchanged(found.path, miss.identity):
         kept = Remembered(found.width, found.height, found.source, found.values)
         shelf.cache.keep(shelf.recipe, miss.identity, kept)

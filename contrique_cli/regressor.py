@@ -70,6 +70,18 @@ class Regressor:
         scores: NDArray[np.float64] = np.interp(sign * raw, sign * self.knots, self.scores)
         return scores
 
+    def slope(self, raw: float) -> float:
+        """Score points per raw unit around a raw value, over a quarter of the scale's length.
+
+        At the ends it is the slope of the last quarter: a photo at 0 or 100 has one too. Below 0
+        where lower is better.
+        """
+        low, high = sorted((float(self.knots[0]), float(self.knots[-1])))
+        half = (high - low) / 8.0
+        middle = min(max(raw, low + half), high - half)
+        below, above = self.to_score(np.array([middle - half, middle + half]))
+        return float(above - below) / (2.0 * half)
+
     def check(self, *, encoder: str, max_side: int, task: str = NO_REFERENCE) -> None:
         """Refuse features it was not fitted on, rather than give wrong scores.
 
@@ -95,15 +107,19 @@ class Regressor:
             )
 
 
-def percentile_scale(raw: np.ndarray, *, higher_is_better: bool) -> tuple[np.ndarray, np.ndarray]:
+def percentile_scale(
+    raw: np.ndarray, *, higher_is_better: bool, beyond: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Knots that make a score the share of a collection that is worse.
 
-    Between the 1st and 99th percentile the score is the percentile; beyond, it goes on straight to
-    0 and to 100 at the slope of the outer tenth.
+    Between the 1st and 99th percentile the score is the percentile; past these it goes on straight
+    to 0 and to 100 at the slope of the outer tenth. With `beyond`, the lowest five points reach
+    from the 5th percentile down to what those photos get, so that even worse ones stay in order.
 
     Args:
         raw: predictions for the photos of the collection that did not take part in the fit, (N,).
         higher_is_better: direction of `raw`.
+        beyond: predictions for photos worse than those of the collection, any shape.
 
     Returns:
         Knots (raw values in order of rising quality) and their scores, both of shape (K,).
@@ -112,7 +128,10 @@ def percentile_scale(raw: np.ndarray, *, higher_is_better: bool) -> tuple[np.nda
     percents = np.array([1, 2, 5, *range(10, 100, 5), 98, 99], dtype=np.float64)
     quality = np.percentile(sign * raw, percents)
     slopes = (quality[3] - quality[0]) / 9.0, (quality[-1] - quality[-4]) / 9.0  # per point
-    quality = np.concatenate([[quality[0] - slopes[0]], quality, [quality[-1] + slopes[1]]])
+    lowest, highest = quality[0] - slopes[0], quality[-1] + slopes[1]
+    if beyond is not None and (worst := float(np.percentile(sign * beyond, 1))) < lowest:
+        lowest, quality, percents = worst, quality[2:], percents[2:]
+    quality = np.concatenate([[lowest], quality, [highest]])
     percents = np.concatenate([[0.0], percents, [TOP_SCORE]])
     if quality[-1] <= quality[0]:  # every photo alike: any rising line will do
         quality = quality[0] + np.linspace(-1.0, 1.0, len(quality))

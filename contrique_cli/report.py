@@ -24,7 +24,11 @@ SCORE_DIGITS = 2
 RAW_DIGITS = 6
 PROBABILITY_DIGITS = 3
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = (
+    *"=+-@\t\r\n\0",
+    *"\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}",
+    *"\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +87,18 @@ def rank(rows: Iterable[Row], selection: Selection | None = None) -> list[Row]:
 
 
 def is_within(row: Row, selection: Selection) -> bool:
-    """Whether a row's score, as printed, lies within the bounds asked for."""
+    """Whether a row's score, as printed, is within bounds, and none of its burst is better."""
+    if selection.burst_best_only and row.is_burst_best is False:
+        return False
     if row.score is None:
         return not selection.is_partial
     score, low, high = printed(row.score), selection.min_score, selection.max_score
     return (low is None or score >= low) and (high is None or score <= high)
+
+
+def absolute(row: Row) -> Row:
+    """The same row under the absolute path of its photo; links are not followed."""
+    return replace(row, path=row.path.absolute())
 
 
 def printed(score: float) -> float:
@@ -105,10 +116,13 @@ def to_csv(rows: Sequence[Row]) -> bytes:
     columns = _columns(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     for row in rows:
         cells = _cells(row)
-        writer.writerow([_harmless(name, cells[name]) for name in columns])
+        line = [_harmless(name, cells[name]) for name in columns]
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in line)
+        (quoting if has_return else writer).writerow(line)  # Python 3.11 leaves "\r" unquoted
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 

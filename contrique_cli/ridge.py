@@ -59,6 +59,19 @@ def choose(features: np.ndarray, mos: np.ndarray, folds: Sequence[np.ndarray]) -
     return Choice(strength=float(GRID[place] * unit), place=place, out_of_fold=tried[place])
 
 
+def out_of_fold(
+    features: np.ndarray, mos: np.ndarray, folds: Sequence[np.ndarray], strength: float
+) -> np.ndarray:
+    """Predictions for each row by ridges of a given strength that did not see its fold, (N,).
+
+    Args:
+        features, mos, folds: see `choose`.
+        strength: the `alpha` of the ridge.
+    """
+    basis, values = _decompose(features.astype(np.float64))
+    return _out_of_fold(basis, values, mos, folds, strength)
+
+
 def _decompose(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Left singular vectors U, (N, R), and eigenvalues L, (R,), of the centred features."""
     centred = features - features.mean(axis=0)

@@ -10,13 +10,13 @@ import torch
 from contrique_cli import config, features, recall
 from contrique_cli.errors import Unreadable
 from contrique_cli.featurecache import FeatureCache
-from contrique_cli.regressor import Regressor
+from contrique_cli.images import Photo
 from contrique_cli.report import Row
 from contrique_cli.weights import Scorer
 
 
 def score(
-    paths: Iterable[Path | Unreadable],
+    paths: Iterable[Path | Unreadable | Photo],
     scorer: Scorer,
     *,
     device: torch.device,
@@ -29,7 +29,7 @@ def score(
     """Score photos as they come, in the order of the paths.
 
     Args:
-        paths: see `images.find`.
+        paths: see `images.find`; photos opened already are taken as they are.
         scorer: see `weights.load_scorer`.
         device: see `model.pick_device`.
         max_side: working size in pixels; None takes the regressor's own.
@@ -53,17 +53,21 @@ def score(
         batch_size=batch_size,
         workers=workers,
     )
-    return (_row(item, scorer.regressor) for item in stream)
+    return (_row(item, scorer) for item in stream)
 
 
-def _row(item: features.Features | Unreadable, regressor: Regressor) -> Row:
+def _row(item: features.Features | Unreadable, scorer: Scorer) -> Row:
     if isinstance(item, Unreadable):
         return Row(path=item.path, error=item.reason)
-    raw = regressor.predict(item.values[None])  # (1, 2D) -> (1,)
+    values = item.values[None]  # (1, 2F)
+    raw = scorer.regressor.predict(values)  # (1,)
+    flaw = None if scorer.probe is None else scorer.probe.name(values)[0]
     return Row(
         path=item.path,
-        score=float(regressor.to_score(raw)[0]),
+        score=float(scorer.regressor.to_score(raw)[0]),
         raw=float(raw[0]),
+        flaw=None if flaw is None else flaw.name,
+        flaw_probability=None if flaw is None else flaw.probability,
         width=item.width,
         height=item.height,
         source=item.source,

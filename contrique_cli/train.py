@@ -168,7 +168,12 @@ class _Run:
         steps = iter(range(self.step, self.total_steps)) if self.total_steps else count(self.step)
         workers = config.workers or min(MOST_WORKERS, torch.get_num_threads())
         cuttings = cut_ahead(
-            self.store, self._plan, steps=steps, side=config.image_size, workers=workers
+            self.store,
+            self._plan,
+            steps=steps,
+            side=config.image_size,
+            workers=workers,
+            is_making_views=self.device.type == "cpu" and torch.get_num_threads() == 1,
         )
         with closing(cuttings):
             for cutting in cuttings:

@@ -7,33 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-import platformdirs
-
-from contrique_cli import __version__, checkpoint, regressor, tensorfile
+from contrique_cli import __version__, checkpoint, flaws, modelfiles, regressor, tensorfile
 from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
+from contrique_cli.flaws import FlawProbe
 from contrique_cli.model import Contrique, length
+from contrique_cli.modelfiles import SUFFIX, Installed, user_folder
 from contrique_cli.regressor import NO_REFERENCE, Regressor
 
 DEFAULT = "default"
-SUFFIX = ".safetensors"
-_BUNDLED = Path(__file__).parent / "bundled"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Installed:
-    """One model file that can be asked for by name.
-
-    Attributes:
-        kind: `checkpoint.KIND` or `regressor.KIND`.
-        name: what --model or --regressor takes.
-        path: where it lies.
-        is_bundled: whether it came with the package.
-    """
-
-    kind: str
-    name: str
-    path: Path
-    is_bundled: bool
+_BUNDLED = modelfiles.BUNDLED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +25,16 @@ class Scorer:
     Attributes:
         load: reads the encoder.
         info: what the header of its file says.
-        regressor, regressor_path: the regressor and its file.
+        regressor: the scale.
+        regressor_path: its file.
+        probe: names the dominant flaw; None where none is installed for the encoder.
     """
 
     load: Callable[[], Contrique]
     info: checkpoint.EncoderInfo
     regressor: Regressor
     regressor_path: Path
+    probe: FlawProbe | None = None
 
     @cached_property
     def model(self) -> Contrique:
@@ -61,18 +46,9 @@ class Scorer:
         return self.load()
 
 
-def user_folder() -> Path:
-    """Where imported and fitted models live; made when first needed."""
-    return platformdirs.user_data_path("contrique", appauthor=False)
-
-
 def installed(kind: str | None = None) -> Iterator[Installed]:
     """Every model file by name, the bundled ones first."""
-    for folder, is_bundled in ((_BUNDLED, True), (user_folder(), False)):
-        for one in (checkpoint.KIND, regressor.KIND):
-            if kind in (None, one):
-                for path in sorted((folder / f"{one}s").glob(f"*{SUFFIX}")):
-                    yield Installed(kind=one, name=path.stem, path=path, is_bundled=is_bundled)
+    return modelfiles.installed(kind, _BUNDLED)
 
 
 def locate(kind: str, name: str) -> Path:
@@ -145,7 +121,8 @@ def load_scorer(
     if found.weights.shape != (2 * length(info.arch, info.pooling),):
         raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
     load = partial(_load_same, encoder_path, info)
-    return Scorer(load=load, info=info, regressor=found, regressor_path=path)
+    probe = _probe_for(info.fingerprint) if task == NO_REFERENCE else None
+    return Scorer(load=load, info=info, regressor=found, regressor_path=path, probe=probe)
 
 
 def _load_same(path: Path, expected: checkpoint.EncoderInfo) -> Contrique:
@@ -181,6 +158,14 @@ def _regressor_for(encoder_path: Path, task: str) -> Path:
         f"no {task} regressor is installed for the encoder {encoder_path}: fit one with "
         f"contrique fit-regressor --mos scores.csv{extra} --model {encoder_path} --output NAME"
     )
+
+
+def _probe_for(encoder: str) -> FlawProbe | None:
+    """The bundled flaw probe of an encoder, where there is one."""
+    for path in sorted((_BUNDLED / flaws.FOLDER).glob(f"*{SUFFIX}")):
+        if tensorfile.read_header(path)[1].get("encoder") == encoder:
+            return flaws.load(path)
+    return None
 
 
 def _encoder_for(found: Regressor, path: Path) -> Path:

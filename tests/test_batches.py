@@ -40,8 +40,10 @@ def plan(step):
     return plan_batch(step, halves=Halves(6, 6), batch_size=8, seed=0)
 
 
-def cut_all(store, workers, plan=plan):
-    cuttings = batches.cut_ahead(store, plan, steps=iter(range(4)), side=SIDE, workers=workers)
+def cut_all(store, workers, plan=plan, **more):
+    cuttings = batches.cut_ahead(
+        store, plan, steps=iter(range(4)), side=SIDE, workers=workers, **more
+    )
     return [(batches.make_views(cutting, SIDE), cutting.classes) for cutting in cuttings]
 
 
@@ -50,6 +52,13 @@ def test_any_number_of_threads_gives_the_same_batches(halves):
     for first, second in zip(one, three, strict=True):
         assert torch.equal(first[0], second[0])
         assert torch.equal(first[1], second[1])
+
+
+def test_views_made_in_the_threads_are_the_same(halves):
+    after, ahead = (
+        cut_all(make_store(halves), 2, is_making_views=is_ahead) for is_ahead in (False, True)
+    )
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(after, ahead, strict=True))
 
 
 def test_a_store_without_room_gives_the_same_batches(halves):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contrique_cli import config, regressor
 from tests.conftest import blurred, make_photo
 
 TINY = ("--model", "tiny", "--device", "cpu")
@@ -63,6 +64,32 @@ def test_a_regressor_is_fitted_named_used_and_evaluated(contrique, rated, home):
     assert "regressor mine" in listed
     assert "srocc" in listed
     assert "marks" not in listed
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_clean_photos_teach_a_regressor_the_order_of_distortions(contrique, rated, home):
+    clean = rated / "clean"
+    clean.mkdir()
+    for seed in range(3):
+        make_photo(seed, 64, 48).save(clean / f"{seed}.png")
+    (clean / "bad.png").write_bytes(b"")
+    table = ("--mos", rated / "scores.csv")
+    done = contrique("fit-regressor", *table, *TINY, "-o", "mine", "--pristine", clean)
+    assert done.status == 0
+    assert "clean photo left out" in done.err
+    made = regressor.load(home / "regressors" / "mine.safetensors")
+    assert made.provenance["ladders"] == 3 * config.LADDER_KINDS
+    empty = rated / "empty"
+    empty.mkdir()
+    done = contrique("fit-regressor", *table, *TINY, "-o", "mine", "--pristine", empty)
+    assert (done.status, "holds no photos" in done.err) == (1, True)
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_clean_photos_are_for_scores_without_a_reference(contrique, rated):
+    both = ("--pristine", rated, "--reference-column", "reference")
+    done = contrique("fit-regressor", "--mos", rated / "pairs.csv", *TINY, *both)
+    assert (done.status, "--pristine is for scores without a reference" in done.err) == (2, True)
 
 
 @pytest.mark.usefixtures("tiny_regressor")

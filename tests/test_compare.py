@@ -32,7 +32,9 @@ def scorer(tiny, tiny_regressor) -> Scorer:
     info = checkpoint.EncoderInfo(
         arch="tiny", pooling="last", preprocessing=1, fingerprint=falling.encoder, provenance={}
     )
-    return Scorer(model=tiny, info=info, regressor=falling, regressor_path=Path("fr.safetensors"))
+    return Scorer(
+        load=lambda: tiny, info=info, regressor=falling, regressor_path=Path("fr.safetensors")
+    )
 
 
 @pytest.fixture

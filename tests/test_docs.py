@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -17,12 +18,17 @@ from contrique_cli import __version__
 from tests.conftest import ROOT, blurred, make_photo
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-    if line.strip() and "pip install" not in line
-]
+COOKBOOK = re.search(r"\n## Cookbook\n.*?(?=\n## )", README, re.DOTALL).group()
+
+
+def lines_of(text: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.strip() and "pip install" not in line]
+
+
+COMMANDS = lines_of(README.replace(COOKBOOK, ""))
+TOOLS = ("jq", "find", "xargs", "exiftool", "bash")
 
 
 @pytest.fixture
@@ -48,6 +54,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for table in ("scores", "other"):
         (folder / f"{table}.csv").write_text("\n".join(lines))
     (folder / "pairs.csv").write_text("\n".join(pairs))
+    (folder / "report.csv").write_text("path,score\nphotos/a.jpg,50\n")
     program = folder / "bin" / "contrique"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m contrique_cli "$@"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -76,9 +83,44 @@ def test_every_command_of_readme_runs_in_order(desk, contrique, monkeypatch):
         assert status == 0, f"{command}\n{text}"
 
 
+def records(file: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in Path(file).read_text().splitlines()]
+
+
+def test_every_recipe_of_the_cookbook_runs_and_does_what_it_says(desk, contrique, monkeypatch):
+    monkeypatch.chdir(desk)
+    (desk / "photos" / "a.jpg").rename(desk / "photos" / "-odd 'name\n.jpg")
+    (desk / "shoot.csv").write_text("path,who\nphotos/b.jpg,me\n")
+    (desk / "bin" / "python3").unlink()
+    (desk / "bin" / "python3").symlink_to(sys.executable)
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    recipes = [line for line in lines_of(COOKBOOK) if not set(missing) & set(line.split())]
+    for line in recipes:
+        if re.search(r"[|&>;]", line):
+            status, text = run_in_shell(f"set -o pipefail; {line}")
+        else:
+            words = shlex.split(line)
+            if words[0] == "contrique":
+                outcome = contrique(*words[1:])
+                status, text = outcome.status, outcome.err
+                os.utime(desk / "photos" / "b.jpg", (2e9, 2e9))  # newer than any report
+            else:
+                status, text = run_in_shell(line)
+        assert status == 0, f"{line}\n{text}"
+    if missing:
+        pytest.skip(f"the recipes with {', '.join(missing)} did not run")
+    scores = {row["path"]: row["score"] for row in records("report.jsonl")}
+    best = {Path(path).name for path, score in scores.items() if score >= 60}
+    assert {path.name for path in (desk / "best").iterdir()} == best
+    assert [row["path"] for row in records("newer.jsonl")] == ["photos/b.jpg"]
+    keywords = run_in_shell("exiftool -s3 -Keywords photos/b.jpg")[1].strip()
+    assert keywords == f"quality-{int(scores['photos/b.jpg'] // 10)}0"
+    assert (desk / "joined.csv").read_text().splitlines()[1].startswith("photos/b.jpg,me,")
+
+
 @pytest.mark.parametrize(
     "command",
-    ["score", "features", "fit-regressor", "evaluate", "models", "cache", "cache info"],
+    "score|explain|select|features|fit-regressor|evaluate|models|cache|cache info".split("|"),
 )
 def test_the_example_in_a_commands_help_runs(desk, contrique, monkeypatch, command):
     monkeypatch.chdir(desk)

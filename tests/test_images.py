@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from contrique_cli import images
+from contrique_cli import bounds, images
 from contrique_cli.errors import Unreadable
 from tests.conftest import make_photo, without_privileges
 
@@ -140,6 +140,52 @@ def test_heic_opens_with_the_extra(tmp_path):
     path = tmp_path / "a.heic"
     pillow_heif.from_pillow(photo).save(path, quality=90)
     assert open_any(path).image.size == photo.size
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.jpg"])
+def test_a_heic_of_an_iphone_is_turned_once_though_it_says_so_twice(tmp_path, name):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    upright = make_photo()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = pillow_heif.from_pillow(upright.transpose(Image.Transpose.ROTATE_90))
+    stored.save(tmp_path / name, exif=exif.tobytes(), quality=95)
+    assert pillow_heif.open_heif(tmp_path / name).size == upright.size  # its container turns it
+    assert b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06" in (tmp_path / name).read_bytes()
+    photo = open_any(tmp_path / name)
+    assert (photo.width, photo.height) == upright.size
+    difference = np.abs(np.asarray(photo.image, float) - np.asarray(upright, float)).mean()
+    assert difference < 4
+
+
+def test_a_heic_of_10_bit_keeps_its_brightness(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    photo = make_photo()
+    deep = (np.asarray(photo, np.uint16) * 257).tobytes()
+    pillow_heif.from_bytes("RGB;16", photo.size, deep).save(tmp_path / "a.heic", quality=95)
+    opened = np.asarray(open_any(tmp_path / "a.heic").image, float)
+    assert np.abs(opened - np.asarray(photo, float)).mean() < 4
+
+
+def test_a_heic_is_judged_by_its_pixels_and_not_by_its_thumbnail(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    for name, thumbnails in (("with.heic", [160]), ("without.heic", [])):
+        photo = pillow_heif.from_pillow(make_photo(width=320, height=240))
+        photo.save(tmp_path / name, quality=90, thumbnails=thumbnails)
+    reduced = [
+        np.asarray(open_any(tmp_path / name, max_side=80).image)
+        for name in ("with.heic", "without.heic")
+    ]
+    assert np.array_equal(*reduced)
+
+
+def test_a_heic_of_several_pictures_gives_its_first(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    several = pillow_heif.from_pillow(make_photo(0))
+    several.add_from_pillow(make_photo(1))
+    several.save(tmp_path / "a.heic", quality=95)
+    opened = np.asarray(open_any(tmp_path / "a.heic").image, float)
+    assert np.abs(opened - np.asarray(make_photo(0), float)).mean() < 4
 
 
 def test_a_wrong_suffix_does_not_matter(tmp_path):
@@ -325,10 +371,10 @@ def test_a_large_jpeg_decoded_at_reduced_size_gives_nearly_the_same_pixels(tmp_p
 
 
 def test_a_photo_is_never_enlarged(tmp_path):
-    assert images.working_size(100, 50, 1024) == (100, 50)
-    assert images.working_size(4000, 3000, 1024) == (1024, 768)
-    assert images.working_size(3000, 4000, 1024) == (768, 1024)
-    assert images.working_size(4000, 3000, 0) == (4000, 3000)
+    assert bounds.working_size(100, 50, 1024) == (100, 50)
+    assert bounds.working_size(4000, 3000, 1024) == (1024, 768)
+    assert bounds.working_size(3000, 4000, 1024) == (768, 1024)
+    assert bounds.working_size(4000, 3000, 0) == (4000, 3000)
 
 
 # ---------------------------------------------------------------------------------- tensors

@@ -111,3 +111,24 @@ def test_foreign_features_are_refused_with_the_cure():
         made.check(encoder="e" * 64, max_side=1024)
     with pytest.raises(RegressorMismatch, match="contrique score"):
         made.check(encoder="e" * 64, max_side=512, task=regressor.FULL_REFERENCE)
+
+
+def test_a_scale_with_worse_photos_gives_them_its_lowest_five_points():
+    raw = np.linspace(0, 1, 1001)
+    knots, scores = regressor.percentile_scale(
+        raw, higher_is_better=True, beyond=np.linspace(-4, -3, 101)
+    )
+    found = np.interp([-3.99, -3.5, -1, 0.05, 0.5, 0.95], knots, scores)
+    np.testing.assert_allclose(found, [0, 0.605, 3.706, 5, 50, 95], atol=0.01)
+
+
+def test_a_scale_whose_worse_photos_are_not_worse_stays_as_it_is():
+    raw = np.linspace(0, 1, 1001)
+    plain = regressor.percentile_scale(raw, higher_is_better=True)
+    same = regressor.percentile_scale(raw, higher_is_better=True, beyond=raw)
+    assert all(np.array_equal(a, b) for a, b in zip(plain, same, strict=True))
+
+
+@pytest.mark.parametrize("raw", [-99.0, 0.0, 2.9, 99.0])
+def test_the_slope_of_a_straight_scale_is_the_same_everywhere_and_beyond(raw, tiny_regressor):
+    assert tiny_regressor.slope(raw) == pytest.approx(100 / 6)

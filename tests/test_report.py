@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from contrique_cli import report
 from contrique_cli.config import Selection
@@ -62,3 +67,98 @@ def test_a_name_that_is_not_utf_8_survives_json():
 def test_a_reference_gets_its_column_only_where_there_is_one():
     assert b"reference" not in report.to_csv(ROWS)
     assert report.to_csv([row("a", 1.0, reference=Path("r"))]).startswith(b"rank,reference,path")
+
+
+FORMULAS = [
+    "=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1+1", "\n=1+1", "\0=1+1",
+    "\N{FULLWIDTH EQUALS SIGN}1+1", "\N{FULLWIDTH PLUS SIGN}1+1",
+    "\N{FULLWIDTH HYPHEN-MINUS}1+1", "\N{FULLWIDTH COMMERCIAL AT}SUM(1)",
+]  # fmt: skip
+SEPARATED = ["x,=1+1", "x;=1+1", "x\t=1+1", '"=1+1"', '",=1+1', "x\n=1+1", "x\r=1+1", "x\r\n=1+1"]
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *SEPARATED])
+def test_no_text_begins_a_cell_as_a_formula_does_and_none_breaks_out_of_its_cell(text):
+    data = report.to_csv([Row(path=Path(text), score=1.0, flaw=text, source=text, error=text)])
+    header, *lines = csv.reader(io.StringIO(data.decode(), newline=""))
+    ((*cells,),) = lines
+    assert [
+        cell[:1] for cell in cells if cell[:1] in set("".join(one[0] for one in FORMULAS))
+    ] == []
+    assert [len(header), cells[1].removeprefix("./")] == [len(report.COLUMNS), text]
+    assert [cell.removeprefix("'") for cell in (cells[3], cells[8], cells[11])] == [text] * 3
+
+
+def test_numbers_stay_numbers():
+    data = report.to_csv([Row(path=Path("a"), score=1.0, raw=-0.5)])
+    assert b",-0.5," in data
+
+
+@pytest.mark.skipif(shutil.which("ssconvert") is None, reason="needs gnumeric's ssconvert")
+def test_a_spreadsheet_sees_text_and_numbers_and_no_formula(tmp_path):
+    names = [text for text in FORMULAS + SEPARATED if "\0" not in text]
+    rows = [Row(path=Path(text), score=1.5, raw=-0.5, flaw=text, error=text) for text in names]
+    (tmp_path / "r.csv").write_bytes(report.to_csv(rows))
+    (tmp_path / "bad.csv").write_text("path,score\n=1+1,=2+2\n")
+
+    def cells(name: str) -> list[tuple[str, str]]:
+        command = ["ssconvert", "-T", "Gnumeric_XmlIO:sax:0", f"{name}.csv", f"{name}.xml"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        text = (tmp_path / f"{name}.xml").read_text()
+        return re.findall(r"<gnm:Cell ([^>]*)>([^<]*)<", text)
+
+    formulas = [value for kind, value in cells("bad") if "ValueType" not in kind]
+    assert formulas == ["=1+1", "=2+2"]
+    assert [value for kind, value in cells("r") if "ValueType" not in kind] == []
+    assert len([1 for kind, value in cells("r") if value == "-0.5"]) == len(names)
+
+
+FULL = [
+    Row(
+        path=Path("a.jpg"),
+        score=71.5,
+        raw=0.25,
+        flaw="blur",
+        flaw_probability=0.75,
+        width=40,
+        height=30,
+        source="photo",
+        burst=1,
+        is_burst_best=True,
+    ),
+    Row(path=Path("b.jpg"), score=12.0, raw=-0.5, width=40, height=30),
+    Row(path=Path("c.jpg"), error="no picture"),
+]
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
+def test_pandas_reads_every_form_with_the_same_columns_and_numbers(form):
+    data = report.to_bytes(report.rank(FULL), form, {"version": "1"})
+    if form == "csv":
+        table = pd.read_csv(io.BytesIO(data))
+    elif form == "jsonl":
+        table = pd.read_json(io.BytesIO(data), lines=True)
+    else:
+        table = pd.json_normalize(json.loads(data), "photos")
+    assert list(table.columns) == report.COLUMNS
+    assert list(table["path"]) == ["a.jpg", "b.jpg", "c.jpg"]
+    for name in ("rank", "score", "flaw_probability", "raw", "width", "height", "burst"):
+        assert table[name].dtype.kind == "f", name  # numbers, with gaps
+    assert table["score"].mean() == 41.75
+    assert table["burst_best"][0] in (True, "True")
+    assert table["flaw"][0] == "blur"
+    assert table[["flaw", "burst"]].isna().sum().to_list() == [2, 2]
+
+
+def test_the_schema_is_a_number_at_the_head_of_json():
+    document = json.loads(report.to_json(FULL, {"version": "1"}))
+    assert list(document) == ["schema", "version", "photos"]
+    assert document["schema"] == report.SCHEMA == 1
+    assert [list(photo) for photo in document["photos"]] == [report.COLUMNS] * 3
+
+
+def test_an_absolute_row_keeps_everything_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = report.absolute(FULL[0])
+    assert made.path == tmp_path / "a.jpg"
+    assert (made.score, made.flaw, made.burst) == (71.5, "blur", 1)

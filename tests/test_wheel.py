@@ -68,6 +68,7 @@ def test_the_wheel_holds_the_package_and_its_model_and_nothing_else(wheel):
     assert "contrique_cli/bundled/encoders/default.safetensors" in names
     assert "contrique_cli/bundled/regressors/default.safetensors" in names
     assert "contrique_cli/py.typed" in names
+    assert "contrique_cli/bundled/gallery/page.html" in names
     assert wheel.stat().st_size < MAX_WHEEL_MB * 1e6
 
 

@@ -28,6 +28,7 @@ LEVELS = 5
 KIND_COUNT = 25
 CLASSES = 1 + KIND_COUNT * LEVELS
 UNDISTORTED = 0
+NO_FLAW = "none"
 
 # (kind, level) that leave a photo as it is (50 dB PSNR or more): they count as undistorted.
 IDENTITIES = frozenset({(1, 1), (3, 1), (8, 1), (18, 3)})
@@ -157,7 +158,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(number=17, name="darken", title="too dark", flaw="dark",
          levels=(0.05, 0.1, 0.2, 0.4, 0.8), source="drop of the middle of the tone curve",
          function=by_item(tone.darken)),
-    Kind(number=18, name="mean_shift", title="shifted brightness", flaw="brightness",
+    Kind(number=18, name="mean_shift", title="shifted brightness", flaw="bright",
          levels=(0.15, 0.08, 0, -0.08, -0.15), source="constant added", ordered=False,
          function=by_item(tone.shift_mean)),
     Kind(number=19, name="jitter", title="jitter", flaw="geometry",
@@ -178,7 +179,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(number=24, name="oversharpening", title="too much sharpening", flaw="sharpening",
          levels=(1, 2, 3, 6, 12), source="amount; imsharpen, radius 3",
          function=by_item(blur.sharpen)),
-    Kind(number=25, name="contrast_change", title="contrast change", flaw="contrast",
+    Kind(number=25, name="contrast_change", title="contrast change", flaw="low contrast",
          levels=(0.3, 0.15, 0, -0.4, -0.6), source="bend of the tone curve", ordered=False,
          function=by_item(tone.change_contrast)),
 )
@@ -212,6 +213,27 @@ def class_of(kind: int, level: int) -> int:
         message = f"no distortion of kind {kind} at level {level}"
         raise ValueError(message)
     return (kind - 1) * LEVELS + level
+
+
+def flaw_of(kind: int, level: int) -> str:
+    """What a photographer would call a distortion; "none" for one that is no flaw.
+
+    Kinds with a sign depend on the level: a mean shift is bright or dark, and only a lowered
+    contrast is a flaw, since photos are often finished with a raised one.
+
+    Args:
+        kind: 1 to 25, or 0 for an undistorted image.
+        level: 1 to 5; ignored for kind 0.
+    """
+    if class_of(kind, level) == UNDISTORTED:
+        return NO_FLAW
+    found = KINDS[kind - 1]
+    if found.ordered:
+        return found.flaw
+    is_raised = found.levels[level - 1] >= 0
+    if found.name == "mean_shift":
+        return "bright" if is_raised else "dark"
+    return NO_FLAW if is_raised else found.flaw
 
 
 @torch.no_grad()

@@ -38,6 +38,9 @@ OPTIMISERS: dict[str, Callable[[Groups, float, float], torch.optim.Optimizer]] =
 }
 """The paper's, and one that asks for no learning rate that fits the batch."""
 
+CENTRE_SCALE = 0.01
+"""Of class centres at first: the loss sees directions only, and short vectors turn quickly."""
+
 LEAST_MICRO_BATCH = 2
 """Views; batch norm needs more than one."""
 
@@ -122,7 +125,7 @@ class Learner:
         self.has_centres = has_centres
         if has_centres:  # a parameter like others: moved, averaged, saved; no part of the encoder
             drawn = torch.randn(CLASSES, PROJECTION, generator=torch.Generator().manual_seed(0))
-            model.register_parameter("centres", nn.Parameter(drawn))
+            model.register_parameter("centres", nn.Parameter(CENTRE_SCALE * drawn))
         ranks.with_shared_statistics(model, place, device)
         self.model = model.to(device).to(memory_format=torch.channels_last).train()
         if is_compiled:

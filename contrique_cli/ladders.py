@@ -1,0 +1,130 @@
+"""Clean photos and the same photos made worse level by level, as the encoder sees them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from contrique_cli import config, features, images
+from contrique_cli.distortions import KINDS, LEVELS, apply_kind
+from contrique_cli.errors import BadLabels, Unreadable
+from contrique_cli.model import Contrique
+
+ORDERED = tuple(kind.number for kind in KINDS if kind.ordered)
+"""Kinds of which a higher level is a worse photo."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ladders:
+    """Features of M ladders: a clean photo and its five distorted versions of one kind.
+
+    Attributes:
+        photos: which photo, numbered from 0, int64, shape (M,).
+        kinds: of the distortion, 1 to 25, int64, shape (M,).
+        features: of the clean photo, then of levels 1 to 5, float32, shape (M, 6, 2F).
+        unreadable: photos left out, with reasons.
+    """
+
+    photos: np.ndarray
+    kinds: np.ndarray
+    features: np.ndarray
+    unreadable: Sequence[Unreadable] = ()
+
+    def only(self, kinds: Sequence[int]) -> Ladders:
+        """The ladders of some kinds."""
+        chosen = np.isin(self.kinds, list(kinds))
+        return replace(
+            self,
+            photos=self.photos[chosen],
+            kinds=self.kinds[chosen],
+            features=self.features[chosen],
+        )
+
+
+def choose(folder: Path, most: int = config.LADDER_PHOTOS) -> list[Path]:
+    """Photos of a folder, evenly thinned to `most`.
+
+    Raises:
+        BadLabels: there is no photo.
+    """
+    found = [path for path in images.find([folder], Counter()) if isinstance(path, Path)]
+    if not found:
+        raise BadLabels(f"{folder} holds no photos; give a folder of clean, sharp ones")
+    places = np.unique(np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int))
+    return [found[place] for place in places]
+
+
+def climb(
+    paths: Sequence[Path],
+    model: Contrique,
+    *,
+    kinds: Sequence[int] = ORDERED,
+    kinds_per_photo: int = config.LADDER_KINDS,
+    max_side: int = config.LADDER_SIDE,
+    seed: int = config.SEED,
+    on_photo: Callable[[int, int], None] | None = None,
+) -> Ladders:
+    """Distort photos in several ways each, taking the kinds in turn, and embed them.
+
+    Args:
+        paths: clean photos.
+        model: in evaluation mode, on the device to use.
+        kinds: to take, numbers of `distortions.KINDS`.
+        kinds_per_photo: how many of them each photo gets; at most all.
+        max_side: long side in pixels at which photos are distorted and judged.
+        seed: of the distortions.
+        on_photo: told how many photos of how many are done.
+
+    Raises:
+        BadLabels: not one photo can be read.
+    """
+    photos: list[int] = []
+    climbed: list[int] = []
+    values: list[np.ndarray] = []
+    unreadable: list[Unreadable] = []
+    count = min(kinds_per_photo, len(kinds))
+    for place, path in enumerate(paths):
+        own = [kinds[(place * count + turn) % len(kinds)] for turn in range(count)]
+        try:
+            photo = images.open_rgb(path, max_side=max_side)
+        except Unreadable as problem:
+            unreadable.append(problem)
+        else:
+            clean = images.to_tensor(photo.image)[None]  # (1, 3, H, W) uint8
+            start = _embed(model, clean)
+            for kind, worse in _made_worse(clean, own, seed + place):
+                photos.append(place)
+                climbed.append(kind)
+                values.append(np.concatenate([start, _embed(model, worse)]))  # (6, 2F)
+        if on_photo is not None:
+            on_photo(place + 1, len(paths))
+    if not values:
+        first = f" (the first: {unreadable[0]})" if unreadable else ""
+        raise BadLabels(f"no clean photo can be used{first}; give a folder of readable photos")
+    return Ladders(
+        photos=np.array(photos),
+        kinds=np.array(climbed),
+        features=np.stack(values),
+        unreadable=unreadable,
+    )
+
+
+def _made_worse(
+    clean: torch.Tensor, kinds: Sequence[int], seed: int
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """All levels of each kind as saved files would hold them, uint8, shape (5, 3, H, W)."""
+    several = images.to_unit(clean).expand(LEVELS, -1, -1, -1)
+    for kind in kinds:
+        seeds = torch.full((LEVELS,), seed)  # one pattern, stronger from level to level
+        worse = apply_kind(several, kind, torch.arange(1, LEVELS + 1), seeds)
+        yield kind, worse.mul(255.0).round_().to(torch.uint8)
+
+
+def _embed(model: Contrique, pixels: torch.Tensor) -> np.ndarray:
+    device = next(model.parameters()).device
+    return features.embed_scales(model, pixels.to(device))

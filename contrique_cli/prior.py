@@ -1,0 +1,107 @@
+"""What known distortions tell a ridge regression before it meets opinions: a prior on weights.
+
+Opinions on ordinary photos hold little noise or compression, so ridge weights fitted to them alone
+leave the order along such flaws to chance. A ladder (a clean photo and its distorted versions) says
+what the order is: level l of 5 should lower the score by l steps. With difference rows D, targets t
+and a weight c, the penalty of the ridge becomes
+
+    a (|w|^2 + c |D w - t|^2) = a (w - m)' S (w - m) + const,   S = I + c D'D,  m = c S^-1 D't,
+
+which is the plain ridge on features X S^-1/2 with targets y - X m: a Gaussian prior with mean m and
+covariance S^-1. The regressor stays linear on the frozen features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from contrique_cli.distortions import IDENTITIES, LEVELS
+from contrique_cli.ladders import Ladders
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """A Gaussian prior on the weights of a linear regressor.
+
+    Attributes:
+        mean: m, shape (F,).
+        root: S^-1/2, symmetric, shape (F, F).
+    """
+
+    mean: np.ndarray
+    root: np.ndarray
+
+    def whitened(self, features: np.ndarray) -> np.ndarray:
+        """Features on which the prior is a plain ridge penalty, shape (N, F)."""
+        values: np.ndarray = features.astype(np.float64) @ self.root
+        return values
+
+    def foretold(self, features: np.ndarray) -> np.ndarray:
+        """What the mean weights say before any opinion, but for a constant, shape (N,)."""
+        values: np.ndarray = features.astype(np.float64) @ self.mean
+        return values
+
+    def weights(self, fitted: np.ndarray) -> np.ndarray:
+        """Weights on the features from those fitted on whitened ones, shape (F,)."""
+        values: np.ndarray = self.mean + self.root @ fitted
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """Ladders boiled down to what a prior needs of them, whatever its step and weight.
+
+    Attributes:
+        count: rows of D.
+        values: eigenvalues of D'D, shape (F,).
+        vectors: its eigenvectors, shape (F, F).
+        pull: D't for a step of 1, along the eigenvectors, shape (F,).
+        worst: features of the photos at level 5, shape (M, F).
+    """
+
+    count: int
+    values: np.ndarray
+    vectors: np.ndarray
+    pull: np.ndarray
+    worst: np.ndarray
+
+    def prior(self, *, step: float, weight: float) -> Prior:
+        """The prior for opinions on some scale.
+
+        Args:
+            step: what one level adds to the opinion: negative where higher is better.
+            weight: c, of one squared error in a difference, relative to one squared weight.
+        """
+        precision = 1.0 + weight * self.values  # eigenvalues of S
+        return Prior(
+            mean=self.vectors @ (step * weight * self.pull / precision),
+            root=(self.vectors / np.sqrt(precision)) @ self.vectors.T,
+        )
+
+
+def learn(ladders: Ladders) -> Lessons:
+    """Boil down ladders of kinds whose higher levels are worse."""
+    clean, worse = ladders.features[:, :1], ladders.features[:, 1:]
+    rows = (worse.astype(np.float64) - clean).reshape(len(ladders.kinds) * LEVELS, -1)  # (5M, F)
+    values, vectors = linalg.eigh(rows.T @ rows, driver="evd")
+    return Lessons(
+        count=len(rows),
+        values=np.clip(values, 0.0, None),
+        vectors=vectors,
+        pull=vectors.T @ (rows.T @ rungs(ladders.kinds).reshape(-1)),
+        worst=worse[:, -1],
+    )
+
+
+def rungs(kinds: np.ndarray) -> np.ndarray:
+    """How many steps each level of each kind goes down, shape (M, 5); 0 where nothing changes."""
+    return np.array(
+        [
+            [0 if (int(kind), level) in IDENTITIES else level for level in range(1, LEVELS + 1)]
+            for kind in kinds
+        ],
+        dtype=np.float64,
+    )

@@ -1,0 +1,167 @@
+"""Ladders: clean photos made worse, and the prior that they give a regressor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contrique_cli import fit, images, ladders, metrics, prior
+from contrique_cli.distortions import KINDS, flaw_of
+from contrique_cli.errors import BadLabels
+from contrique_cli.features import embed_scales
+from contrique_cli.ladders import Ladders
+from contrique_cli.regressor import NO_REFERENCE
+from contrique_cli.samples import Samples
+from tests.conftest import make_photo
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clean")
+    for seed in range(3):
+        make_photo(seed).save(folder / f"{seed}.png")
+    return folder
+
+
+def test_a_ladder_begins_with_the_photo_itself_and_goes_down_five_levels(clean, tiny):
+    paths = ladders.choose(clean)
+    found = ladders.climb(paths, tiny, kinds=[11, 18], kinds_per_photo=2)
+    assert found.features.shape == (6, 6, 2 * tiny.length)
+    assert found.kinds.tolist() == [11, 18] * 3
+    assert found.photos.tolist() == [0, 0, 1, 1, 2, 2]
+    pixels = images.to_tensor(images.open_rgb(paths[1], max_side=0).image)
+    expected = embed_scales(tiny, pixels[None])[0]
+    np.testing.assert_allclose(found.features[2, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(found.features[1, 3], found.features[1, 0], atol=1e-6)  # shift of 0
+    assert np.abs(found.features[0, 5] - found.features[0, 0]).max() > 1e-3
+
+
+def test_photos_take_the_kinds_in_turn(clean, tiny):
+    found = ladders.climb(ladders.choose(clean), tiny, kinds=[1, 10, 17], kinds_per_photo=2)
+    assert found.kinds.tolist() == [1, 10, 17, 1, 10, 17]
+
+
+def test_an_unreadable_clean_photo_is_named_and_left_out(clean, tiny, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no photo")
+    found = ladders.climb([bad, *ladders.choose(clean)], tiny, kinds=[1], kinds_per_photo=1)
+    assert [problem.path for problem in found.unreadable] == [bad]
+    assert set(found.photos.tolist()) == {1, 2, 3}
+
+
+def test_clean_photos_that_cannot_be_used_at_all_are_an_error(tmp_path, tiny):
+    with pytest.raises(BadLabels, match="no photos"):
+        ladders.choose(tmp_path)
+    with pytest.raises(BadLabels, match="no clean photo can be used"):
+        ladders.climb([tmp_path / "gone.jpg"], tiny)
+
+
+def test_a_large_folder_is_thinned_evenly(tmp_path):
+    for number in range(10):
+        Image.new("RGB", (40, 40)).save(tmp_path / f"{number}.png")
+    assert [path.stem for path in ladders.choose(tmp_path, 4)] == ["0", "3", "6", "9"]
+
+
+def made_up(seed=0, n=30, width=12):
+    """Ladders in a feature space where each kind moves along a direction of its own."""
+    rng = np.random.default_rng(seed)
+    kinds = np.array([2, 10, 11] * (n // 3))
+    ways = {kind: np.r_[np.zeros(width // 2), rng.normal(size=width // 2)] for kind in (2, 10, 11)}
+    start = rng.normal(size=(n, 1, width))
+    steps = np.array([ways[kind] for kind in kinds])[:, None] * np.arange(6)[None, :, None]
+    return Ladders(
+        photos=np.arange(n),
+        kinds=kinds,
+        features=(start + 0.1 * steps + 0.001 * rng.normal(size=steps.shape)).astype(np.float32),
+    )
+
+
+def test_the_prior_is_the_ridge_whose_penalty_holds_the_ladders():
+    climbed = made_up()
+    rng = np.random.default_rng(1)
+    x, y, strength, weight, step = rng.normal(size=(40, 12)), rng.normal(size=40), 0.7, 3.0, -0.2
+    known = prior.learn(climbed).prior(step=step, weight=weight)
+    z, rest = known.whitened(x), y - known.foretold(x)
+    fitted = np.linalg.solve(z.T @ z + strength * np.eye(12), z.T @ rest)
+    # The same by stacking rows: a (|w|^2 + c |D w - t|^2) + |X w - y|^2.
+    rows = (climbed.features[:, 1:].astype(float) - climbed.features[:, :1]).reshape(-1, 12)
+    targets = np.tile(step * np.arange(1, 6), 30)
+    stacked = np.concatenate([x, np.sqrt(strength) * np.eye(12), np.sqrt(strength * weight) * rows])
+    aims = np.concatenate([y, np.zeros(12), np.sqrt(strength * weight) * targets])
+    expected = np.linalg.lstsq(stacked, aims)[0]
+    np.testing.assert_allclose(known.weights(fitted), expected, atol=1e-9)
+
+
+def test_levels_that_change_nothing_lower_nothing():
+    assert prior.rungs(np.array([1, 10])).tolist() == [[0, 2, 3, 4, 5], [1, 2, 3, 4, 5]]
+
+
+def opinions(n=60, width=12):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(n, width))
+    x[:, width // 2 :] *= 0.01  # ordinary photos hardly differ in what distortions change
+    return Samples(
+        features=x.astype(np.float32),
+        mos=x[:, 0] + 0.1 * rng.normal(size=n),
+        groups=None,
+        group_column=None,
+        task=NO_REFERENCE,
+        marks=[],
+        left_out=[],
+        notes=[],
+    )
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_a_regressor_fitted_with_ladders_puts_distortions_in_order(higher_is_better):
+    climbed = made_up()
+    plain, taught = (
+        fit.fit_samples(
+            opinions(),
+            encoder="f" * 64,
+            max_side=0,
+            higher_is_better=higher_is_better,
+            provenance={},
+            ladders=one,
+        )[1]
+        for one in (None, climbed)
+    )
+
+    def order(found):
+        quality = found.predict(climbed.features.reshape(-1, 12)).reshape(-1, 6)
+        sign = 1.0 if higher_is_better else -1.0
+        return np.mean([metrics.spearman(-np.arange(6.0), sign * row) for row in quality])
+
+    assert order(taught) > 0.95
+    assert order(taught) > order(plain)
+    scores = taught.to_score(taught.predict(climbed.features[:, -1]))
+    assert np.mean(scores == 0) < 0.05  # the scale has room for what is worse than its photos
+
+
+def test_ladders_do_not_spoil_what_the_opinions_say():
+    report, _ = fit.fit_samples(
+        opinions(),
+        encoder="f" * 64,
+        max_side=0,
+        higher_is_better=True,
+        provenance={},
+        ladders=made_up(),
+    )
+    assert report.figures["srocc"].value > 0.9
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (18, ["bright", "bright", "none", "dark", "dark"]),
+        (25, ["none", "none", "none", "low contrast", "low contrast"]),
+    ],
+)
+def test_signed_kinds_have_the_flaw_of_their_sign(kind, names):
+    assert [flaw_of(kind, level) for level in range(1, 6)] == names
+
+
+def test_every_distortion_has_a_flaw_and_identities_have_none():
+    assert {flaw_of(kind.number, 5) for kind in KINDS} >= {"blur", "noise", "compression", "dark"}
+    assert flaw_of(0, 1) == flaw_of(1, 1) == "none"

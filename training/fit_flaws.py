@@ -1,0 +1,142 @@
+"""The flaw probe: a linear classifier of dominant flaws on the frozen encoder's features.
+
+`bundle.py` fits it with the rest of the bundled model.
+Clean photos (without those whose number is divisible by 5) are distorted in all 25 ways; levels 2
+to 5 are examples of their flaw, the photos themselves and levels that change nothing of "none".
+Held-out clean photos tell how often it is right: at levels 3 to 5, over all and by flaw; among
+untouched photos; and among the answers that reach the stated confidence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from contrique_cli.distortions import KINDS, flaw_of
+from contrique_cli.flaws import NONE, FlawProbe
+from contrique_cli.ladders import Ladders
+from training.pack_photos import HELD_OUT
+
+ALL_KINDS = tuple(kind.number for kind in KINDS)
+STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
+"""Inverse penalties tried."""
+
+FAINT = 2
+"""Levels below this are no examples of a flaw: often nobody sees them."""
+
+VISIBLE = 3
+"""Levels from this one on must be named."""
+
+CONFIDENCE = 0.5
+"""Probability below which no flaw is named."""
+
+KINDS_PER_PHOTO = 5
+"""Kinds of distortion that a training photo goes through, in turn."""
+
+
+def examples(found: Ladders, least: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features (N, 2F), names of flaws (N,) and photos (N,): clean ones and levels from `least`."""
+    values, names, photos = [], [], []
+    seen = set()
+    for photo, kind, rungs in zip(found.photos, found.kinds, found.features, strict=True):
+        if photo not in seen:
+            seen.add(photo)
+            values.append(rungs[0])
+            names.append(NONE)
+            photos.append(photo)
+        for level in range(least, 6):
+            values.append(rungs[level])
+            names.append(flaw_of(int(kind), level))
+            photos.append(photo)
+    return np.stack(values), np.array(names), np.array(photos)
+
+
+def fit(x: np.ndarray, names: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray, list]:
+    """Weights (2F, K), bias (K,) and names of a multinomial logistic regression."""
+    centre, spread = x.mean(axis=0), x.std(axis=0) + 1e-4
+    model = LogisticRegression(
+        C=strength / len(x), max_iter=1000, tol=1e-3, class_weight="balanced"
+    )
+    model.fit((x - centre) / spread, names)
+    inner = model.coef_.T / spread[:, None]
+    return inner, model.intercept_ - centre @ inner, list(model.classes_)
+
+
+def right(probe: FlawProbe, x: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Whether the likeliest class is the right one, confident or not, shape (N,)."""
+    return np.array(probe.names)[probe.probabilities(x).argmax(axis=1)] == names
+
+
+def figures(probe: FlawProbe, found: Ladders) -> dict[str, object]:
+    """How good the probe is on photos that it was not fitted on."""
+    x, names, _ = examples(found, VISIBLE)
+    is_right = right(probe, x, names)
+    is_flawed = names != NONE
+    sure = probe.probabilities(x).max(axis=1) >= probe.confidence
+    answers = np.array([flaw.name for flaw in probe.name(x)])
+    return {
+        "data": f"{len(np.unique(found.photos))} held-out clean photos x 25 kinds, levels 3 to 5",
+        "right_at_levels_3_to_5": round(float(is_right[is_flawed].mean()), 4),
+        "right_where_confident": round(float(is_right[is_flawed & sure].mean()), 4),
+        "share_confident": round(float(sure[is_flawed].mean()), 4),
+        "clean_called_none": round(float((answers[~is_flawed] == NONE).mean()), 4),
+        "right_by_flaw": {
+            str(name): round(float(is_right[names == name].mean()), 3)
+            for name in np.unique(names[is_flawed])
+        },
+    }
+
+
+def confusions(probe: FlawProbe, found: Ladders) -> None:
+    """Print where each flaw goes when it goes wrong."""
+    x, names, _ = examples(found, VISIBLE)
+    likeliest = np.array(probe.names)[probe.probabilities(x).argmax(axis=1)]
+    for name in np.unique(names):
+        others, counts = np.unique(likeliest[names == name], return_counts=True)
+        shown = sorted(zip(counts / counts.sum(), others, strict=True), reverse=True)[:4]
+        print(f"{name:14}", ", ".join(f"{other} {share:.2f}" for share, other in shown))
+
+
+def make(known: Ladders, held: Ladders, encoder: str, run: str) -> FlawProbe:
+    """Fit a probe on ladders of training photos, and measure it on those of held-out ones.
+
+    Args:
+        known: of training photos.
+        held: of held-out photos, all 25 kinds of each.
+        encoder: fingerprint of the encoder that made the features.
+        run: for the provenance.
+    """
+    x, names, photos = examples(known, FAINT)
+    inside = photos % 7 != 0  # a seventh of the photos chooses the penalty; 5 would share kinds
+    scores = {}
+    for strength in STRENGTHS:
+        inner, bias, classes = fit(x[inside], names[inside], strength)
+        likeliest = np.array(classes)[(x[~inside] @ inner + bias).argmax(axis=1)]
+        scores[strength] = float((likeliest == names[~inside]).mean())
+    print("right inside, by strength:", scores)
+    inner, bias, classes = fit(x, names, max(scores, key=scores.get))
+    probe = FlawProbe(
+        names=[str(name) for name in classes],
+        weights=inner.astype(np.float32),
+        bias=bias.astype(np.float32),
+        confidence=CONFIDENCE,
+        encoder=encoder,
+        provenance={"run": run, "examples": len(x)},
+    )
+    confusions(probe, held)
+    for confidence in (0.4, 0.5, 0.6, 0.7, 0.8):
+        print(confidence, figures(dataclasses.replace(probe, confidence=confidence), held))
+    return dataclasses.replace(probe, figures=figures(probe, held))
+
+
+def training_photos(data: Path, count: int) -> list[Path]:
+    """Clean photos that may be learnt from, evenly chosen."""
+    paths = sorted((data / "pristine").iterdir())
+    paths = [path for path in paths if int(path.stem) % HELD_OUT]
+    return [paths[place] for place in np.linspace(0, len(paths) - 1, count).astype(int)]
