@@ -16,6 +16,9 @@ MAX_SIDE = 1024
 MAX_MEGAPIXELS = 300
 """Photos whose header promises more are refused unread; a 200-megapixel phone passes."""
 
+CACHE_BYTES = 2_000_000_000
+"""Size of the feature cache's file beyond which photos go, those unused for longest first."""
+
 MIN_THUMBNAIL, MAX_THUMBNAIL = 64, 2048
 """Long side in pixels that a gallery's thumbnails may have."""
 
@@ -27,9 +30,6 @@ WATCH_INTERVAL = 2.0
 
 WATCH_SETTLE = 1.0
 """Seconds that a file in a watched folder must not change to count as complete."""
-
-CACHE_BYTES = 2_000_000_000
-"""Size of the feature cache's file beyond which photos go, those unused for longest first."""
 
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""

@@ -91,13 +91,13 @@ class Remembered(NamedTuple):
 
     Attributes:
         width, height: of the file, in upright pixels.
-        source: what was decoded; None where that was not said.
+        source: what was decoded, see `images.Photo`.
         values: features, shape (2F,), float32.
     """
 
     width: int
     height: int
-    source: str | None
+    source: str
     values: np.ndarray
 
 
@@ -294,7 +294,7 @@ def _forget(file: sqlite3.Connection, photos: int) -> None:
         )
 
 
-def _checksum(facts: tuple[int, int, str | None], values: bytes) -> int:
+def _checksum(facts: tuple[int, int, str], values: bytes) -> int:
     return zlib.crc32(values, zlib.crc32(repr(facts).encode()))
 
 
@@ -306,7 +306,7 @@ def _parse(facts: list[Any]) -> Remembered | None:
         and isinstance(width, int)
         and isinstance(height, int)
         and min(width, height) > 0
-        and (source is None or isinstance(source, str))
+        and isinstance(source, str)
         and checksum == _checksum((width, height, source), values)
     )
     if not is_sound:

@@ -14,7 +14,7 @@ from contrique_cli.errors import Unreadable
 from contrique_cli.featurecache import FeatureCache, Recipe, Remembered
 from contrique_cli.features import Features
 from contrique_cli.identity import Identity
-from contrique_cli.images import PHOTO, Photo
+from contrique_cli.images import Photo
 from contrique_cli.model import Contrique, length
 
 MOST_AHEAD = 1024
@@ -45,7 +45,7 @@ def find_shelf(cache: FeatureCache | None, info: EncoderInfo, *, max_side: int) 
 class _Miss(NamedTuple):
     """A photo to compute; without an identity it is not kept."""
 
-    path: Path | Photo
+    photo: Path | Photo
     identity: Identity | None
 
 
@@ -66,7 +66,8 @@ def extract(
     `MOST_AHEAD` hits lie between two misses, through several, so that memory stays bounded.
 
     Args:
-        paths: photos; what is `Unreadable` already passes through.
+        paths: photos; those opened already are computed and not kept, and what is `Unreadable`
+            already passes through.
         load: gives the encoder, in evaluation mode, on the device to use; called when a photo has
             to be computed.
         shelf: where to look and to keep; None for neither.
@@ -127,21 +128,23 @@ class _Queue:
         """Drop the first."""
         self._passed += not isinstance(self._waiting.popleft(), _Miss)
 
-    def take_misses(self) -> Iterator[Path | Unreadable | Photo]:
+    def take_misses(self) -> Iterator[Path | Photo]:
         """Paths to compute, in order, until the end or until too much else is waiting."""
         while True:
             while not self._misses:
                 if self._known - self._passed >= MOST_AHEAD or not self._pull():
                     return
-            yield self._misses.popleft().path
+            yield self._misses.popleft().photo
 
     def _pull(self) -> bool:
         """Look up the next path; False at the end."""
         with self._pulling:
-            path = next(self._paths, None)
+            path: Path | Photo | Unreadable | _Miss | None = next(self._paths, None)
             if path is None:
                 return False
-            item = path if isinstance(path, Unreadable) else self._look_up(path)
+            if isinstance(path, Photo):
+                path = _Miss(path, None)
+            item = self._look_up(path) if isinstance(path, Path) else path
             if isinstance(item, _Miss):
                 self._misses.append(item)
             else:
@@ -149,9 +152,7 @@ class _Queue:
             self._waiting.append(item)
             return True
 
-    def _look_up(self, path: Path | Photo) -> Features | _Miss:
-        if isinstance(path, Photo):  # in memory: nothing to know it by
-            return _Miss(path, None)
+    def _look_up(self, path: Path) -> Features | _Miss:
         photo = identity.identify(path)
         found = photo and self._shelf.cache.find(self._shelf.recipe, photo)
         if not found or found.width * found.height > self._max_pixels:
@@ -161,14 +162,14 @@ class _Queue:
             width=found.width,
             height=found.height,
             values=found.values,
-            source=found.source or PHOTO,
+            source=found.source,
         )
 
 
 def _keep(shelf: Shelf, miss: _Miss, found: Features | Unreadable) -> None:
-    if isinstance(found, Unreadable) or isinstance(miss.path, Photo):
+    if isinstance(found, Unreadable):
         return
     # A file that changed meanwhile has features of which nobody knows whether they are its own.
-    if miss.identity is not None and identity.is_unchanged(miss.path, miss.identity):
+    if miss.identity is not None and identity.is_unchanged(found.path, miss.identity):
         kept = Remembered(found.width, found.height, found.source, found.values)
         shelf.cache.keep(shelf.recipe, miss.identity, kept)

@@ -27,7 +27,7 @@ def photo(number: int) -> Identity:
 
 def remembered(number: int, numbers: int = 32) -> Remembered:
     values = np.full(numbers, number % 100, featurecache.STORED)
-    return Remembered(60 + number, 40, None, values)
+    return Remembered(60 + number, 40, "photo", values)
 
 
 def fill(path: Path, numbers: range, **options: object) -> None:
@@ -46,7 +46,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "cache" / "features.sqlite"
 
 
-@pytest.mark.parametrize("source", [None, "preview"])
+@pytest.mark.parametrize("source", ["photo", "preview"])
 def test_what_was_kept_is_found_by_the_next_run(path, source):
     kept = Remembered(6000, 4000, source, np.linspace(-1, 1, 32).astype(featurecache.STORED))
     with FeatureCache(path) as cache:
@@ -195,7 +195,7 @@ def test_a_row_that_cannot_be_believed_is_computed_anew(path, change):
 def test_numbers_that_are_not_finite_are_not_believed(path):
     with FeatureCache(path) as cache:
         values = np.full(32, np.nan, featurecache.STORED)
-        cache.keep(RECIPE, photo(1), Remembered(9, 9, None, values))
+        cache.keep(RECIPE, photo(1), Remembered(9, 9, "photo", values))
         cache.flush()
         assert cache.find(RECIPE, photo(1)) is None
         assert "damaged" in cache.notes[0]
@@ -263,7 +263,7 @@ from contrique_cli.identity import Identity
 with FeatureCache(Path(sys.argv[1])) as cache:
     for number in range(int(sys.argv[2]), 400, 3):
         photo = Identity(number.to_bytes(16, "big"), b"", 1, 1)
-        cache.keep({RECIPE!r}, photo, Remembered(9, 9, None, np.zeros(32)))
+        cache.keep({RECIPE!r}, photo, Remembered(9, 9, "photo", np.zeros(32)))
     assert not cache.notes
 """
     command = [sys.executable, "-c", code, path]
