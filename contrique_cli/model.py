@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from contrique_cli import resnet
 from contrique_cli.errors import BadOption, UnknownDevice
-
-try:
-    from torchvision import models as vision
-except (ImportError, RuntimeError) as error:  # pragma: no cover - needs a broken installation
-    raise ImportError(
-        f"torchvision cannot be imported ({error}). torch and torchvision do not match: they come "
-        "from different builds. Make a fresh environment and install contrique there with plain "
-        "pip, so that both come from one place."
-    ) from error
 
 PROJECTION = 128
 """Numbers per patch that the contrastive loss sees (paper, section III)."""
@@ -34,14 +27,6 @@ def _tiny() -> nn.Sequential:
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)
-
-
-def _resnet(build: Callable[..., nn.Module], groups: int = 5) -> Callable[[], nn.Sequential]:
-    """The first groups of a residual network, of its five, without pooling and classifier.
-
-    The layout of keys is that of the official files.
-    """
-    return lambda: nn.Sequential(*list(build(weights=None).children())[: 3 + groups])
 
 
 @dataclass(frozen=True)
@@ -64,13 +49,18 @@ class Architecture:
         return self.widths[-1]
 
 
-_STAGES = (2, 4, 5, 6, 7)
-"""Of a residual network: its stem before pooling, then conv2_x to conv5_x."""
-
 ARCHITECTURES = {
-    "resnet50": Architecture(_resnet(vision.resnet50), _STAGES, (64, 256, 512, 1024, 2048)),
-    "resnet18": Architecture(_resnet(vision.resnet18), _STAGES, (64, 64, 128, 256, 512)),
-    "resnet18-c4": Architecture(_resnet(vision.resnet18, 4), _STAGES[:-1], (64, 64, 128, 256)),
+    "resnet50": Architecture(
+        partial(resnet.build, resnet.Bottleneck, (3, 4, 6, 3)),
+        resnet.STAGES,
+        (64, 256, 512, 1024, 2048),
+    ),
+    "resnet18": Architecture(
+        partial(resnet.build, resnet.Basic, (2, 2, 2, 2)), resnet.STAGES, (64, 64, 128, 256, 512)
+    ),
+    "resnet18-c4": Architecture(
+        partial(resnet.build, resnet.Basic, (2, 2, 2)), resnet.STAGES[:-1], (64, 64, 128, 256)
+    ),
     "tiny": Architecture(_tiny, (2, 5, 8), (8, 16, 16)),
 }
 """By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017."""

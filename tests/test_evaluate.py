@@ -16,7 +16,9 @@ from contrique_cli.weights import Scorer
 from tests.opinions import make_collection
 
 CPU = torch.device("cpu")
-INFO = checkpoint.EncoderInfo(arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={})
+INFO = checkpoint.EncoderInfo(
+    arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={}
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,7 +15,9 @@ from contrique_cli.model import Contrique
 from tests.opinions import make_collection
 
 CPU = torch.device("cpu")
-INFO = checkpoint.EncoderInfo(arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={})
+INFO = checkpoint.EncoderInfo(
+    arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={}
+)
 
 
 @pytest.fixture(scope="module")
