@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
-    "errors config files report images resnet model tensorfile checkpoint regressor weights features "
+    "errors config files report images resnet model merged backend tensorfile checkpoint regressor weights capacity features "
     "featurefile pairs labels samples metrics ridge "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "

@@ -12,7 +12,7 @@ from tests.conftest import make_photo
 
 
 def extract(paths, model, **options):
-    return list(features.extract(paths, model, **{"max_side": 128, **options}))
+    return list(features.extract(paths, model, **{"max_side": 128, "precision": "fp32", **options}))
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def test_each_scale_has_length_one_and_twice_the_channels(mixed, tiny):
 
 
 def test_features_are_those_of_the_naive_formula(mixed, tiny):
-    unit = images.to_unit(images.to_tensor(images.open_rgb(mixed[0], max_side=0).image))[None]
+    pixels = images.to_tensor(images.open_rgb(mixed[0], max_side=0).image)[None]
     with torch.no_grad():
         expected = []
-        for scale in (unit, images.halve(unit)):
-            pooled = tiny.encoder(scale)[0].numpy().reshape(16, -1).mean(axis=1)
+        for scale in (pixels, images.halve(pixels)):
+            pooled = tiny.encoder(scale / 255)[0].numpy().reshape(16, -1).mean(axis=1)
             expected.append(pooled / np.sqrt((pooled**2).sum()))
     np.testing.assert_allclose(
         extract(mixed[:1], tiny)[0].values, np.concatenate(expected), atol=1e-6
