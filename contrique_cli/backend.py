@@ -6,21 +6,23 @@ from collections.abc import Callable
 
 import torch
 
-from contrique_cli import merged
+from contrique_cli import config, merged
 from contrique_cli.errors import BadOption
 from contrique_cli.model import Contrique
 
 Embed = Callable[[torch.Tensor], torch.Tensor]
 """RGB pixels, uint8, shape (B, 3, H, W), to features on the device, shape (B, F), float32."""
 
-AUTO = "auto"
+WHITE = 255.0
+"""The brightest sample of a photo."""
+
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-PRECISIONS = (AUTO, *_DTYPES)
+PRECISIONS = (config.PRECISION, *_DTYPES)
 """What the maps are computed in; their means and deviations always take float32."""
 
 
 @torch.inference_mode()
-def prepare(model: Contrique, precision: str = AUTO) -> Embed:
+def prepare(model: Contrique, precision: str = config.PRECISION) -> Embed:
     """`model.embed` made fast: layers merged, in the layout and precision the device is quick at.
 
     Args:
@@ -32,11 +34,14 @@ def prepare(model: Contrique, precision: str = AUTO) -> Embed:
     """
     device = next(model.parameters()).device
     dtype = _DTYPES[choose_precision(precision, device)]
-    encoder = merged.merge(model.encoder, device=device, dtype=dtype)
+    # Whole numbers up to 256 are exact in bfloat16, their 255ths are not; in float16 it is the
+    # weights that would get too small.
+    white = 1.0 if dtype == torch.float16 else WHITE
+    encoder = merged.merge(model.encoder, device=device, dtype=dtype, white=white)
 
     def embed(pixels: torch.Tensor) -> torch.Tensor:
         here = pixels.to(device, non_blocking=True)
-        ready = here.to(dtype, memory_format=torch.channels_last)
+        ready = here.to(dtype, memory_format=torch.channels_last).mul_(white / WHITE)
         return model.pool(model.maps(ready, encoder))
 
     return torch.inference_mode()(embed)
@@ -53,7 +58,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     """
     if name not in PRECISIONS:
         raise BadOption(f"precision {name!r}: choose one of {', '.join(PRECISIONS)}")
-    if name != AUTO:
+    if name != config.PRECISION:
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"

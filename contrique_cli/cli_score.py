@@ -54,9 +54,13 @@ Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1 or mps [default: the fastest there is].")
 ]
 BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Photos of one size per step [default: by device].")
+    int | None, typer.Option(min=1, help="Photos of one shape per step [default: by memory].")
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Decoding threads [default: by device].")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads [default: by cores and memory].")]
+Precision = Annotated[
+    str,
+    typer.Option(help="Of the encoder: auto (what the processor is quick at), fp32, bf16, fp16."),
+]
 
 
 def score(
@@ -78,6 +82,7 @@ def score(
     device: Device = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    precision: Precision = config.PRECISION,
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
 
@@ -108,6 +113,7 @@ def score(
         max_megapixels=max_megapixels,
         batch_size=batch_size,
         workers=workers,
+        precision=precision,
     )
     status = cli_report.deliver(
         rows,
@@ -182,6 +188,7 @@ def features(
     device: Device = None,
     batch_size: BatchSize = None,
     workers: Workers = None,
+    precision: Precision = config.PRECISION,
 ) -> None:
     """Write the encoder's features of photos: two scales, 4096 numbers with a ResNet-50.
 
@@ -206,6 +213,7 @@ def features(
         max_megapixels=max_megapixels,
         batch_size=batch_size,
         workers=workers,
+        precision=precision,
     )
     with console.progress("features", len(listed), quiet=quiet) as advance:
         for item in stream:

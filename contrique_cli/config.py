@@ -13,6 +13,9 @@ MAX_SIDE = 1024
 MAX_MEGAPIXELS = 300
 """Photos whose header promises more are refused unread; a 200-megapixel phone passes."""
 
+PRECISION = "auto"
+"""What the encoder computes in: what the device is quick at."""
+
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""
 

@@ -61,7 +61,7 @@ def extract(
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
-    precision: str = backend.AUTO,
+    precision: str = config.PRECISION,
 ) -> Iterator[Features | Unreadable]:
     """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
 

@@ -23,6 +23,7 @@ def score(
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
+    precision: str = config.PRECISION,
 ) -> Iterator[Row]:
     """Score photos as they come, in the order of the paths.
 
@@ -31,7 +32,7 @@ def score(
         scorer: see `weights.load_scorer`.
         device: see `model.pick_device`.
         max_side: working size in pixels; None takes the regressor's own.
-        max_megapixels, batch_size, workers: see `features.extract`.
+        max_megapixels, batch_size, workers, precision: see `features.extract`.
 
     Yields:
         One unranked row per path; a photo that cannot be scored has its reason as `error`.
@@ -48,6 +49,7 @@ def score(
         max_megapixels=max_megapixels,
         batch_size=batch_size,
         workers=workers,
+        precision=precision,
     )
     return (_row(item, scorer.regressor) for item in stream)
 
