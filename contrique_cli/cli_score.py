@@ -57,6 +57,9 @@ BatchSize = Annotated[
     int | None, typer.Option(min=1, help="Photos of one shape per step [default: by memory].")
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads [default: by cores and memory].")]
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Judge at a smaller working size, with its own regressor.")
+]
 Precision = Annotated[
     str,
     typer.Option(help="Of the encoder: auto (what the processor is quick at), fp32, bf16, fp16."),
@@ -83,6 +86,7 @@ def score(
     batch_size: BatchSize = None,
     workers: Workers = None,
     precision: Precision = config.PRECISION,
+    fast: Fast = False,
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
 
@@ -101,7 +105,7 @@ def score(
     from contrique_cli.model import pick_device
 
     place = pick_device(device)
-    scorer = weights.load_scorer(model, regressor)
+    scorer = weights.load_scorer(model, regressor, fast=fast)
     left_out: Counter[str] = Counter()
     found = images.find(cli_report.sources(paths, is_nul_separated=nul), left_out)
     listed = found if target.is_streaming and "-" in paths else list(found)

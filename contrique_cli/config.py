@@ -10,6 +10,9 @@ from contrique_cli.errors import BadOption
 MAX_SIDE = 1024
 """Working size in pixels on the long side, for fitting; scoring takes the regressor's own."""
 
+FAST_SIDE = 512
+"""Working size in pixels of the regressor that `--fast` takes."""
+
 MAX_MEGAPIXELS = 300
 """Photos whose header promises more are refused unread; a 200-megapixel phone passes."""
 
