@@ -110,12 +110,19 @@ Device = Annotated[
     ),
 ]
 BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Photos of one size per step [default: by device].")
+    int | None, typer.Option(min=1, help="Photos of one shape per step [default: by memory].")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads [default: by cores and memory].")]
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Judge at a smaller working size, with its own regressor.")
+]
+Precision = Annotated[
+    str,
+    typer.Option(help="Of the encoder: auto (what the processor is quick at), fp32, bf16, fp16."),
 ]
 Absolute = Annotated[
     bool, typer.Option("--absolute", help="Absolute paths in the report [default: as found].")
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Decoding threads [default: by device].")]
 
 
 def score(
@@ -150,6 +157,8 @@ def score(
     xmp_stars: cli_xmp.XmpStars = None,
     dry_run: cli_xmp.DryRun = False,
     no_cache: NoCache = False,
+    precision: Precision = config.PRECISION,
+    fast: Fast = False,
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
 
@@ -196,7 +205,7 @@ def score(
     from contrique_cli.model import pick_device
 
     place = pick_device(device)
-    scorer = weights.load_scorer(model, regressor)
+    scorer = weights.load_scorer(model, regressor, fast=fast)
     left_out: Counter[str] = Counter()
     with cli_cache.opened(is_off=no_cache, quiet=quiet) as cache:
         scoring = partial(
@@ -207,6 +216,7 @@ def score(
             max_megapixels=max_megapixels,
             batch_size=batch_size,
             workers=workers,
+            precision=precision,
             cache=cache,
         )
         if watched is not None:
@@ -291,6 +301,7 @@ def features(
     batch_size: BatchSize = None,
     workers: Workers = None,
     no_cache: NoCache = False,
+    precision: Precision = config.PRECISION,
 ) -> None:
     """Write the encoder's features of photos: two scales, 4096 numbers with a ResNet-50.
 
@@ -315,11 +326,12 @@ def features(
         stream = recall.extract(
             listed,
             lambda: encoder.to(place),
-            recall.find_shelf(cache, info, max_side=max_side),
+            recall.find_shelf(cache, info, max_side=max_side, device=place, precision=precision),
             max_side=max_side,
             max_megapixels=max_megapixels,
             batch_size=batch_size,
             workers=workers,
+            precision=precision,
         )
         for item in stream:
             if isinstance(item, Unreadable):

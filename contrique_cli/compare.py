@@ -52,7 +52,7 @@ def compare(
         scorer.model.to(device),
         max_side=side,
         max_megapixels=max_megapixels,
-        shelf=recall.find_shelf(cache, scorer.info, max_side=side),
+        shelf=recall.find_shelf(cache, scorer.info, max_side=side, device=device),
     )
     return _rows(matched, stream, scorer.regressor)
 

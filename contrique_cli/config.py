@@ -13,6 +13,9 @@ from contrique_cli.errors import BadOption
 MAX_SIDE = 1024
 """Working size in pixels on the long side, for fitting; scoring takes the regressor's own."""
 
+FAST_SIDE = 512
+"""Working size in pixels of the regressor that `--fast` takes."""
+
 MAX_MEGAPIXELS = 300
 """Photos whose header promises more are refused unread; a 200-megapixel phone passes."""
 
@@ -30,6 +33,9 @@ WATCH_INTERVAL = 2.0
 
 WATCH_SETTLE = 1.0
 """Seconds that a file in a watched folder must not change to count as complete."""
+
+PRECISION = "auto"
+"""What the encoder computes in: what the device is quick at."""
 
 FORMATS = ("table", "csv", "json", "jsonl")
 """What a report can be written as."""

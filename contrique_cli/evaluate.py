@@ -79,7 +79,7 @@ def evaluate(
         at_least=config.MIN_EVALUATED,
         max_side=side,
         max_megapixels=max_megapixels,
-        shelf=recall.find_shelf(cache, scorer.info, max_side=side),
+        shelf=recall.find_shelf(cache, scorer.info, max_side=side, device=device),
         on_photo=on_photo,
     )
     return evaluate_samples(

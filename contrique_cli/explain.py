@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from contrique_cli import __version__, config, contributions, features, gridding, images
+from contrique_cli import (
+    __version__,
+    backend,
+    config,
+    contributions,
+    features,
+    gridding,
+    images,
+)
 from contrique_cli.report import PROBABILITY_DIGITS, RAW_DIGITS, SCHEMA, SCORE_DIGITS, Row
 from contrique_cli.weights import Scorer
 
@@ -122,7 +130,8 @@ def explain(
     photo = images.open_rgb(path, max_side=size, max_megapixels=max_megapixels)
     model = scorer.model.to(device)
     pixels = images.to_tensor(photo.image).to(device)
-    values = features.embed_scales(model, pixels[None])  # (1, 2F)
+    embed = backend.prepare(model, "fp32")  # on purpose exact: the shares add up to this score
+    values = features.embed_scales(embed, pixels[None]).cpu().numpy()  # (1, 2F)
     (raw,) = judge.predict(values)
     flaw = None if scorer.probe is None else scorer.probe.name(values)[0]
     find = contributions.shares if method == config.SHARES else contributions.windows

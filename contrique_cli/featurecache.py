@@ -68,9 +68,8 @@ class Recipe:
         preprocessing: `images.PREPROCESSING`.
         max_side: working size in pixels; 0 is full resolution.
         numbers: length of a feature vector, 2F.
-        numerics: how the encoder computes. Ways whose scores may differ by more than 0.01 of 100
-            (bf16, int8) have names of their own, so that no score depends on which way met the
-            photo first; float32 on a CPU and on a GPU count as one.
+        numerics: what the encoder computes in, one of `backend.PRECISIONS`, so that no score
+            depends on which way met the photo first; a CPU and a GPU count as one.
     """
 
     encoder: str
@@ -78,7 +77,7 @@ class Recipe:
     preprocessing: int
     max_side: int
     numbers: int
-    numerics: str = "float32"
+    numerics: str = "fp32"
 
     @cached_property
     def digest(self) -> bytes:

@@ -87,7 +87,7 @@ def fit(
         at_least=config.MIN_LABELS,
         max_side=max_side,
         max_megapixels=max_megapixels,
-        shelf=recall.find_shelf(cache, info, max_side=max_side),
+        shelf=recall.find_shelf(cache, info, max_side=max_side, device=device),
         on_photo=on_photo,
     )
     return fit_samples(

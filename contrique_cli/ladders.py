@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from contrique_cli import config, features, images
+from contrique_cli import backend, config, features, images
 from contrique_cli.distortions import KINDS, LEVELS, apply_kind
 from contrique_cli.errors import BadLabels, Unreadable
 from contrique_cli.model import Contrique
@@ -88,6 +88,7 @@ def climb(
     values: list[np.ndarray] = []
     unreadable: list[Unreadable] = []
     count = min(kinds_per_photo, len(kinds))
+    embed = backend.prepare(model)
     for place, path in enumerate(paths):
         own = [kinds[(place * count + turn) % len(kinds)] for turn in range(count)]
         try:
@@ -96,11 +97,11 @@ def climb(
             unreadable.append(problem)
         else:
             clean = images.to_tensor(photo.image)[None]  # (1, 3, H, W) uint8
-            start = _embed(model, clean)
+            start = _look(embed, clean)
             for kind, worse in _made_worse(clean, own, seed + place):
                 photos.append(place)
                 climbed.append(kind)
-                values.append(np.concatenate([start, _embed(model, worse)]))  # (6, 2F)
+                values.append(np.concatenate([start, _look(embed, worse)]))  # (6, 2F)
         if on_photo is not None:
             on_photo(place + 1, len(paths))
     if not values:
@@ -125,6 +126,6 @@ def _made_worse(
         yield kind, worse.mul(255.0).round_().to(torch.uint8)
 
 
-def _embed(model: Contrique, pixels: torch.Tensor) -> np.ndarray:
-    device = next(model.parameters()).device
-    return features.embed_scales(model, pixels.to(device))
+def _look(embed: backend.Embed, pixels: torch.Tensor) -> np.ndarray:
+    values: np.ndarray = features.embed_scales(embed, pixels).cpu().numpy()
+    return values

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from contrique_cli import config, features, identity
+import torch
+
+from contrique_cli import backend, config, features, identity
 from contrique_cli.checkpoint import EncoderInfo
 from contrique_cli.errors import Unreadable
 from contrique_cli.featurecache import FeatureCache, Recipe, Remembered
@@ -28,7 +30,14 @@ class Shelf(NamedTuple):
     recipe: Recipe
 
 
-def find_shelf(cache: FeatureCache | None, info: EncoderInfo, *, max_side: int) -> Shelf | None:
+def find_shelf(
+    cache: FeatureCache | None,
+    info: EncoderInfo,
+    *,
+    max_side: int,
+    device: torch.device,
+    precision: str = config.PRECISION,
+) -> Shelf | None:
     """Where features of an encoder at a working size are kept; None without a cache."""
     if cache is None:
         return None
@@ -37,6 +46,7 @@ def find_shelf(cache: FeatureCache | None, info: EncoderInfo, *, max_side: int) 
         arch=info.arch,
         preprocessing=info.preprocessing,
         max_side=max_side,
+        numerics=backend.choose_precision(precision, device),
         numbers=2 * length(info.arch, info.pooling),
     )
     return Shelf(cache, recipe)

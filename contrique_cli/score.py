@@ -24,6 +24,7 @@ def score(
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
+    precision: str = config.PRECISION,
     cache: FeatureCache | None = None,
 ) -> Iterator[Row]:
     """Score photos as they come, in the order of the paths.
@@ -33,7 +34,7 @@ def score(
         scorer: see `weights.load_scorer`.
         device: see `model.pick_device`.
         max_side: working size in pixels; None takes the regressor's own.
-        max_megapixels, batch_size, workers: see `features.extract`.
+        max_megapixels, batch_size, workers, precision: see `features.extract`.
         cache: features of photos seen before; None does without.
 
     Yields:
@@ -47,11 +48,12 @@ def score(
     stream = recall.extract(
         paths,
         lambda: scorer.model.to(device),
-        recall.find_shelf(cache, scorer.info, max_side=size),
+        recall.find_shelf(cache, scorer.info, max_side=size, device=device, precision=precision),
         max_side=size,
         max_megapixels=max_megapixels,
         batch_size=batch_size,
         workers=workers,
+        precision=precision,
     )
     return (_row(item, scorer) for item in stream)
 

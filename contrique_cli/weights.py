@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from contrique_cli import __version__, checkpoint, flaws, modelfiles, regressor, tensorfile
-from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
+from contrique_cli import __version__, checkpoint, config, flaws, modelfiles, regressor, tensorfile
+from contrique_cli.errors import BadModelFile, BadOption, RegressorMismatch, UnknownModel
 from contrique_cli.flaws import FlawProbe
 from contrique_cli.model import Contrique, length
 from contrique_cli.modelfiles import SUFFIX, Installed, user_folder
 from contrique_cli.regressor import NO_REFERENCE, Regressor
 
 DEFAULT = "default"
+FAST = "fast"
 _BUNDLED = modelfiles.BUNDLED
 
 
@@ -97,19 +98,27 @@ def load_encoder(name: str | None = None) -> tuple[Contrique, checkpoint.Encoder
 
 
 def load_scorer(
-    model: str | None = None, regressor_name: str | None = None, *, task: str = NO_REFERENCE
+    model: str | None = None,
+    regressor_name: str | None = None,
+    *,
+    task: str = NO_REFERENCE,
+    fast: bool = False,
 ) -> Scorer:
     """An encoder and a regressor that belong together.
 
-    With only one of the two named, the other is found by the encoder's fingerprint.
+    With only one of the two named, the other is found by the encoder's fingerprint; `fast` takes
+    the regressor called "fast", which was fitted at a smaller working size.
 
     Raises:
+        BadOption: `fast` together with a regressor's name.
         UnknownModel: a name that is not installed.
         RegressorMismatch: no partner is installed, or the two named do not belong together.
     """
+    if fast and regressor_name is not None:
+        raise BadOption("--fast chooses the regressor itself: leave it or --regressor out")
     if regressor_name is None:
         encoder_path = locate(checkpoint.KIND, model or DEFAULT)
-        path = _regressor_for(encoder_path, task)
+        path = _regressor_for(encoder_path, task, fast=fast)
         found = regressor.load(path)
     else:
         path = locate(regressor.KIND, regressor_name)
@@ -147,12 +156,18 @@ def describe(scorer: Scorer) -> dict[str, str | int]:
     }
 
 
-def _regressor_for(encoder_path: Path, task: str) -> Path:
+def _regressor_for(encoder_path: Path, task: str, *, fast: bool) -> Path:
     wanted = {"encoder": checkpoint.read_info(encoder_path).fingerprint, "task": task}
-    partners = _matching(regressor.KIND, wanted)
+    partners = [path for path in _matching(regressor.KIND, wanted) if (path.stem == FAST) == fast]
     if partners:
         return next((path for path in partners if path.stem == DEFAULT), partners[0])
     extra = "" if task == NO_REFERENCE else " --reference-column COLUMN"
+    if fast:
+        raise RegressorMismatch(
+            f"no regressor called {FAST!r} is installed for the encoder {encoder_path}: leave "
+            "--fast out, or fit one with contrique fit-regressor --mos scores.csv --max-side "
+            f"{config.FAST_SIDE} --model {encoder_path} --output FILE and use --regressor FILE"
+        )
     raise RegressorMismatch(
         f"no {task} regressor is installed for the encoder {encoder_path}: fit one with "
         f"contrique fit-regressor --mos scores.csv{extra} --model {encoder_path} --output NAME"

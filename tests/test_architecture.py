@@ -14,8 +14,8 @@ PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
     "errors config files modelfiles report journal xmp ratings reportfile picks transfer placement "
-    "undofile bounds exif rawfile rgb images likeness model tensorfile checkpoint regressor flaws "
-    "weights features identity sqlitefile featurecache recall thumbnails gallery featurefile pairs "
+    "undofile bounds exif rawfile rgb images likeness resnet model merged backend tensorfile checkpoint regressor flaws "
+    "weights capacity features identity sqlitefile featurecache recall thumbnails gallery featurefile pairs "
     "labels samples metrics ridge gridding contributions heatmap "
     "official.pickles official official.checkpointfile official.ridgefile "
     "distortions.randomness distortions.colour distortions.dct distortions.blur "
@@ -67,7 +67,7 @@ LIGHT = (
 OWNERS = {
     "sklearn": ["fit"],
     "scipy": ["metrics", "ridge", "prior"],
-    "torchvision": ["model"],
+    "torchvision": [],
     "sqlite3": ["sqlitefile", "featurecache"],
     "PIL": ["exif", "rgb", "images", "heatmap", "api", "pretraining.lossplot"],
     "typer": ROOF,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from contrique_cli import config, contributions, gridding, images
+from contrique_cli import backend, config, contributions, gridding, images
 from contrique_cli.checkpoint import EncoderInfo
 from contrique_cli.distortions import apply_kind
 from contrique_cli.features import embed_scales
@@ -35,7 +35,9 @@ def linear(model) -> torch.Tensor:
 
 def raw_of(model: Contrique, linear: torch.Tensor, pixels: torch.Tensor) -> float:
     return float(
-        embed_scales(model, pixels[None])[0].astype(float) @ linear.double().numpy() + BIAS
+        embed_scales(backend.prepare(model, "fp32"), pixels[None]).numpy()[0].astype(float)
+        @ linear.double().numpy()
+        + BIAS
     )
 
 
@@ -120,7 +122,9 @@ def critic(request, model) -> tuple[int, Judge]:
                 pixels[None] / 255, kind, torch.tensor([level]), torch.tensor([seed])
             )
             pixels = (worse[0] * 255).to(torch.uint8)
-        rows.append(embed_scales(model, pixels[None])[0].astype(float))
+        rows.append(
+            embed_scales(backend.prepare(model, "fp32"), pixels[None]).numpy()[0].astype(float)
+        )
         levels.append(level)
     values, target = np.stack(rows), -np.array(levels, dtype=float)
     centred = values - values.mean(axis=0)

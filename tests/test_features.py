@@ -12,7 +12,7 @@ from tests.conftest import make_photo
 
 
 def extract(paths, model, **options):
-    return list(features.extract(paths, model, **{"max_side": 128, **options}))
+    return list(features.extract(paths, model, **{"max_side": 128, "precision": "fp32", **options}))
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def test_each_scale_has_length_one_and_twice_the_channels(mixed, tiny):
 
 
 def test_features_are_those_of_the_naive_formula(mixed, tiny):
-    unit = images.to_unit(images.to_tensor(images.open_rgb(mixed[0], max_side=0).image))[None]
+    pixels = images.to_tensor(images.open_rgb(mixed[0], max_side=0).image)[None]
     with torch.no_grad():
         expected = []
-        for scale in (unit, images.halve(unit)):
-            pooled = tiny.encoder(scale)[0].numpy().reshape(16, -1).mean(axis=1)
+        for scale in (pixels, images.halve(pixels)):
+            pooled = tiny.encoder(scale / 255)[0].numpy().reshape(16, -1).mean(axis=1)
             expected.append(pooled / np.sqrt((pooled**2).sum()))
     np.testing.assert_allclose(
         extract(mixed[:1], tiny)[0].values, np.concatenate(expected), atol=1e-6
@@ -98,3 +98,66 @@ def test_cuda_gives_the_features_of_the_cpu(mixed, tiny):
     np.testing.assert_allclose(
         [one.values for one in on_gpu], [one.values for one in on_cpu], atol=1e-3
     )
+
+
+def out_of_memory_beyond(limit, monkeypatch):
+    """Make every batch of more than `limit` photos run out of memory; the sizes tried."""
+    tried = []
+    real = features.embed_scales
+
+    def embed_scales(embed, pixels):
+        tried.append(len(pixels))
+        if len(pixels) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(embed, pixels)
+
+    monkeypatch.setattr(features, "embed_scales", embed_scales)
+    return tried
+
+
+def test_running_out_of_memory_halves_the_batch_and_goes_on(mixed, tiny, monkeypatch):
+    expected = extract(mixed, tiny)
+    tried = out_of_memory_beyond(1, monkeypatch)
+    found = extract(mixed, tiny, batch_size=4)
+    assert tried == [3, 1, 1, 1, 1, 1, 1, 1]  # three upright, four across
+    for one, other in zip(found, expected, strict=True):
+        assert one.path == other.path
+        np.testing.assert_allclose(one.values, other.values, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_a_photo_that_no_memory_holds_is_one_row(mixed, tiny, monkeypatch, batch_size):
+    out_of_memory_beyond(0, monkeypatch)
+    found = extract(mixed[:2], tiny, batch_size=batch_size)
+    assert [one.path for one in found] == mixed[:2]
+    assert all("not enough memory" in one.reason for one in found)
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_an_error_of_ours_is_not_taken_for_a_lack_of_memory(mixed, tiny, monkeypatch, batch_size):
+    def broken(embed, pixels):
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(features, "embed_scales", broken)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        extract(mixed, tiny, batch_size=batch_size)
+
+
+def test_threads_are_as_many_as_before_afterwards(mixed, tiny):
+    before = torch.get_num_threads()
+    extract(mixed, tiny, workers=2)
+    assert torch.get_num_threads() == before
+
+
+def test_a_photo_comes_out_while_the_next_is_not_known_yet(mixed, tiny):
+    asked = []
+
+    def slow():
+        for index, path in enumerate(mixed):
+            asked.append(index)
+            yield path
+
+    stream = features.extract(slow(), tiny, max_side=128, workers=1)
+    next(stream)
+    stream.close()
+    assert len(asked) <= 3

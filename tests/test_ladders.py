@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contrique_cli import fit, images, ladders, metrics, prior
+from contrique_cli import backend, fit, images, ladders, metrics, prior
 from contrique_cli.distortions import KINDS, flaw_of
 from contrique_cli.errors import BadLabels
 from contrique_cli.features import embed_scales
@@ -31,7 +31,7 @@ def test_a_ladder_begins_with_the_photo_itself_and_goes_down_five_levels(clean, 
     assert found.kinds.tolist() == [11, 18] * 3
     assert found.photos.tolist() == [0, 0, 1, 1, 2, 2]
     pixels = images.to_tensor(images.open_rgb(paths[1], max_side=0).image)
-    expected = embed_scales(tiny, pixels[None])[0]
+    expected = embed_scales(backend.prepare(tiny), pixels[None])[0].numpy()
     np.testing.assert_allclose(found.features[2, 0], expected, atol=1e-6)
     np.testing.assert_allclose(found.features[1, 3], found.features[1, 0], atol=1e-6)  # shift of 0
     assert np.abs(found.features[0, 5] - found.features[0, 0]).max() > 1e-3

@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 from sklearn.linear_model import Ridge
 from torch.nn import functional
 
-from contrique_cli import features, images, official
+from contrique_cli import backend, features, images, official
 from contrique_cli.errors import BadModelFile, RefusedPickle
 from contrique_cli.official import checkpointfile, ridgefile
 from tests import official_files as synthetic
@@ -85,7 +85,8 @@ def test_imported_weights_give_the_features_of_the_published_code(network, check
     differences, published = [], []
     for seed, size in enumerate([(128, 96), (97, 131), (255, 64), (65, 65), (123, 201)]):
         image = photo(*size, seed)
-        ours = features.embed_scales(model, images.to_tensor(image)[None])
+        pixels = images.to_tensor(image)[None]
+        ours = features.embed_scales(backend.prepare(model, "fp32"), pixels).numpy()
         published.append(published_features(network, image))
         differences.append(np.abs(ours - published[-1]).max())
     assert max(differences) < 1e-4  # point 10 of issue 2; 3e-6 was seen

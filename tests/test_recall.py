@@ -8,6 +8,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 
 from contrique_cli import checkpoint, features, images, recall
 from contrique_cli.errors import Unreadable
@@ -39,7 +40,9 @@ def extract(cache, tiny):
     """Recall with the tiny encoder."""
 
     def run(paths, *, load=lambda: tiny, shelf=True, **options):
-        found = recall.find_shelf(cache if shelf else None, INFO, max_side=SIDE)
+        found = recall.find_shelf(
+            cache if shelf else None, INFO, max_side=SIDE, device=torch.device("cpu")
+        )
         return recall.extract(paths, load, found, **{"max_side": SIDE, **options})
 
     return run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contrique_cli import checkpoint, regressor, weights
-from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
+from contrique_cli.errors import BadModelFile, BadOption, RegressorMismatch, UnknownModel
 from contrique_cli.model import Contrique
 
 
@@ -79,3 +79,20 @@ def test_weights_of_another_length_are_refused(tiny_regressor, home):
 def test_the_users_model_never_hides_a_bundled_one(tiny_regressor, home):
     shutil.copy(home / "encoders" / "tiny.safetensors", home / "encoders" / "default.safetensors")
     assert weights.load_encoder()[1].arch != "tiny"
+
+
+def test_fast_takes_the_regressor_of_that_name_and_its_smaller_working_size(tiny_regressor, home):
+    smaller = dataclasses.replace(tiny_regressor, max_side=64)
+    regressor.save(home / "regressors" / "fast.safetensors", smaller)
+    assert weights.load_scorer("tiny", fast=True).regressor.max_side == 64
+    assert weights.load_scorer("tiny").regressor.max_side == 128
+    assert (
+        weights.load_scorer(fast=True).regressor.max_side < weights.load_scorer().regressor.max_side
+    )
+
+
+def test_fast_without_its_regressor_says_how_to_fit_one(tiny_regressor):
+    with pytest.raises(RegressorMismatch, match=r"leave --fast out.*--max-side 512"):
+        weights.load_scorer("tiny", fast=True)
+    with pytest.raises(BadOption, match="--regressor"):
+        weights.load_scorer(regressor_name="tiny", fast=True)

@@ -23,7 +23,7 @@ from PIL import Image, ImageFilter
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import config, features, images, ladders, metrics, weights
+from contrique_cli import backend, config, features, images, ladders, metrics, weights
 from contrique_cli.distortions import KINDS
 from contrique_cli.model import pick_device
 from contrique_cli.weights import Scorer
@@ -84,13 +84,13 @@ def along_levels(paths: list[Path], scorer: Scorer) -> dict[int, list[float]]:
 
 def everyday(paths: list[Path], scorer: Scorer) -> dict[str, tuple[float, float]]:
     """For each everyday flaw: share of photos that score lower with it, and the mean drop."""
-    device = next(scorer.model.parameters()).device
+    embed = backend.prepare(scorer.model)
     drops: dict[str, list[float]] = {name: [] for name in EVERYDAY}
     for path in paths:
         photo = _as_jpeg(images.open_rgb(path, max_side=config.MAX_SIDE).image, 90)
         versions = [photo, *(change(photo) for change in EVERYDAY.values())]
         pixels = torch.stack([images.to_tensor(version) for version in versions])
-        scores = scored(scorer, features.embed_scales(scorer.model, pixels.to(device)))
+        scores = scored(scorer, features.embed_scales(embed, pixels).cpu().numpy())
         for name, score in zip(EVERYDAY, scores[1:], strict=True):
             drops[name].append(float(scores[0] - score))
     return {name: (float(np.mean(np.array(d) > 0)), float(np.mean(d))) for name, d in drops.items()}

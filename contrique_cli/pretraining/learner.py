@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from contrique_cli.backend import has_bf16_instructions
 from contrique_cli.distortions import CLASSES
 from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.model import PROJECTION, Contrique
@@ -60,20 +61,6 @@ def choose_precision(name: str, device: torch.device) -> str:
     if device.type == "cpu":
         return "bf16" if has_bf16_instructions() else "fp32"
     return "fp32"
-
-
-def has_bf16_instructions() -> bool:
-    """Whether this processor multiplies bfloat16 by itself (AVX512-BF16 or AMX)."""
-    read = getattr(torch.cpu, "get_capabilities", None)
-    if read is not None:
-        found = read()
-        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - not a user's file
-            words = file.read().split()
-    except OSError:
-        return False
-    return "avx512_bf16" in words or "amx_bf16" in words
 
 
 class Learner:

@@ -1,0 +1,243 @@
+"""How fast scoring is, in ratios measured in one run.
+
+    python training/benchmark_score.py                      # the bundled model; 4 minutes when idle
+    python training/benchmark_score.py --arch resnet50 --pooling last
+    python training/benchmark_score.py --share 0.2 --rounds 1     # a first look
+
+For generated JPEGs of 0.2, 2, 12 and 48 megapixels, in turns, each in a process of its own:
+
+* ours: files to features, as `contrique score` does it;
+* encoder: the same encoder on ready pixels of the same shapes, on as many cores;
+* decode: opening and reducing alone, on as many cores;
+* naive: one photo after the other, decoded in full with Pillow, torchvision's network in float32,
+  at the same working size;
+* full: the same without reducing, one photo; 12 megapixels at most.
+
+Encoder and decoder share the cores of a CPU, so that the most that both can do together is
+1 / (1 / encoder + 1 / decode). Start-up is the whole command on one photo. Peak memory is that of
+the whole process. The last line on standard output is JSON. Needs torchvision (the test extra).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from contrique_cli import backend, capacity, config, features, images, weights
+from contrique_cli.model import ARCHITECTURES, LAST, POOLINGS, Contrique, pick_device
+
+SIZES = {0.2: (512, 384), 2: (1632, 1224), 12: (4000, 3000), 48: (8000, 6000)}
+COUNTS = {0.2: 200, 2: 60, 12: 30, 48: 12}
+WAYS = ("ours", "encoder", "decode", "naive", "full")
+NAIVE_SHARE = 4
+FULL_LIMIT = 12
+
+
+def photograph(seed: int, width: int, height: int) -> Image.Image:
+    """Soft shapes with sharp edges under a grain, so that a JPEG of it is as large as a photo's."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    shapes = coarse.resize((512, 384), Image.Resampling.BICUBIC).quantize(48).convert("RGB")
+    large = np.asarray(shapes.resize((width, height), Image.Resampling.BILINEAR), np.int16)
+    grain = rng.normal(0, 6, (256, 256, 1)).astype(np.int16)
+    tiled = np.tile(grain, (height // 256 + 1, width // 256 + 1, 1))[:height, :width]
+    return Image.fromarray(np.clip(large + tiled, 0, 255).astype(np.uint8))
+
+
+# ---------------------------------------------------------------------------------- the ways
+
+
+def ours(model: Contrique, paths: list[Path]) -> Callable[[], object]:
+    """Files to features."""
+    return lambda: list(features.extract(paths, model, max_side=config.MAX_SIDE))
+
+
+def spread(work: Callable[[Path], object], paths: list[Path]) -> Callable[[], object]:
+    """Any work on as many cores as ours takes."""
+    load = capacity.choose(torch.device("cpu"), max_side=config.MAX_SIDE)
+    pool = ThreadPoolExecutor(load.workers, initializer=torch.set_num_threads, initargs=(1,))
+    return lambda: list(pool.map(work, paths))
+
+
+def pixels_of(path: Path) -> torch.Tensor:
+    """Shape (1, 3, H, W), uint8."""
+    return images.to_tensor(images.open_rgb(path, max_side=config.MAX_SIDE).image)[None]
+
+
+def encoder(model: Contrique, paths: list[Path]) -> Callable[[], object]:
+    """Ready pixels to features."""
+    embed, ready = backend.prepare(model), pixels_of(paths[0])
+    if next(model.parameters()).device.type == "cpu":
+        return spread(lambda _: features.embed_scales(embed, ready), paths)
+    batch = ready.repeat(32, 1, 1, 1).to(next(model.parameters()).device)
+
+    def run() -> None:
+        for _ in range(max(1, len(paths) // len(batch))):
+            done = features.embed_scales(embed, batch)
+        done.cpu()
+
+    return run
+
+
+def decode(_: Contrique, paths: list[Path]) -> Callable[[], object]:
+    """Files to pixels."""
+    return spread(pixels_of, paths)
+
+
+def naive(model: Contrique, paths: list[Path], max_side: int) -> Callable[[], object]:
+    """As the published demo and the usual toolboxes do it."""
+    from torchvision import models as vision  # noqa: PLC0415 - takes a second, only here
+
+    whole = getattr(vision, model.arch.removesuffix("-c4"))(weights=None)
+    network = nn.Sequential(*list(whole.children())[: len(model.encoder)]).eval()
+
+    @torch.inference_mode()
+    def run() -> None:
+        for path in paths:
+            image = Image.open(path).convert("RGB")
+            size = images.working_size(*image.size, max_side)
+            image = image.resize(size, Image.Resampling.LANCZOS) if max_side else image
+            half = image.resize((image.width // 2, image.height // 2), Image.Resampling.BICUBIC)
+            for one in (image, half):
+                unit = torch.from_numpy(np.array(one)).permute(2, 0, 1)[None].float() / 255
+                network(unit).mean((2, 3))
+
+    return run
+
+
+def measure(args: argparse.Namespace) -> None:
+    """One way on one folder, in this process: a line of JSON."""
+    model = load(args).to(pick_device(args.device))
+    paths = sorted(args.folder.iterdir())
+    if args.way == "full":
+        paths = paths[:1]
+        run = naive(model, paths, 0)
+    elif args.way == "naive":
+        paths = paths[: max(1, len(paths) // NAIVE_SHARE)]
+        run = naive(model, paths, config.MAX_SIDE)
+    else:
+        run = {"ours": ours, "encoder": encoder, "decode": decode}[args.way](model, paths)
+    if args.way != "full":
+        {"naive": lambda: naive(model, paths[:1], config.MAX_SIDE)}.get(args.way, lambda: run)()()
+    began = time.perf_counter()
+    run()
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # kB on Linux
+    print(json.dumps({"rate": len(paths) / seconds, "peak_mb": round(peak)}))
+
+
+def load(args: argparse.Namespace) -> Contrique:
+    """The bundled encoder, or one of the architecture asked for with random weights."""
+    if args.arch is None:
+        return weights.load_encoder()[0]
+    torch.manual_seed(0)
+    return Contrique(args.arch, args.pooling).eval()
+
+
+# ---------------------------------------------------------------------------------- the table
+
+
+def ask(args: argparse.Namespace, way: str, folder: Path) -> dict[str, float]:
+    """The measurement in a process of its own."""
+    command = [sys.executable, __file__, "--way", way, "--folder", str(folder)]
+    command += ["--pooling", args.pooling]
+    for name in ("arch", "device"):
+        if getattr(args, name):
+            command += [f"--{name}", getattr(args, name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def start_up(photo: Path, rounds: int) -> dict[str, float]:
+    """Seconds of `import torch` and of the whole command on one photo, the best of some rounds."""
+    commands = {
+        "import_torch": [sys.executable, "-c", "import torch"],
+        "score_one": [sys.executable, "-m", "contrique_cli", "score", str(photo), "-q"],
+    }
+    found: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds + 1):
+        for name, command in commands.items():
+            began = time.perf_counter()
+            root = Path(__file__).parent.parent
+            subprocess.run(command, check=True, cwd=root, stdout=subprocess.DEVNULL)  # noqa: S603
+            found[name].append(time.perf_counter() - began)
+    return {name: round(min(times), 2) for name, times in found.items()}
+
+
+def rows(args: argparse.Namespace, root: Path) -> Iterator[dict[str, float]]:
+    """A line of the table per size."""
+    for megapixels, size in SIZES.items():
+        folder = root / f"{megapixels}"
+        folder.mkdir()
+        count = max(2, round(COUNTS[megapixels] * args.share))
+        for seed in range(min(count, 4)):
+            photograph(seed, *size).save(folder / f"{seed}.jpg", quality=90)
+        for number in range(4, count):
+            (folder / f"{number}.jpg").hardlink_to(folder / f"{number % 4}.jpg")
+        ways = [way for way in WAYS if way != "full" or megapixels <= FULL_LIMIT]
+        several = [{way: ask(args, way, folder) for way in ways} for _ in range(args.rounds)]
+        row: dict[str, float] = {"megapixels": megapixels}
+        for way in ways:
+            row[way] = round(max(one[way]["rate"] for one in several), 3)
+            row[f"{way}_mb"] = max(one[way]["peak_mb"] for one in several)
+        both = 1 / (1 / row["encoder"] + 1 / row["decode"])
+        row["of_slower"] = round(row["ours"] / min(row["encoder"], row["decode"]), 2)
+        row["of_both"] = round(row["ours"] / both, 2)
+        row["times_naive"] = round(row["ours"] / row["naive"], 1)
+        row["times_full"] = round(row["ours"] / row["full"], 1) if "full" in row else float("nan")
+        yield row
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--arch", choices=ARCHITECTURES, help="random weights [the bundled model]")
+    parser.add_argument("--pooling", choices=POOLINGS, default=LAST, help="with --arch")
+    parser.add_argument("--device", help="cpu, cuda ...")
+    parser.add_argument("--share", type=float, default=1.0, help="of the usual number of photos")
+    parser.add_argument("--rounds", type=int, default=2, help="the best of so many counts")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.way:
+        measure(args)
+        return
+    columns = "megapixels ours encoder decode naive full of_slower of_both times_naive times_full"
+    print(f"{columns} ours_mb naive_mb full_mb".replace(" ", "\t"))
+    with tempfile.TemporaryDirectory() as root:
+        done = []
+        for row in rows(args, Path(root)):
+            done.append(row)
+            names = f"{columns} ours_mb naive_mb full_mb".split()
+            print("\t".join(f"{row.get(name, float('nan')):g}" for name in names), flush=True)
+        starting = start_up(Path(root) / "12" / "0.jpg", args.rounds)
+    print(f"start-up in seconds: {starting}")
+    about = {
+        "arch": args.arch or "bundled",
+        "cores": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        "median_of_slower": statistics.median(row["of_slower"] for row in done),
+    }
+    print(json.dumps({"about": about, "start_up": starting, "rows": done}))
+
+
+if __name__ == "__main__":
+    main()
