@@ -63,11 +63,11 @@ def layers(model: Contrique, weights: torch.Tensor, pixels: torch.Tensor) -> Ite
         weights: of a no-reference regressor, shape (2F,), on the CPU.
         pixels: uint8 RGB on the model's device, shape (3, H, W).
     """
-    full = images.to_unit(pixels[None])  # (1, 3, H, W)
+    full = pixels[None]  # (1, 3, H, W)
     has_deviations = model.pooling == STAGES
     rest = weights.double()
     for scale in (full, images.halve(full)):
-        for found in model.maps(scale):
+        for found in model.maps(images.to_unit(scale)):
             values = found[0].float().cpu()  # (C, h, w)
             channels = len(values)
             means, rest = rest[:channels], rest[channels:]

@@ -275,9 +275,10 @@ def test_training_can_start_from_an_encoder(whole, data, tmp_path):
 
 
 def test_losses_fall_over_a_longer_run(data, tmp_path):
-    events = run(make_config(data, epochs=20, checkpoint_minutes=5.0), tmp_path)
-    losses = [report.loss for report in of_type(events, runevents.StepReport)]
-    assert sum(losses[-10:]) < sum(losses[:10]) - 1.0
+    steady = make_config(data, epochs=30, checkpoint_minutes=5.0, optimiser="adamw", lr=1e-2)
+    losses = [report.loss for report in of_type(run(steady, tmp_path), runevents.StepReport)]
+    third = len(losses) // 3
+    assert sum(losses[-third:]) < sum(losses[:third]) - 0.5 * third  # 1.1 a step with three seeds
 
 
 def test_photos_that_changed_are_noticed_when_a_run_goes_on(data, tmp_path):
