@@ -1,7 +1,7 @@
 """Make the bundled model: export an encoder, fit its regressors and its flaw probe, measure them.
 
     python training/bundle.py RUN/encoder.safetensors ../shared/data --run NAME \
-        --told "resnet18-c4, 70 minutes on two CPU cores"
+        --told "resnet18-c4, 70 minutes on two CPU cores" --work /tmp/bundle
 
 The regressor that ships is fitted on the training part of `splits.py` alone and is the very one
 that is measured on the held-out fifth, so the figures are those of what people use. The clean
@@ -15,7 +15,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contrique_cli import checkpoint, config, evaluate, fit, flaws, ladders, regressor, score
 from contrique_cli.config import Opinions
+from contrique_cli.featurecache import FeatureCache
 from contrique_cli.ladders import Ladders
 from contrique_cli.model import Contrique, pick_device
 from contrique_cli.weights import DEFAULT, FAST, Scorer
@@ -42,11 +44,14 @@ PROBE = BUNDLED / flaws.FOLDER / f"{DEFAULT}.safetensors"
 LICENCE = "Apache-2.0; trained on photos under mixed licences, none of which are included"
 
 
-def clean_ladders(data: Path, model: Contrique, photos: int) -> Ladders:
-    """Clean photos of the training part, each distorted in five of the 25 ways."""
-    paths = fit_flaws.training_photos(data, photos)
-    kinds = fit_flaws.ALL_KINDS
-    return ladders.climb(paths, model, kinds=kinds, kinds_per_photo=fit_flaws.KINDS_PER_PHOTO)
+def kept_ladders(file: Path, climb: Callable[[], Ladders]) -> Ladders:
+    """Ladders from an earlier run, or climbed now and kept."""
+    if file.exists():
+        with np.load(file, allow_pickle=False) as found:
+            return Ladders(**{name: found[name] for name in ("photos", "kinds", "features")})
+    made = climb()
+    np.savez(file, photos=made.photos, kinds=made.kinds, features=made.features)
+    return made
 
 
 def export(source: Path, told: str, run: str) -> None:
@@ -97,6 +102,27 @@ def held_agreement(
     return agreement(scores, np.array([row.mos for row in held]))
 
 
+def make_probe(args: argparse.Namespace, model: Contrique, encoder: str) -> Ladders:
+    """Fit, measure and save the flaw probe; the ladders that the regressor learns from."""
+
+    def climb(paths: list[Path], kinds_per_photo: int) -> Ladders:
+        kinds = fit_flaws.ALL_KINDS
+        return ladders.climb(paths, model, kinds=kinds, kinds_per_photo=kinds_per_photo)
+
+    known, held = (
+        kept_ladders(
+            args.work / f"{name}-{encoder[:12]}-{len(paths)}.npz", partial(climb, paths, n)
+        )
+        for name, paths, n in (
+            ("known", fit_flaws.training_photos(args.data, args.photos), fit_flaws.KINDS_PER_PHOTO),
+            ("held", order.held_out(args.data, args.test_photos), len(fit_flaws.ALL_KINDS)),
+        )
+    )
+    PROBE.parent.mkdir(parents=True, exist_ok=True)
+    flaws.save(PROBE, fit_flaws.make(known, held, encoder, args.run))
+    return known.only(ladders.ORDERED)
+
+
 def main() -> None:
     """Export, fit, measure, save."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -106,41 +132,36 @@ def main() -> None:
     parser.add_argument("--told", required=True, help="how it was trained, in a few words")
     parser.add_argument("--photos", type=int, default=400, help="clean photos to learn from")
     parser.add_argument("--test-photos", type=int, default=40, help="clean photos to measure on")
+    parser.add_argument("--work", type=Path, required=True, help="folder that keeps features")
     parser.add_argument("--device")
     args = parser.parse_args()
 
+    args.work.mkdir(parents=True, exist_ok=True)
     device = pick_device(args.device)
     export(args.encoder, args.told, args.run)
     model, info = checkpoint.load(ENCODER)
-    model.to(device)
-    climbed = clean_ladders(args.data, model, args.photos)
-    held = ladders.climb(
-        order.held_out(args.data, args.test_photos),
-        model,
-        kinds=fit_flaws.ALL_KINDS,
-        kinds_per_photo=len(fit_flaws.ALL_KINDS),
-    )
-    flaws.save(PROBE, fit_flaws.make(climbed, held, info.fingerprint, args.run))
+    climbed = make_probe(args, model.to(device), info.fingerprint)
     rows = splits.read(args.data)
-    with tempfile.TemporaryDirectory() as folder:
-        train, test = (
-            Opinions(
-                table=table([row for row in rows if row.is_held_out == part], Path(folder), name),
-                photos=args.data,
-                group_column="group",
-            )
-            for part, name in ((False, "train.csv"), (True, "test.csv"))
+    train, test = (
+        Opinions(
+            table=table([row for row in rows if row.is_held_out == part], args.work, name),
+            photos=args.data,
+            group_column="group",
         )
+        for part, name in ((False, "train.csv"), (True, "test.csv"))
+    )
+    with FeatureCache(args.work / "features.sqlite") as cache:
         report, found = fit.fit(
             train,
             model,
             info,
             device=device,
             max_side=config.MAX_SIDE,
-            ladders=climbed.only(ladders.ORDERED),
+            ladders=climbed,
+            cache=cache,
         )
         scorer = Scorer(load=lambda: model, info=info, regressor=found, regressor_path=REGRESSOR)
-        held_out = evaluate.evaluate(test, scorer, device=device).figures
+        held_out = evaluate.evaluate(test, scorer, device=device, cache=cache).figures
         shares = held_agreement(args.data, rows, scorer, device)
     print(f"inside the training part: {report.figures}")
     figures = {
