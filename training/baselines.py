@@ -1,7 +1,7 @@
 """What a trained encoder must beat: classical statistics, and the same network untrained.
 
     python training/baselines.py ../shared/data --brisque
-    python training/baselines.py ../shared/data --arch resnet18
+    python training/baselines.py ../shared/data --arch resnet18-c4
     python training/baselines.py ../shared/data --model encoder.safetensors --run NAME
 
 Fitted on the training part of `splits.py`, with every choice made inside it, and judged on the
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from contrique_cli import checkpoint, config, evaluate, features, fit, images, metrics
 from contrique_cli.features import Features
 from contrique_cli.metrics import Range
-from contrique_cli.model import Contrique, pick_device
+from contrique_cli.model import STAGES, Contrique, pick_device
 from contrique_cli.regressor import NO_REFERENCE
 from contrique_cli.samples import Samples
 from training import brisque, splits
@@ -143,7 +143,8 @@ def collect(args: argparse.Namespace, rows: Sequence[splits.Rated]) -> np.ndarra
         stream = encoder_features(checkpoint.load(args.model)[0], paths, pick_device(args.device))
     else:
         torch.manual_seed(0)
-        stream = encoder_features(Contrique(args.arch).eval(), paths, pick_device(args.device))
+        untrained = Contrique(args.arch, STAGES).eval()
+        stream = encoder_features(untrained, paths, pick_device(args.device))
     values = np.stack(list(stream))
     if args.cache:
         np.savez(args.cache, features=values)
