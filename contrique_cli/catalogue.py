@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from contrique_cli import checkpoint, modelfiles, official, regressor, tensorfile, weights
+from contrique_cli import checkpoint, flaws, modelfiles, official, regressor, tensorfile, weights
 from contrique_cli.errors import BadModelFile, BadOption, CannotWrite, UnknownModel
 from contrique_cli.files import replacing
 from contrique_cli.model import length
@@ -34,7 +34,7 @@ class Row:
     """One installed model, as far as it can be read.
 
     Attributes:
-        kind: `checkpoint.KIND` or `regressor.KIND`.
+        kind: `checkpoint.KIND`, `regressor.KIND` or `modelfiles.FLAW`.
         name: what --model or --regressor takes.
         path: where it lies.
         is_bundled: whether it came with the package.
@@ -78,7 +78,7 @@ def list_installed() -> list[Row]:
         if row.kind == checkpoint.KIND and row.problem is None
     }
     return [
-        replace(row, encoder=encoders.get(row.fingerprint)) if row.kind == regressor.KIND else row
+        row if row.kind == checkpoint.KIND else replace(row, encoder=encoders.get(row.fingerprint))
         for row in rows
     ]
 
@@ -103,6 +103,14 @@ def _described(row: Row) -> Row:
             figures=_mapping(info.provenance.get("figures")),
             licence=_text(info.provenance.get("licence")),
             provenance=info.provenance,
+        )
+    if row.kind == modelfiles.FLAW:
+        probe = flaws.load(row.path)
+        return replace(
+            row,
+            fingerprint=probe.encoder[:SHORT],
+            figures=probe.figures,
+            provenance={"flaws": ", ".join(probe.names), **probe.provenance},
         )
     found = regressor.load(row.path)
     return replace(

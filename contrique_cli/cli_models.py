@@ -79,6 +79,7 @@ def _facts(row: Row) -> dict[str, str]:
     facts: dict[str, Any] = {"  architecture": row.arch, "  task": row.task}
     if row.max_side is not None:
         facts["  working size"] = f"{row.max_side} pixels" if row.max_side else "full resolution"
+    if row.kind != modelfiles.ENCODER:
         facts["  encoder"] = f"{row.encoder or 'not installed'} ({row.fingerprint})"
     else:
         facts["  fingerprint"] = row.fingerprint

@@ -14,7 +14,6 @@ from contrique_cli import __version__, tensorfile
 from contrique_cli.errors import BadModelFile
 
 KIND = "flaw probe"
-FOLDER = "flaws"
 NONE = "none"
 """Name of the class of photos without a flaw, and the answer where none is certain enough."""
 

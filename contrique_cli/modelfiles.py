@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-ENCODER, REGRESSOR = "encoder", "regressor"
+ENCODER, REGRESSOR, FLAW = "encoder", "regressor", "flaw"
 SUFFIX = ".safetensors"
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -18,8 +18,8 @@ class Installed:
     """One model file that can be asked for by name.
 
     Attributes:
-        kind: `ENCODER` or `REGRESSOR`.
-        name: what --model or --regressor takes.
+        kind: `ENCODER`, `REGRESSOR` or `FLAW`, a flaw probe.
+        name: what --model or --regressor takes; a flaw probe comes with its encoder.
         path: where it lies.
         is_bundled: whether it came with the package.
     """
@@ -39,11 +39,11 @@ def installed(kind: str | None = None, bundled: Path = BUNDLED) -> Iterator[Inst
     """Every model file by name, the bundled ones first.
 
     Args:
-        kind: `ENCODER` or `REGRESSOR`; None for both.
+        kind: `ENCODER`, `REGRESSOR` or `FLAW`; None for all.
         bundled: folder of those that came with the package.
     """
     for folder, is_bundled in ((bundled, True), (user_folder(), False)):
-        for one in (ENCODER, REGRESSOR):
+        for one in (ENCODER, REGRESSOR, FLAW):
             if kind in (None, one):
                 for path in sorted((folder / f"{one}s").glob(f"*{SUFFIX}")):
                     yield Installed(kind=one, name=path.stem, path=path, is_bundled=is_bundled)

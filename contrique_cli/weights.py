@@ -175,11 +175,9 @@ def _regressor_for(encoder_path: Path, task: str, *, fast: bool) -> Path:
 
 
 def _probe_for(encoder: str) -> FlawProbe | None:
-    """The bundled flaw probe of an encoder, where there is one."""
-    for path in sorted((_BUNDLED / flaws.FOLDER).glob(f"*{SUFFIX}")):
-        if tensorfile.read_header(path)[1].get("encoder") == encoder:
-            return flaws.load(path)
-    return None
+    """The installed flaw probe of an encoder, where there is one."""
+    found = _matching(modelfiles.FLAW, {"encoder": encoder})
+    return flaws.load(found[0]) if found else None
 
 
 def _encoder_for(found: Regressor, path: Path) -> Path:

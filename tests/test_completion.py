@@ -61,7 +61,7 @@ def test_fish_completes_commands(program):
 
 
 def test_names_of_models_are_found_by_kind_and_beginning(tiny_regressor):
-    assert completion.regressors("") == ["default", "tiny"]
+    assert completion.regressors("") == ["default", "fast", "tiny"]
     assert completion.models("d") == ["default"]
     assert completion.models("x") == []
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from contrique_cli import flaws, score, weights
+from contrique_cli import checkpoint, flaws, score, weights
 from contrique_cli.errors import BadModelFile
 from contrique_cli.flaws import FlawProbe
 
@@ -78,6 +78,7 @@ def test_another_kind_of_file_is_refused(tiny_regressor, home):
 
 def test_scoring_names_the_flaw_where_the_encoder_has_a_probe(photos, tiny, tiny_regressor, home):
     scorer = weights.load_scorer("tiny")
+    assert scorer.probe is None
     width = 2 * tiny.length
     sure = FlawProbe(
         names=["none", "dark"],
@@ -86,8 +87,24 @@ def test_scoring_names_the_flaw_where_the_encoder_has_a_probe(photos, tiny, tiny
         confidence=0.5,
         encoder=scorer.info.fingerprint,
     )
-    with_probe = dataclasses.replace(scorer, probe=sure)
+    (home / "flaws").mkdir()
+    flaws.save(home / "flaws" / "tiny.safetensors", sure)
+    with_probe = weights.load_scorer("tiny")
     (row,) = score.score([photos / "a.jpg"], with_probe, device=torch.device("cpu"))
     assert (row.flaw, row.flaw_probability) == ("dark", pytest.approx(1 / (1 + np.exp(-2))))
     (row,) = score.score([photos / "a.jpg"], scorer, device=torch.device("cpu"))
     assert (row.flaw, row.flaw_probability) == (None, None)
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_models_lists_a_probe_with_what_it_names(contrique, probe, home):
+    (home / "flaws").mkdir()
+    encoder = checkpoint.read_info(home / "encoders" / "tiny.safetensors").fingerprint
+    flaws.save(home / "flaws" / "mine.safetensors", dataclasses.replace(probe, encoder=encoder))
+    (home / "flaws" / "bad.safetensors").write_bytes(b"no")
+    done = contrique("models")
+    assert done.status == 0
+    assert "flaw mine" in done.out
+    assert "none, blur, noise" in done.out
+    assert f"tiny ({encoder[:12]})" in done.out
+    assert "flaw bad" in done.out

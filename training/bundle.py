@@ -40,7 +40,7 @@ FAST_REGRESSOR = BUNDLED / "regressors" / f"{FAST}.safetensors"
 POINTS = (5, 10, 20, 40)
 """Differences of scores of which the card says how often people agree with them."""
 
-PROBE = BUNDLED / flaws.FOLDER / f"{DEFAULT}.safetensors"
+PROBE = BUNDLED / "flaws" / f"{DEFAULT}.safetensors"
 LICENCE = "Apache-2.0; trained on photos under mixed licences, none of which are included"
 
 
