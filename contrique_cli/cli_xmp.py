@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contrique_cli import cli_report, config, console, ratings
+from contrique_cli import cli_report, config, console
 from contrique_cli.config import Ratings
 from contrique_cli.errors import BadOption
 from contrique_cli.report import Row
+
+if TYPE_CHECKING:
+    from contrique_cli import ratings
 
 _NAMED = 5  # sidecars not written that are spelled out
 
@@ -51,6 +54,8 @@ class Rating:
     def __call__(self, rows: list[Row]) -> list[Row]:
         """Rate all scored photos and sum up; the rows stay as they are."""
         if self.wanted is not None:
+            from contrique_cli import ratings
+
             done = []
             for outcome in ratings.rate(
                 rows,
@@ -99,6 +104,8 @@ def wanted(
 
 
 def _describe(outcome: ratings.Outcome) -> str:
+    from contrique_cli import ratings
+
     stars = f"{outcome.mark.stars} stars" if outcome.mark.stars != 1 else "1 star"
     what = {
         ratings.WRITTEN: f"would get {stars}, score {outcome.mark.score:g}"
@@ -111,6 +118,8 @@ def _describe(outcome: ratings.Outcome) -> str:
 
 
 def _sum_up(done: list[ratings.Outcome], wanted: Ratings) -> None:
+    from contrique_cli import ratings
+
     count = Counter(outcome.result for outcome in done)
     verb = "would be written" if wanted.is_dry_run else "written"
     console.say(
