@@ -186,7 +186,8 @@ def score(
         quiet=quiet,
         is_whole=bursts,
     )
-    watched = cli_watch.check(paths, target) if watch else None
+    later = {"--gallery": gallery, "--xmp": xmp, "--absolute": absolute}
+    watched = cli_watch.check(paths, target, later) if watch else None
     grouping = cli_bursts.Grouping(burst_gap, max_megapixels, quiet=quiet) if bursts else None
     page = gallery and cli_gallery.Step(
         path=gallery,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,13 @@ class _Count:
     failed: int = 0
 
 
-def check(paths: Sequence[str], to: Target) -> list[Path]:
+def check(paths: Sequence[str], to: Target, others: Mapping[str, object]) -> list[Path]:
     """Whether these options can be watched with.
+
+    Args:
+        paths: to watch.
+        to: the report.
+        others: options that come after a report, by name; falsy where not given.
 
     Returns:
         The folders.
@@ -49,6 +54,8 @@ def check(paths: Sequence[str], to: Target) -> list[Path]:
     }
     if options := ", ".join(option for option, is_given in needs_all.items() if is_given):
         raise BadOption(f"{options}: needs all photos at once, which --watch never has")
+    if options := ", ".join(option for option, given in others.items() if given):
+        raise BadOption(f"{options}: not with --watch; give it to a second run over the folder")
     for path in paths:
         if not Path(path).is_dir():
             raise BadOption(f"--watch needs folders, and {path} is none")

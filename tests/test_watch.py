@@ -257,6 +257,9 @@ def test_without_output_lines_go_to_standard_output_and_a_closed_reader_ends_it(
 @pytest.mark.parametrize(
     "options",
     [
+        ("--gallery", "page.html"),
+        ("--xmp",),
+        ("--absolute",),
         ("--top", 3),
         ("--reverse",),
         ("--fail-under", 5),
