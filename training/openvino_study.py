@@ -4,9 +4,8 @@
     ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI python training/openvino_study.py ...  # as if without bf16
 
 Seconds of processor time on one core, both scales, 1024 x 768 and 512 x 512 pixels, in turns, the
-least of some rounds; then scores of photos, half of them distorted, against plain float32. int8
-is our own: see `eight_bits.py`. Encoders with pooling "stages" and basic blocks only. Needs
-openvino.
+least of some rounds; then scores of photos, half of them distorted, against plain float32; int8 by
+`eight_bits.py`. Only for pooling "stages" and basic blocks. Needs openvino.
 """
 
 from __future__ import annotations
@@ -34,15 +33,12 @@ from contrique_cli.model import Contrique
 from training import eight_bits
 from training.eight_bits import Layer, Network
 
-Run = Callable[[torch.Tensor], np.ndarray]
-"""Pixels, uint8, shape (1, 3, H, W), to features, shape (F,)."""
-
+Run = Callable[[torch.Tensor], np.ndarray]  # pixels, uint8, (1, 3, H, W), to features, (F,)
 LIMITED = "ONEDNN_MAX_CPU_ISA"
-DISTORTIONS = 5
 
 
 def convolve(maps: ov.Node, layer: Layer, *, is_int8: bool) -> ov.Node:
-    """A convolution and its bias; in int8 the weights are fake-quantised, and OpenVINO sees it."""
+    """A convolution and its bias; fake-quantised weights are what OpenVINO takes for int8."""
     weight = op.constant(layer.weight.numpy())
     if is_int8:
         top = op.constant((layer.step * eight_bits.MOST)[:, None, None, None].numpy())
@@ -114,8 +110,7 @@ def ways(model: Contrique, calibration: list[torch.Tensor]) -> dict[str, Run]:
     found: dict[str, Run] = {
         "torch fp32, plain": lambda pixels: model.embed(pixels.float() / 255)[0].numpy()
     }
-    precisions = ["fp32"] if LIMITED in os.environ else ["fp32", "bf16"]
-    for name in precisions:
+    for name in ["fp32"] if LIMITED in os.environ else ["fp32", "bf16"]:
         embed = backend.prepare(model, name)
         found[f"torch {name}, merged"] = lambda pixels, embed=embed: embed(pixels)[0].numpy()
         found[f"OpenVINO {name}"] = compile_(Network(model), name.replace("fp32", "f32"))
@@ -125,7 +120,7 @@ def ways(model: Contrique, calibration: list[torch.Tensor]) -> dict[str, Run]:
 
 def distort(image: Image.Image, number: int) -> Image.Image:
     """None, blur, compression, noise or darkness, in turn."""
-    kind = number % DISTORTIONS
+    kind = number % 5
     if kind == 1:
         return image.filter(ImageFilter.GaussianBlur(1 + number % 3))
     if kind == 2:  # noqa: PLR2004 - a place in the row
@@ -162,9 +157,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--regressor", type=Path, required=True)
-    parser.add_argument("--photos", type=int, default=150)
-    parser.add_argument("--calibration", type=int, default=90)
-    parser.add_argument("--rounds", type=int, default=4)
+    for name, default in (("photos", 150), ("calibration", 90), ("rounds", 4)):
+        parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     torch.set_num_threads(1)
     model, _ = checkpoint.load(args.model)
