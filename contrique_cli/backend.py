@@ -54,10 +54,12 @@ def choose_precision(name: str, device: torch.device) -> str:
     the encoder, and scores stay within 0.2 of those in float32.
 
     Raises:
-        BadOption: an unknown precision.
+        BadOption: an unknown precision, or one that the processor lacks.
     """
     if name not in PRECISIONS:
         raise BadOption(f"precision {name!r}: choose one of {', '.join(PRECISIONS)}")
+    if name == "bf16" and device.type == "cpu" and not _can_bf16():
+        raise BadOption("this processor cannot compute in bf16: leave --precision out")
     if name != config.PRECISION:
         return name
     if device.type == "cuda":
@@ -65,6 +67,12 @@ def choose_precision(name: str, device: torch.device) -> str:
     if device.type == "cpu":
         return "bf16" if has_bf16_instructions() else "fp32"
     return "fp32"
+
+
+def _can_bf16() -> bool:
+    """Whether a CPU's convolutions take bfloat16 at all, quickly or not."""
+    ask = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return ask is None or bool(ask())
 
 
 def has_bf16_instructions() -> bool:

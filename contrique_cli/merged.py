@@ -118,7 +118,8 @@ def merge(
     """An encoder that gives the same maps, sooner; for inference only.
 
     Every place of the row keeps its map, but that of a convolution or batch norm in front of a
-    ReLU is the ReLU's already.
+    ReLU is the ReLU's already. The first map stays in float32: in bfloat16 it alone moved scores
+    by up to 0.7 points, and is no slower.
 
     Args:
         encoder: of `model.ARCHITECTURES`, in evaluation mode; it stays as it is.
@@ -127,7 +128,7 @@ def merge(
         white: what stands for 1 in the images that it will be given.
 
     Returns:
-        Takes images (B, 3, H, W) of the dtype, best in `torch.channels_last`.
+        Takes images (B, 3, H, W), best in `torch.channels_last`.
     """
     layers = list(encoder)
     row: list[nn.Module] = []
@@ -135,18 +136,36 @@ def merge(
         if isinstance(layer, nn.Conv2d):
             norm = layers[place + 1]
             assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - so are all our architectures
-            unit = 1 / white if place == 0 else 1.0
-            row.append(
-                Convolution(layer, norm, has_relu=True, device=device, dtype=dtype, unit=unit)
+            is_first = place == 0
+            made = Convolution(
+                layer,
+                norm,
+                has_relu=True,
+                device=device,
+                dtype=torch.float32 if is_first else dtype,
+                unit=1 / white if is_first else 1.0,
             )
+            row.append(nn.Sequential(Cast(torch.float32 if is_first else dtype), made))
         elif isinstance(layer, nn.BatchNorm2d | nn.ReLU):
             row.append(nn.Identity())
         elif isinstance(layer, nn.Sequential):
             blocks = (Block(one, device=device, dtype=dtype) for one in layer)
-            row.append(nn.Sequential(*blocks))
+            row.append(nn.Sequential(Cast(dtype), *blocks))
         else:
-            row.append(layer)
+            row.append(nn.Sequential(Cast(dtype), layer))
     return nn.Sequential(*row).eval()
+
+
+class Cast(nn.Module):
+    """Maps in another precision; the very same where they are in it already."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Any shape."""
+        return maps.to(self.dtype)
 
 
 def round_weights(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

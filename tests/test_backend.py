@@ -69,3 +69,9 @@ def test_cuda_gives_the_features_of_the_cpu(precision):
     expected = backend.prepare(model, "fp32")(pixels())
     found = backend.prepare(model.to("cuda"), precision)(pixels())
     torch.testing.assert_close(found.cpu(), expected, atol=1e-2, rtol=0)
+
+
+def test_bf16_on_a_processor_that_cannot_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr(backend, "_can_bf16", lambda: False)
+    with pytest.raises(BadOption, match="leave --precision out"):
+        backend.choose_precision("bf16", torch.device("cpu"))
