@@ -40,7 +40,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import backend, capacity, config, features, images, weights
+from contrique_cli import backend, bounds, capacity, config, features, images, weights
 from contrique_cli.model import ARCHITECTURES, LAST, POOLINGS, Contrique, pick_device
 
 SIZES = {0.2: (512, 384), 2: (1632, 1224), 12: (4000, 3000), 48: (8000, 6000)}
@@ -112,7 +112,7 @@ def naive(model: Contrique, paths: list[Path], max_side: int) -> Callable[[], ob
     def run() -> None:
         for path in paths:
             image = Image.open(path).convert("RGB")
-            size = images.working_size(*image.size, max_side)
+            size = bounds.working_size(*image.size, max_side)
             image = image.resize(size, Image.Resampling.LANCZOS) if max_side else image
             half = image.resize((image.width // 2, image.height // 2), Image.Resampling.BICUBIC)
             for one in (image, half):
@@ -214,7 +214,8 @@ def rows(args: argparse.Namespace, root: Path) -> Iterator[dict[str, float]]:
         row["of_slower"] = round(row["ours"] / min(row["encoder"], row["decode"]), 2)
         row["of_both"] = round(row["ours"] / both, 2)
         row["times_naive"] = round(row["ours"] / row["naive"], 1)
-        row["times_full"] = round(row["ours"] / row["full"], 1) if "full" in row else float("nan")
+        if "full" in row:
+            row["times_full"] = round(row["ours"] / row["full"], 1)
         yield row
 
 
