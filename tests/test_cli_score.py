@@ -254,6 +254,7 @@ def test_json_lines_stream_while_photos_are_still_coming(photos):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,  # a line that was read ahead would be lost to `communicate`
     ) as program:
         for name in ("a.jpg", "b.jpg", "c.jpg"):  # decoding runs ahead by a few photos
             program.stdin.write(os.fsencode(photos / name) + b"\n")
