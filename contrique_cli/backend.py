@@ -16,8 +16,8 @@ Embed = Callable[[torch.Tensor], torch.Tensor]
 WHITE = 255.0
 """The brightest sample of a photo."""
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-PRECISIONS = (config.PRECISION, *_DTYPES)
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = (config.PRECISION, *DTYPES)
 """What the maps are computed in; their means and deviations always take float32."""
 
 
@@ -33,7 +33,7 @@ def prepare(model: Contrique, precision: str = config.PRECISION) -> Embed:
         BadOption: an unknown precision.
     """
     device = next(model.parameters()).device
-    dtype = _DTYPES[choose_precision(precision, device)]
+    dtype = DTYPES[choose_precision(precision, device)]
     # Whole numbers up to 256 are exact in bfloat16, their 255ths are not; in float16 it is the
     # weights that would get too small.
     white = 1.0 if dtype == torch.float16 else WHITE

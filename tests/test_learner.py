@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from contrique_cli import backend
 from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.model import Contrique
-from contrique_cli.pretraining import learner as module
 from contrique_cli.pretraining.learner import Learner, choose_precision
 from contrique_cli.pretraining.ranks import Place
 
@@ -131,7 +131,7 @@ def test_embedding_leaves_batch_norm_as_it_was(batch):
 
 def test_automatic_precision_is_what_the_processor_has(monkeypatch):
     for has, expected in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(module, "has_bf16_instructions", lambda has=has: has)
+        monkeypatch.setattr(backend, "has_bf16_instructions", lambda has=has: has)
         assert choose_precision("auto", torch.device("cpu")) == expected
     assert choose_precision("fp32", torch.device("cpu")) == "fp32"
     with pytest.raises(BadOption, match="GPU only"):

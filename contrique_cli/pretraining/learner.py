@@ -19,15 +19,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from contrique_cli.backend import has_bf16_instructions
+from contrique_cli import backend
 from contrique_cli.distortions import CLASSES
 from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.model import PROJECTION, Contrique
 from contrique_cli.pretraining import ranks
 from contrique_cli.pretraining.loss import centre_loss, contrastive_loss
 from contrique_cli.pretraining.ranks import Place
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 Groups = list[dict[str, Any]]
 
@@ -56,11 +54,7 @@ def choose_precision(name: str, device: torch.device) -> str:
         raise BadOption("fp16 trains on a GPU only; give --precision bf16, fp32 or auto")
     if name != "auto":
         return name
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    if device.type == "cpu":
-        return "bf16" if has_bf16_instructions() else "fp32"
-    return "fp32"
+    return backend.choose_precision(name, device)
 
 
 class Learner:
@@ -214,7 +208,7 @@ class Learner:
 
     def _autocast(self) -> AbstractContextManager[None]:
         return torch.autocast(
-            self.device.type, DTYPES[self.precision], enabled=self.precision != "fp32"
+            self.device.type, backend.DTYPES[self.precision], enabled=self.precision != "fp32"
         )
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
