@@ -131,27 +131,19 @@ def explain(
     model = scorer.model.to(device)
     pixels = images.to_tensor(photo.image).to(device)
     embed = backend.prepare(model, "fp32")  # on purpose exact: the shares add up to this score
-    values = features.embed_scales(embed, pixels[None]).cpu().numpy()  # (1, 2F)
-    (raw,) = judge.predict(values)
-    flaw = None if scorer.probe is None else scorer.probe.name(values)[0]
+    values = features.embed_scales(embed, pixels[None])[0].cpu().numpy()  # (2F,)
+    row = scorer.judge(path, values, size=(photo.width, photo.height), source=photo.source)
+    raw = row.raw
+    assert raw is not None  # noqa: S101 - a photo that was embedded has a score
     find = contributions.shares if method == config.SHARES else contributions.windows
     layers = contributions.layers(model, torch.from_numpy(judge.weights), pixels)
     grid_size = gridding.size(pixels.shape[1], pixels.shape[2], contributions.CELLS)
     grid = find(layers, judge.bias, grid_size).numpy()
     differences = grid - grid.mean()
-    row = Row(
-        path=path,
-        score=float(judge.to_score(raw)),
-        raw=float(raw),
-        flaw=None if flaw is None else flaw.name,
-        flaw_probability=None if flaw is None else flaw.probability,
-        width=photo.width,
-        height=photo.height,
-    )
     return Explanation(
         row=row,
         photo=photo,
         method=method,
         raw=differences + raw,
-        points=differences * judge.slope(float(raw)),
+        points=differences * judge.slope(raw),
     )

@@ -61,16 +61,5 @@ def score(
 def _row(item: features.Features | Unreadable, scorer: Scorer) -> Row:
     if isinstance(item, Unreadable):
         return Row(path=item.path, error=item.reason)
-    values = item.values[None]  # (1, 2F)
-    raw = scorer.regressor.predict(values)  # (1,)
-    flaw = None if scorer.probe is None else scorer.probe.name(values)[0]
-    return Row(
-        path=item.path,
-        score=float(scorer.regressor.to_score(raw)[0]),
-        raw=float(raw[0]),
-        flaw=None if flaw is None else flaw.name,
-        flaw_probability=None if flaw is None else flaw.probability,
-        width=item.width,
-        height=item.height,
-        source=item.source,
-    )
+    size = item.width, item.height
+    return scorer.judge(item.path, item.values, size=size, source=item.source)

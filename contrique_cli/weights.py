@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
+import numpy as np
+
 from contrique_cli import __version__, checkpoint, config, flaws, modelfiles, regressor, tensorfile
 from contrique_cli.errors import BadModelFile, BadOption, RegressorMismatch, UnknownModel
 from contrique_cli.flaws import FlawProbe
 from contrique_cli.model import Contrique, length
 from contrique_cli.modelfiles import SUFFIX, Installed, user_folder
 from contrique_cli.regressor import NO_REFERENCE, Regressor
+from contrique_cli.report import Row
 
 DEFAULT = "default"
 FAST = "fast"
@@ -44,6 +47,28 @@ class Scorer:
             BadModelFile: see `checkpoint.load`.
         """
         return self.load()
+
+    def judge(self, path: Path, values: np.ndarray, *, size: tuple[int, int], source: str) -> Row:
+        """The unranked row of a photo, from its features.
+
+        Args:
+            path: as found.
+            values: features, shape (2F,).
+            size: width and height of the file, in upright pixels.
+            source: what was decoded; see `images.Photo`.
+        """
+        raw = self.regressor.predict(values[None])  # (1, 2F) -> (1,)
+        flaw = None if self.probe is None else self.probe.name(values[None])[0]
+        return Row(
+            path=path,
+            score=float(self.regressor.to_score(raw)[0]),
+            raw=float(raw[0]),
+            flaw=None if flaw is None else flaw.name,
+            flaw_probability=None if flaw is None else flaw.probability,
+            width=size[0],
+            height=size[1],
+            source=source,
+        )
 
 
 def installed(kind: str | None = None) -> Iterator[Installed]:
