@@ -2,8 +2,9 @@
 
 Opinions on ordinary photos hold little noise or compression, so ridge weights fitted to them alone
 leave the order along such flaws to chance. A ladder (a clean photo and its distorted versions) says
-what the order is: level l of 5 should lower the score by l steps. With difference rows D, targets t
-and a weight c, the penalty of the ridge becomes
+what the order is: of any two versions, the one that is l levels worse should score l steps less.
+Over all pairs that is a regression inside each ladder: with features D and targets t that the
+ladder's mean is taken from, and a weight c, the penalty of the ridge becomes
 
     a (|w|^2 + c |D w - t|^2) = a (w - m)' S (w - m) + const,   S = I + c D'D,  m = c S^-1 D't,
 
@@ -55,7 +56,7 @@ class Lessons:
     """Ladders boiled down to what a prior needs of them, whatever its step and weight.
 
     Attributes:
-        count: rows of D.
+        count: rows of D, six a ladder.
         values: eigenvalues of D'D, shape (F,).
         vectors: its eigenvectors, shape (F, F).
         pull: D't for a step of 1, along the eigenvectors, shape (F,).
@@ -73,7 +74,7 @@ class Lessons:
 
         Args:
             step: what one level adds to the opinion: negative where higher is better.
-            weight: c, of one squared error in a difference, relative to one squared weight.
+            weight: c, of one squared error in D, relative to one squared weight.
         """
         precision = 1.0 + weight * self.values  # eigenvalues of S
         return Prior(
@@ -84,23 +85,33 @@ class Lessons:
 
 def learn(ladders: Ladders) -> Lessons:
     """Boil down ladders of kinds whose higher levels are worse."""
-    clean, worse = ladders.features[:, :1], ladders.features[:, 1:]
-    rows = (worse.astype(np.float64) - clean).reshape(len(ladders.kinds) * LEVELS, -1)  # (5M, F)
+    versions = ladders.features.astype(np.float64)  # (M, 6, F)
+    rows = _centred(versions).reshape(-1, versions.shape[2])  # (6M, F)
+    down = _centred(rungs(ladders.kinds)[:, :, None]).reshape(-1)  # (6M,)
     values, vectors = linalg.eigh(rows.T @ rows, driver="evd")
     return Lessons(
         count=len(rows),
         values=np.clip(values, 0.0, None),
         vectors=vectors,
-        pull=vectors.T @ (rows.T @ rungs(ladders.kinds).reshape(-1)),
-        worst=worse[:, -1],
+        pull=vectors.T @ (rows.T @ down),
+        worst=ladders.features[:, -1],
     )
 
 
+def _centred(versions: np.ndarray) -> np.ndarray:
+    values: np.ndarray = versions - versions.mean(axis=1, keepdims=True)
+    return values
+
+
 def rungs(kinds: np.ndarray) -> np.ndarray:
-    """How many steps each level of each kind goes down, shape (M, 5); 0 where nothing changes."""
+    """How many steps each version of each kind goes down, shape (M, 6).
+
+    It is 0 for the clean photo, and for levels that change nothing.
+    """
+    levels = range(1, LEVELS + 1)
     return np.array(
         [
-            [0 if (int(kind), level) in IDENTITIES else level for level in range(1, LEVELS + 1)]
+            [0, *(0 if (int(kind), level) in IDENTITIES else level for level in levels)]
             for kind in kinds
         ],
         dtype=np.float64,

@@ -84,17 +84,21 @@ def test_the_prior_is_the_ridge_whose_penalty_holds_the_ladders():
     known = prior.learn(climbed).prior(step=step, weight=weight)
     z, rest = known.whitened(x), y - known.foretold(x)
     fitted = np.linalg.solve(z.T @ z + strength * np.eye(12), z.T @ rest)
-    # The same by stacking rows: a (|w|^2 + c |D w - t|^2) + |X w - y|^2.
-    rows = (climbed.features[:, 1:].astype(float) - climbed.features[:, :1]).reshape(-1, 12)
-    targets = np.tile(step * np.arange(1, 6), 30)
-    stacked = np.concatenate([x, np.sqrt(strength) * np.eye(12), np.sqrt(strength * weight) * rows])
-    aims = np.concatenate([y, np.zeros(12), np.sqrt(strength * weight) * targets])
+    # The same by stacking rows: a (|w|^2 + c / 6 sum over pairs (d w - t)^2) + |X w - y|^2.
+    better, worse = np.triu_indices(6, 1)
+    features = climbed.features.astype(float)
+    rows = (features[:, worse] - features[:, better]).reshape(-1, 12)
+    levels = np.array([0, 1, 2, 3, 4, 5])  # of kinds 2, 10 and 11 every level counts
+    targets = np.tile(step * (levels[worse] - levels[better]), 30)
+    share = np.sqrt(strength * weight / 6)
+    stacked = np.concatenate([x, np.sqrt(strength) * np.eye(12), share * rows])
+    aims = np.concatenate([y, np.zeros(12), share * targets])
     expected = np.linalg.lstsq(stacked, aims)[0]
     np.testing.assert_allclose(known.weights(fitted), expected, atol=1e-9)
 
 
 def test_levels_that_change_nothing_lower_nothing():
-    assert prior.rungs(np.array([1, 10])).tolist() == [[0, 2, 3, 4, 5], [1, 2, 3, 4, 5]]
+    assert prior.rungs(np.array([1, 10])).tolist() == [[0, 0, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5]]
 
 
 def opinions(n=60, width=12):
