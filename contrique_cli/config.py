@@ -65,7 +65,7 @@ LADDER_PHOTOS = 400
 LADDER_STEP = 0.35
 """Standard deviations of the opinions by which one level of a distortion lowers the score."""
 
-LADDER_WEIGHT = 2.0
+LADDER_WEIGHT = 3.0
 """Of all errors along ladders together, relative to all errors in opinions together."""
 
 SPLITS = 10
