@@ -11,12 +11,25 @@ import numpy as np
 import torch
 
 from contrique_cli import backend, config, features, images
-from contrique_cli.distortions import KINDS, LEVELS, apply_kind
+from contrique_cli.distortions import KIND_COUNT, KINDS, LEVELS, apply_kind
 from contrique_cli.errors import BadLabels, Unreadable
 from contrique_cli.model import Contrique
 
 ORDERED = tuple(kind.number for kind in KINDS if kind.ordered)
 """Kinds of which a higher level is a worse photo."""
+
+UNDEREXPOSED = KIND_COUNT + 1
+"""A ladder of its own beside the 25 kinds, whose darkening bends the middle tones only and leaves
+white as it is: less light, as a camera would have taken it."""
+
+STOPS = (0.5, 1.0, 1.5, 2.0, 2.5)
+"""Exposure values that levels 1 to 5 of `UNDEREXPOSED` take away."""
+
+TAUGHT = (*ORDERED, UNDEREXPOSED)
+"""Kinds of ladders that a regressor learns from."""
+
+_GAMMA = 2.2
+"""Of the photos' tones: light is about tone ** 2.2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +38,7 @@ class Ladders:
 
     Attributes:
         photos: which photo, numbered from 0, int64, shape (M,).
-        kinds: of the distortion, 1 to 25, int64, shape (M,).
+        kinds: of the distortion, 1 to 25, or `UNDEREXPOSED`, int64, shape (M,).
         features: of the clean photo, then of levels 1 to 5, float32, shape (M, 6, 2F).
         unreadable: photos left out, with reasons.
     """
@@ -63,7 +76,7 @@ def climb(
     paths: Sequence[Path],
     model: Contrique,
     *,
-    kinds: Sequence[int] = ORDERED,
+    kinds: Sequence[int] = TAUGHT,
     kinds_per_photo: int = config.LADDER_KINDS,
     max_side: int = config.LADDER_SIDE,
     seed: int = config.SEED,
@@ -74,7 +87,7 @@ def climb(
     Args:
         paths: clean photos.
         model: in evaluation mode, on the device to use.
-        kinds: to take, numbers of `distortions.KINDS`.
+        kinds: to take, numbers of `distortions.KINDS` and `UNDEREXPOSED`.
         kinds_per_photo: how many of them each photo gets; at most all.
         max_side: long side in pixels at which photos are distorted and judged.
         seed: of the distortions.
@@ -121,9 +134,22 @@ def _made_worse(
     """All levels of each kind as saved files would hold them, uint8, shape (5, 3, H, W)."""
     several = images.to_unit(clean).expand(LEVELS, -1, -1, -1)
     for kind in kinds:
-        seeds = torch.full((LEVELS,), seed)  # one pattern, stronger from level to level
-        worse = apply_kind(several, kind, torch.arange(1, LEVELS + 1), seeds)
+        if kind == UNDEREXPOSED:
+            worse = underexpose(several, torch.tensor(STOPS))
+        else:
+            seeds = torch.full((LEVELS,), seed)  # one pattern, stronger from level to level
+            worse = apply_kind(several, kind, torch.arange(1, LEVELS + 1), seeds)
         yield kind, worse.mul(255.0).round_().to(torch.uint8)
+
+
+def underexpose(images: torch.Tensor, stops: torch.Tensor) -> torch.Tensor:
+    """Photos as so many stops less of light would have made them.
+
+    Args:
+        images: RGB in [0, 1], shape (B, 3, H, W).
+        stops: 0 or more, shape (B,).
+    """
+    return images * (2.0 ** (-stops / _GAMMA)).view(-1, 1, 1, 1)
 
 
 def _look(embed: backend.Embed, pixels: torch.Tensor) -> np.ndarray:

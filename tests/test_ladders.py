@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from contrique_cli import backend, fit, images, ladders, metrics, prior
@@ -40,6 +41,19 @@ def test_a_ladder_begins_with_the_photo_itself_and_goes_down_five_levels(clean, 
 def test_photos_take_the_kinds_in_turn(clean, tiny):
     found = ladders.climb(ladders.choose(clean), tiny, kinds=[1, 10, 17], kinds_per_photo=2)
     assert found.kinds.tolist() == [1, 10, 17, 1, 10, 17]
+
+
+def test_less_light_is_a_ladder_of_its_own(clean, tiny):
+    paths = ladders.choose(clean)[:1]
+    found = ladders.climb(paths, tiny, kinds=[ladders.UNDEREXPOSED], kinds_per_photo=1)
+    pixels = np.asarray(Image.open(paths[0]).convert("RGB"), dtype=np.float64) / 255
+    halved = np.round(255 * (pixels**2.2 / 2) ** (1 / 2.2))  # level 2: one stop, half the light
+    expected = embed_scales(
+        backend.prepare(tiny), torch.from_numpy(halved.astype(np.uint8)).permute(2, 0, 1)[None]
+    )
+    np.testing.assert_allclose(found.features[0, 2], expected[0].numpy(), atol=1e-3)
+    assert ladders.UNDEREXPOSED in ladders.TAUGHT
+    assert prior.rungs(found.kinds).tolist() == [[0, 1, 2, 3, 4, 5]]
 
 
 def test_an_unreadable_clean_photo_is_named_and_left_out(clean, tiny, tmp_path):

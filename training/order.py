@@ -72,7 +72,8 @@ def scored(scorer: Scorer, values: np.ndarray) -> np.ndarray:
 
 def along_levels(paths: list[Path], scorer: Scorer) -> dict[int, list[float]]:
     """Spearman's correlation of each photo, by kind."""
-    found = ladders.climb(paths, scorer.model, kinds_per_photo=len(ladders.ORDERED))
+    kinds = ladders.ORDERED
+    found = ladders.climb(paths, scorer.model, kinds=kinds, kinds_per_photo=len(kinds))
     by_kind: dict[int, list[float]] = {}
     levels = np.arange(1, 6, dtype=np.float64)
     for kind, values in zip(found.kinds.tolist(), found.features[:, 1:], strict=True):
