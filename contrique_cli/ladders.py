@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from contrique_cli import backend, config, features, images
-from contrique_cli.distortions import KIND_COUNT, KINDS, LEVELS, apply_kind
+from contrique_cli.distortions import KIND_COUNT, KINDS, LEVELS, apply_kind, tone
 from contrique_cli.errors import BadLabels, Unreadable
 from contrique_cli.model import Contrique
 
@@ -27,9 +27,6 @@ STOPS = (0.5, 1.0, 1.5, 2.0, 2.5)
 
 TAUGHT = (*ORDERED, UNDEREXPOSED)
 """Kinds of ladders that a regressor learns from."""
-
-_GAMMA = 2.2
-"""Of the photos' tones: light is about tone ** 2.2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,21 +132,11 @@ def _made_worse(
     several = images.to_unit(clean).expand(LEVELS, -1, -1, -1)
     for kind in kinds:
         if kind == UNDEREXPOSED:
-            worse = underexpose(several, torch.tensor(STOPS))
+            worse = tone.underexpose(several, torch.tensor(STOPS).view(-1, 1, 1, 1))
         else:
             seeds = torch.full((LEVELS,), seed)  # one pattern, stronger from level to level
             worse = apply_kind(several, kind, torch.arange(1, LEVELS + 1), seeds)
         yield kind, worse.mul(255.0).round_().to(torch.uint8)
-
-
-def underexpose(images: torch.Tensor, stops: torch.Tensor) -> torch.Tensor:
-    """Photos as so many stops less of light would have made them.
-
-    Args:
-        images: RGB in [0, 1], shape (B, 3, H, W).
-        stops: 0 or more, shape (B,).
-    """
-    return images * (2.0 ** (-stops / _GAMMA)).view(-1, 1, 1, 1)
 
 
 def _look(embed: backend.Embed, pixels: torch.Tensor) -> np.ndarray:

@@ -137,15 +137,16 @@ def merge(
             norm = layers[place + 1]
             assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - so are all our architectures
             is_first = place == 0
+            own = torch.float32 if is_first else dtype
             made = Convolution(
                 layer,
                 norm,
                 has_relu=True,
                 device=device,
-                dtype=torch.float32 if is_first else dtype,
+                dtype=own,
                 unit=1 / white if is_first else 1.0,
             )
-            row.append(nn.Sequential(Cast(torch.float32 if is_first else dtype), made))
+            row.append(nn.Sequential(Cast(own), made))
         elif isinstance(layer, nn.BatchNorm2d | nn.ReLU):
             row.append(nn.Identity())
         elif isinstance(layer, nn.Sequential):

@@ -19,8 +19,9 @@ from sklearn.model_selection import GroupKFold
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import backend, checkpoint, config, features, images, metrics, ridge
-from training import splits
+from contrique_cli import checkpoint, config, metrics, ridge
+from contrique_cli.model import pick_device
+from training import baselines, splits
 
 BETWEEN = (
     (("ss01", "ss02"), "ss03"),
@@ -43,19 +44,14 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=3, help="use one photo of so many")
     args = parser.parse_args()
     rows = [row for row in splits.read(args.data) if not row.is_held_out][:: args.every]
-    photos = [
-        images.to_tensor(images.open_rgb(args.data / row.path, max_side=config.MAX_SIDE).image)
-        for row in rows
-    ]
+    paths = [args.data / row.path for row in rows]
     mos = np.array([row.mos for row in rows])
     source = np.array([row.group.partition("_")[0] for row in rows])
     splitter = GroupKFold(config.FOLDS)
     folds = [fold for _, fold in splitter.split(mos, groups=[row.group for row in rows])]
     for path in args.encoders:
-        embed = backend.prepare(checkpoint.load(path)[0])
-        values = np.concatenate(
-            [features.embed_scales(embed, photo[None]).cpu().numpy() for photo in photos]
-        ).astype(np.float64)
+        model, _ = checkpoint.load(path)
+        values = np.stack(list(baselines.encoder_features(model, paths, pick_device())))
         found = ridge.choose(values, mos, folds).out_of_fold
         by_source = {
             name: metrics.spearman(found[source == name], mos[source == name])
@@ -64,8 +60,8 @@ def main() -> None:
         between = []
         for fitted_on, judged_on in BETWEEN:
             known, unknown = np.isin(source, fitted_on), source == judged_on
-            model = Ridge(alpha=STRENGTH).fit(values[known], mos[known])
-            between.append(metrics.spearman(model.predict(values[unknown]), mos[unknown]))
+            linear = Ridge(alpha=STRENGTH).fit(values[known].astype(np.float64), mos[known])
+            between.append(metrics.spearman(linear.predict(values[unknown]), mos[unknown]))
         parts = " / ".join(f"{value:.2f}" for value in by_source.values())
         print(
             f"{path}: SROCC {metrics.spearman(found, mos):.3f} ({parts}), "

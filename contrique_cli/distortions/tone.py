@@ -22,6 +22,7 @@ STRETCH_SHARE = 0.01  # of the pixels saturate at either end
 STRETCH_STEP = 2  # px: the mask is smooth, every other pixel tells its distribution
 CONTRAST_KNOTS = (0.3, 0.5, 0.7)
 CONTRAST_LOW, CONTRAST_HIGH = 0.25, 0.75
+GAMMA = 2.2  # light is about tone ** GAMMA
 
 
 def diffuse_colour(images: Tensor, amount: float) -> Tensor:
@@ -74,6 +75,11 @@ def brighten(images: Tensor, amounts: Tensor) -> Tensor:
     lightness = _bend(lab[:, :1] / LIGHTNESS_MAX, (0.5,), (middle,)) * LIGHTNESS_MAX
     lighter = lab_to_rgb(torch.cat([lightness, lab[:, 1:]], dim=1))
     return (2 * _bend(images, (0.5,), (middle,)) + lighter) / 3
+
+
+def underexpose(images: Tensor, stops: Tensor) -> Tensor:
+    """What so many stops less of light, 0 or more, would have made; white gets darker, too."""
+    return images * 2.0 ** (-stops / GAMMA)
 
 
 def darken(images: Tensor, amounts: Tensor) -> Tensor:
