@@ -60,7 +60,7 @@ LADDER_KINDS = 4
 """Kinds of distortion that each clean photo goes through."""
 
 LADDER_PHOTOS = 400
-"""Clean photos used at most; all 24 kinds then come 67 times."""
+"""Clean photos used at most; all 25 kinds then come 64 times."""
 
 LADDER_STEP = 0.35
 """Standard deviations of the opinions by which one level of a distortion lowers the score."""

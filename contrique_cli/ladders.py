@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from contrique_cli import backend, config, features, images
+from contrique_cli import backend, config, distortions, features, images
 from contrique_cli.distortions import KIND_COUNT, KINDS, LEVELS, apply_kind, tone
 from contrique_cli.errors import BadLabels, Unreadable
 from contrique_cli.model import Contrique
@@ -18,14 +18,14 @@ from contrique_cli.model import Contrique
 ORDERED = tuple(kind.number for kind in KINDS if kind.ordered)
 """Kinds of which a higher level is a worse photo."""
 
-UNDEREXPOSED = KIND_COUNT + 1
-"""A ladder of its own beside the 25 kinds, whose darkening bends the middle tones only and leaves
-white as it is: less light, as a camera would have taken it."""
+UNDEREXPOSED, OVEREXPOSED = EXPOSURES = (KIND_COUNT + 1, KIND_COUNT + 2)
+"""Ladders of their own beside the 25 kinds, whose darkening and brightening bend the middle tones
+only and leave white as it is: less light or more, as a camera would have taken it."""
 
 STOPS = (0.5, 1.0, 1.5, 2.0, 2.5)
-"""Exposure values that levels 1 to 5 of `UNDEREXPOSED` take away."""
+"""Exposure values that levels 1 to 5 of `EXPOSURES` take away or add."""
 
-TAUGHT = (*ORDERED, UNDEREXPOSED)
+TAUGHT = (*ORDERED, *EXPOSURES)
 """Kinds of ladders that a regressor learns from."""
 
 
@@ -35,7 +35,7 @@ class Ladders:
 
     Attributes:
         photos: which photo, numbered from 0, int64, shape (M,).
-        kinds: of the distortion, 1 to 25, or `UNDEREXPOSED`, int64, shape (M,).
+        kinds: of the distortion, 1 to 25, or one of `EXPOSURES`, int64, shape (M,).
         features: of the clean photo, then of levels 1 to 5, float32, shape (M, 6, 2F).
         unreadable: photos left out, with reasons.
     """
@@ -54,6 +54,17 @@ class Ladders:
             kinds=self.kinds[chosen],
             features=self.features[chosen],
         )
+
+
+def flaw_of(kind: int, level: int) -> str:
+    """What a photographer would call the version of a ladder; see `distortions.flaw_of`.
+
+    Args:
+        kind: 1 to 25, or one of `EXPOSURES`.
+        level: 1 to 5.
+    """
+    named = {UNDEREXPOSED: "dark", OVEREXPOSED: "bright"}
+    return named.get(kind) or distortions.flaw_of(kind, level)
 
 
 def choose(folder: Path, most: int = config.LADDER_PHOTOS) -> list[Path]:
@@ -84,7 +95,7 @@ def climb(
     Args:
         paths: clean photos.
         model: in evaluation mode, on the device to use.
-        kinds: to take, numbers of `distortions.KINDS` and `UNDEREXPOSED`.
+        kinds: to take, numbers of `distortions.KINDS` and of `EXPOSURES`.
         kinds_per_photo: how many of them each photo gets; at most all.
         max_side: long side in pixels at which photos are distorted and judged.
         seed: of the distortions.
@@ -131,8 +142,9 @@ def _made_worse(
     """All levels of each kind as saved files would hold them, uint8, shape (5, 3, H, W)."""
     several = images.to_unit(clean).expand(LEVELS, -1, -1, -1)
     for kind in kinds:
-        if kind == UNDEREXPOSED:
-            worse = tone.underexpose(several, torch.tensor(STOPS).view(-1, 1, 1, 1))
+        if kind in EXPOSURES:
+            sign = -1 if kind == UNDEREXPOSED else 1
+            worse = tone.expose(several, sign * torch.tensor(STOPS).view(-1, 1, 1, 1))
         else:
             seeds = torch.full((LEVELS,), seed)  # one pattern, stronger from level to level
             worse = apply_kind(several, kind, torch.arange(1, LEVELS + 1), seeds)

@@ -43,16 +43,22 @@ def test_photos_take_the_kinds_in_turn(clean, tiny):
     assert found.kinds.tolist() == [1, 10, 17, 1, 10, 17]
 
 
-def test_less_light_is_a_ladder_of_its_own(clean, tiny):
+@pytest.mark.parametrize(
+    ("kind", "light", "flaw"),
+    [(ladders.UNDEREXPOSED, 0.5, "dark"), (ladders.OVEREXPOSED, 2, "bright")],
+)
+def test_less_and_more_light_are_ladders_of_their_own(clean, tiny, kind, light, flaw):
     paths = ladders.choose(clean)[:1]
-    found = ladders.climb(paths, tiny, kinds=[ladders.UNDEREXPOSED], kinds_per_photo=1)
+    found = ladders.climb(paths, tiny, kinds=[kind], kinds_per_photo=1)
     pixels = np.asarray(Image.open(paths[0]).convert("RGB"), dtype=np.float64) / 255
-    halved = np.round(255 * (pixels**2.2 / 2) ** (1 / 2.2))  # level 2: one stop, half the light
+    taken = np.round(255 * np.clip(pixels**2.2 * light, 0, 1) ** (1 / 2.2))  # level 2: one stop
     expected = embed_scales(
-        backend.prepare(tiny), torch.from_numpy(halved.astype(np.uint8)).permute(2, 0, 1)[None]
+        backend.prepare(tiny), torch.from_numpy(taken.astype(np.uint8)).permute(2, 0, 1)[None]
     )
     np.testing.assert_allclose(found.features[0, 2], expected[0].numpy(), atol=1e-3)
-    assert ladders.UNDEREXPOSED in ladders.TAUGHT
+    assert kind in ladders.TAUGHT
+    assert ladders.flaw_of(kind, 2) == flaw
+    assert ladders.flaw_of(10, 2) == "compression"
     assert prior.rungs(found.kinds).tolist() == [[0, 1, 2, 3, 4, 5]]
 
 

@@ -108,27 +108,28 @@ def make_probe(args: argparse.Namespace, model: Contrique, encoder: str) -> Ladd
     def climb(paths: list[Path], kinds: tuple[int, ...], kinds_per_photo: int) -> Ladders:
         return ladders.climb(paths, model, kinds=kinds, kinds_per_photo=kinds_per_photo)
 
-    every, each = fit_flaws.ALL_KINDS, fit_flaws.KINDS_PER_PHOTO
-    photos = fit_flaws.training_photos(args.data, args.photos)
-    fewer = photos[:: len(every) // each]  # so that darker ladders are as many as of other kinds
-    known, held, darker = (
+    known, held = (
         kept_ladders(
             args.work / f"{name}-{encoder[:12]}-{len(paths)}.npz", partial(climb, paths, kinds, n)
         )
         for name, paths, kinds, n in (
-            ("known", photos, every, each),
-            ("held", order.held_out(args.data, args.test_photos), every, len(every)),
-            ("darker", fewer, (ladders.UNDEREXPOSED,), 1),
+            (
+                "known",
+                fit_flaws.training_photos(args.data, args.photos),
+                fit_flaws.EVERY_KIND,
+                fit_flaws.KINDS_PER_PHOTO,
+            ),
+            (
+                "held",
+                order.held_out(args.data, args.test_photos),
+                fit_flaws.EVERY_KIND,
+                len(fit_flaws.EVERY_KIND),
+            ),
         )
     )
     PROBE.parent.mkdir(parents=True, exist_ok=True)
     flaws.save(PROBE, fit_flaws.make(known, held, encoder, args.run))
-    ordered = known.only(ladders.ORDERED)
-    return Ladders(
-        photos=np.concatenate([ordered.photos, darker.photos]),
-        kinds=np.concatenate([ordered.kinds, darker.kinds]),
-        features=np.concatenate([ordered.features, darker.features]),
-    )
+    return known.only(ladders.TAUGHT)
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
 """The flaw probe: a linear classifier of dominant flaws on the frozen encoder's features.
 
 `bundle.py` fits it with the rest of the bundled model.
-Clean photos (without those whose number is divisible by 5) are distorted in all 25 ways; levels 2
-to 5 are examples of their flaw, the photos themselves and levels that change nothing of "none".
-Held-out clean photos tell how often it is right: at levels 3 to 5, over all and by flaw; among
-untouched photos; and among the answers that reach the stated confidence.
+Clean photos (without those whose number is divisible by 5) are distorted in all 25 ways, and taken
+with less or more light; levels 2 to 5 are examples of their flaw, the photos themselves and levels
+that change nothing of "none". Held-out clean photos tell how often it is right: at levels 3 to 5 of
+the 25 kinds, over all and by flaw, and of wrong exposure; among untouched photos; and among the
+answers that reach the stated confidence.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from sklearn.linear_model import LogisticRegression
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli.distortions import KINDS, flaw_of
+from contrique_cli.distortions import KINDS
 from contrique_cli.flaws import NONE, FlawProbe
-from contrique_cli.ladders import Ladders
+from contrique_cli.ladders import EXPOSURES, Ladders, flaw_of
 from training.pack_photos import HELD_OUT
 
-ALL_KINDS = tuple(kind.number for kind in KINDS)
+PUBLISHED = tuple(kind.number for kind in KINDS)
+EVERY_KIND = (*PUBLISHED, *EXPOSURES)
+"""Kinds of ladders that the probe learns from."""
+
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 """Inverse penalties tried."""
 
@@ -68,6 +72,11 @@ def fit(x: np.ndarray, names: np.ndarray, strength: float) -> tuple[np.ndarray, 
     return inner, model.intercept_ - centre @ inner, list(model.classes_)
 
 
+def named(probe: FlawProbe, x: np.ndarray) -> np.ndarray:
+    """What users read, `NONE` where no flaw is certain enough, shape (N,)."""
+    return np.array([flaw.name for flaw in probe.name(x)])
+
+
 def right(probe: FlawProbe, x: np.ndarray, names: np.ndarray) -> np.ndarray:
     """Whether the likeliest class is the right one, confident or not, shape (N,)."""
     return np.array(probe.names)[probe.probabilities(x).argmax(axis=1)] == names
@@ -75,16 +84,18 @@ def right(probe: FlawProbe, x: np.ndarray, names: np.ndarray) -> np.ndarray:
 
 def figures(probe: FlawProbe, found: Ladders) -> dict[str, object]:
     """How good the probe is on photos that it was not fitted on."""
-    x, names, _ = examples(found, VISIBLE)
+    x, names, _ = examples(found.only(PUBLISHED), VISIBLE)
+    light, exposures, _ = examples(found.only(EXPOSURES), VISIBLE)
     is_right = right(probe, x, names)
     is_flawed = names != NONE
     sure = probe.probabilities(x).max(axis=1) >= probe.confidence
-    answers = np.array([flaw.name for flaw in probe.name(x)])
+    answers, wrong = named(probe, x), exposures != NONE
     return {
         "data": f"{len(np.unique(found.photos))} held-out clean photos x 25 kinds, levels 3 to 5",
         "right_at_levels_3_to_5": round(float(is_right[is_flawed].mean()), 4),
         "right_where_confident": round(float(is_right[is_flawed & sure].mean()), 4),
         "share_confident": round(float(sure[is_flawed].mean()), 4),
+        "wrong_exposure_named": round(float((named(probe, light) == exposures)[wrong].mean()), 4),
         "clean_called_none": round(float((answers[~is_flawed] == NONE).mean()), 4),
         "right_by_flaw": {
             str(name): round(float(is_right[names == name].mean()), 3)
@@ -108,7 +119,7 @@ def make(known: Ladders, held: Ladders, encoder: str, run: str) -> FlawProbe:
 
     Args:
         known: of training photos.
-        held: of held-out photos, all 25 kinds of each.
+        held: of held-out photos, every kind of each.
         encoder: fingerprint of the encoder that made the features.
         run: for the provenance.
     """

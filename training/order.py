@@ -24,7 +24,7 @@ from PIL import Image, ImageFilter
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contrique_cli import backend, config, features, images, ladders, metrics, weights
-from contrique_cli.distortions import KINDS
+from contrique_cli.distortions import KINDS, tone
 from contrique_cli.model import pick_device
 from contrique_cli.weights import Scorer
 from training.pack_photos import HELD_OUT
@@ -44,8 +44,8 @@ def _noisy(photo: Image.Image) -> Image.Image:
 
 
 def _exposed(photo: Image.Image, stops: float) -> Image.Image:
-    linear = (np.asarray(photo, np.float64) / 255) ** 2.2 * 2.0**stops
-    return Image.fromarray(np.uint8(np.clip(linear, 0, 1) ** (1 / 2.2) * 255))
+    pixels = tone.expose(torch.from_numpy(np.asarray(photo) / 255), torch.tensor(stops))
+    return Image.fromarray(np.uint8(pixels.numpy() * 255))
 
 
 EVERYDAY: dict[str, Callable[[Image.Image], Image.Image]] = {

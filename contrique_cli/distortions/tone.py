@@ -77,9 +77,9 @@ def brighten(images: Tensor, amounts: Tensor) -> Tensor:
     return (2 * _bend(images, (0.5,), (middle,)) + lighter) / 3
 
 
-def underexpose(images: Tensor, stops: Tensor) -> Tensor:
-    """What so many stops less of light, 0 or more, would have made; white gets darker, too."""
-    return images * 2.0 ** (-stops / GAMMA)
+def expose(images: Tensor, stops: Tensor) -> Tensor:
+    """What so many stops more of light would have made, or less: what is too bright is lost."""
+    return (images * 2.0 ** (stops / GAMMA)).clamp(max=1)
 
 
 def darken(images: Tensor, amounts: Tensor) -> Tensor:

@@ -45,15 +45,13 @@ LEAST_MICRO_BATCH = 2
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """Turn `auto` into what the processor is quick at: bf16 where there is hardware for it.
+    """What to train in: as in scoring, but no fp16 on a CPU, where small gradients would vanish.
 
     Raises:
-        BadOption: fp16 on a CPU, where small gradients would vanish.
+        BadOption: that, or what `backend.choose_precision` refuses.
     """
     if name == "fp16" and device.type == "cpu":
         raise BadOption("fp16 trains on a GPU only; give --precision bf16, fp32 or auto")
-    if name != "auto":
-        return name
     return backend.choose_precision(name, device)
 
 
