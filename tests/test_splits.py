@@ -24,6 +24,17 @@ def test_runs_of_twenty_numbers_are_on_one_side(tmp_path: Path):
     ]
 
 
+def test_a_third_of_the_flaws_made_on_purpose_is_fitted_on():
+    groups = ["ss01_1", "ss02_1", "ss02_1", "ss02_0", "ss02_1", "ss03_1", "ss02_2"]
+    rows = [splits.Rated("", 0.5, group, group == "ss02_0") for group in groups]
+    assert splits.parts(rows) == ([0, 1, 5, 6], [3])
+
+
+def test_the_fifth_that_people_rate_best():
+    rows = [splits.Rated("", mos, "ss01_1", False) for mos in (0.1, 0.9, 0.5, 0.8, 0.2, 0.3, 1.0)]
+    assert splits.best(rows, [0, 1, 2, 3, 4, 5]) == [1]
+
+
 def test_tables_read_back_as_labels(tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(b"x")
     splits.write(tmp_path / "train.csv", [splits.Rated("a.jpg", 0.25, "ss01_1", False)])

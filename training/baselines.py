@@ -168,14 +168,11 @@ def main() -> None:
 
     rows = splits.read(args.data)
     values = collect(args, rows)
-    is_held_out = np.array([row.is_held_out for row in rows])
+    parts = splits.parts(rows)
     if args.brisque:  # columns of unlike scales; an encoder's are alike and stay as they are
-        inside = values[~is_held_out]
+        inside = values[parts[0]]
         values = (values - inside.mean(axis=0)) / inside.std(axis=0)
-    train, test = (
-        gathered([row for row in rows if row.is_held_out == part], values[is_held_out == part])
-        for part in (False, True)
-    )
+    train, test = (gathered([rows[place] for place in part], values[part]) for part in parts)
     name = args.run or ("brisque" if args.brisque else f"{args.arch or args.model.stem}")
     untrained = f"untrained {args.arch} + ridge" if args.arch else f"{name} + ridge"
     what = "BRISQUE statistics + ridge" if args.brisque else untrained

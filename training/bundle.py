@@ -102,11 +102,17 @@ def held_agreement(
     return agreement(scores, np.array([row.mos for row in held]))
 
 
-def make_probe(args: argparse.Namespace, model: Contrique, encoder: str) -> Ladders:
+def make_probe(
+    args: argparse.Namespace, model: Contrique, encoder: str, rows: list[splits.Rated]
+) -> Ladders:
     """Fit, measure and save the flaw probe; the ladders that the regressor learns from."""
 
     def climb(paths: list[Path], kinds: tuple[int, ...], kinds_per_photo: int) -> Ladders:
         return ladders.climb(paths, model, kinds=kinds, kinds_per_photo=kinds_per_photo)
+
+    def seen(places: list[int]) -> np.ndarray:
+        paths = [args.data / rows[place].path for place in places]
+        return np.stack(list(baselines.encoder_features(model, paths, pick_device(args.device))))
 
     known, held = (
         kept_ladders(
@@ -127,8 +133,12 @@ def make_probe(args: argparse.Namespace, model: Contrique, encoder: str) -> Ladd
             ),
         )
     )
+    good, held_good = (seen(splits.best(rows, places)) for places in splits.parts(rows))
+    probe = fit_flaws.make(
+        known, held, good=good, held_good=held_good, encoder=encoder, run=args.run
+    )
     PROBE.parent.mkdir(parents=True, exist_ok=True)
-    flaws.save(PROBE, fit_flaws.make(known, held, encoder, args.run))
+    flaws.save(PROBE, probe)
     return known.only(ladders.TAUGHT)
 
 
@@ -149,15 +159,15 @@ def main() -> None:
     device = pick_device(args.device)
     export(args.encoder, args.told, args.run)
     model, info = checkpoint.load(ENCODER)
-    climbed = make_probe(args, model.to(device), info.fingerprint)
     rows = splits.read(args.data)
+    climbed = make_probe(args, model.to(device), info.fingerprint, rows)
     train, test = (
         Opinions(
-            table=table([row for row in rows if row.is_held_out == part], args.work, name),
+            table=table([rows[place] for place in places], args.work, name),
             photos=args.data,
             group_column="group",
         )
-        for part, name in ((False, "train.csv"), (True, "test.csv"))
+        for places, name in zip(splits.parts(rows), ("train.csv", "test.csv"), strict=True)
     )
     with FeatureCache(args.work / "features.sqlite") as cache:
         report, found = fit.fit(

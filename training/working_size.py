@@ -73,14 +73,9 @@ def study_rated(embed: backend.Embed, args: argparse.Namespace) -> None:
     """Refit at each size, and apply the fit of the native size to each."""
     rows = splits.read(args.data)
     rows = rows[:: max(1, len(rows) // args.rated)]
-    is_held_out = np.array([row.is_held_out for row in rows])
+    places = splits.parts(rows)
     parts = {
-        side: [
-            baselines.gathered(
-                [row for row in rows if row.is_held_out == part], values[is_held_out == part]
-            )
-            for part in (False, True)
-        ]
+        side: [baselines.gathered([rows[place] for place in part], values[part]) for part in places]
         for side in SIDES
         for values in [rated_features(embed, args.data, rows, side, args.cache)]
     }
@@ -90,7 +85,7 @@ def study_rated(embed: backend.Embed, args: argparse.Namespace) -> None:
         )[1]
         for side, (train, _) in parts.items()
     }
-    print(f"rated: {len(rows)} photos of BIQ2021, {is_held_out.sum()} held out")
+    print(f"rated: {len(rows)} photos of BIQ2021, {len(places[1])} held out")
     print("side\trefitted_srocc\trefitted_plcc\tfit_of_512_srocc\tfit_of_512_mean_score")
     for side, (_, test) in parts.items():
         figures = [
