@@ -5,6 +5,7 @@ With one process every function here does nothing, so the training loop knows no
 
 from __future__ import annotations
 
+import importlib
 import os
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -52,6 +53,10 @@ def join(place: Place, device: torch.device) -> torch.device:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if place.world > 1 and not distributed.is_initialized():
+        # PyTorch loads this with the first optimiser, and functions in there take the group of all
+        # processes, if there is one by then, as a default: it would outlive `leave`, and its
+        # threads would now and then abort a process that has done its work.
+        importlib.import_module("torch._dynamo")
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         distributed.init_process_group(
             backend, rank=place.rank, world_size=place.world, timeout=TIMEOUT
