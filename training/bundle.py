@@ -16,7 +16,6 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -93,47 +92,40 @@ def table(rows: list[splits.Rated], folder: Path, name: str) -> Path:
 
 
 def held_agreement(
-    data: Path, rows: list[splits.Rated], scorer: Scorer, device: torch.device
+    data: Path, held: list[splits.Rated], scorer: Scorer, device: torch.device
 ) -> dict[str, float]:
     """`agreement` on the held-out photos."""
-    held = [row for row in rows if row.is_held_out]
     found = list(score.score([data / row.path for row in held], scorer, device=device))
     scores = np.array([np.nan if row.score is None else row.score for row in found])
     return agreement(scores, np.array([row.mos for row in held]))
 
 
 def make_probe(
-    args: argparse.Namespace, model: Contrique, encoder: str, rows: list[splits.Rated]
+    args: argparse.Namespace,
+    model: Contrique,
+    encoder: str,
+    parts: list[list[splits.Rated]],
+    device: torch.device,
 ) -> Ladders:
     """Fit, measure and save the flaw probe; the ladders that the regressor learns from."""
 
-    def climb(paths: list[Path], kinds: tuple[int, ...], kinds_per_photo: int) -> Ladders:
-        return ladders.climb(paths, model, kinds=kinds, kinds_per_photo=kinds_per_photo)
-
-    def seen(places: list[int]) -> np.ndarray:
-        paths = [args.data / rows[place].path for place in places]
-        return np.stack(list(baselines.encoder_features(model, paths, pick_device(args.device))))
-
-    known, held = (
-        kept_ladders(
-            args.work / f"{name}-{encoder[:12]}-{len(paths)}.npz", partial(climb, paths, kinds, n)
-        )
-        for name, paths, kinds, n in (
-            (
-                "known",
-                fit_flaws.training_photos(args.data, args.photos),
-                fit_flaws.EVERY_KIND,
-                fit_flaws.KINDS_PER_PHOTO,
-            ),
-            (
-                "held",
-                order.held_out(args.data, args.test_photos),
-                fit_flaws.EVERY_KIND,
-                len(fit_flaws.EVERY_KIND),
+    def climb(name: str, paths: list[Path], kinds_per_photo: int) -> Ladders:
+        return kept_ladders(
+            args.work / f"{name}-{encoder[:12]}-{len(paths)}.npz",
+            lambda: ladders.climb(
+                paths, model, kinds=fit_flaws.EVERY_KIND, kinds_per_photo=kinds_per_photo
             ),
         )
-    )
-    good, held_good = (seen(splits.best(rows, places)) for places in splits.parts(rows))
+
+    def seen(rows: list[splits.Rated]) -> np.ndarray:
+        paths = [args.data / row.path for row in rows]
+        return np.stack(list(baselines.encoder_features(model, paths, device)))
+
+    photos = fit_flaws.training_photos(args.data, args.photos)
+    known = climb("known", photos, fit_flaws.KINDS_PER_PHOTO)
+    others = order.held_out(args.data, args.test_photos)
+    held = climb("held", others, len(fit_flaws.EVERY_KIND))
+    good, held_good = (seen(splits.best(part)) for part in parts)
     probe = fit_flaws.make(
         known, held, good=good, held_good=held_good, encoder=encoder, run=args.run
     )
@@ -160,14 +152,11 @@ def main() -> None:
     export(args.encoder, args.told, args.run)
     model, info = checkpoint.load(ENCODER)
     rows = splits.read(args.data)
-    climbed = make_probe(args, model.to(device), info.fingerprint, rows)
+    parts = [[rows[place] for place in places] for places in splits.parts(rows)]
+    climbed = make_probe(args, model.to(device), info.fingerprint, parts, device)
     train, test = (
-        Opinions(
-            table=table([rows[place] for place in places], args.work, name),
-            photos=args.data,
-            group_column="group",
-        )
-        for places, name in zip(splits.parts(rows), ("train.csv", "test.csv"), strict=True)
+        Opinions(table=table(part, args.work, name), photos=args.data, group_column="group")
+        for part, name in zip(parts, ("train.csv", "test.csv"), strict=True)
     )
     with FeatureCache(args.work / "features.sqlite") as cache:
         report, found = fit.fit(
@@ -181,7 +170,7 @@ def main() -> None:
         )
         scorer = Scorer(load=lambda: model, info=info, regressor=found, regressor_path=REGRESSOR)
         held_out = evaluate.evaluate(test, scorer, device=device, cache=cache).figures
-        shares = held_agreement(args.data, rows, scorer, device)
+        shares = held_agreement(args.data, parts[1], scorer, device)
     print(f"inside the training part: {report.figures}")
     figures = {
         "data": f"BIQ2021, held-out fifth by scene ({splits.NAME}), never fitted or tuned on",
@@ -191,7 +180,7 @@ def main() -> None:
         },
         "pairs_as_people_by_points": shares,
         "spread": f"{config.CONFIDENCE} % bootstrap interval by scene",
-        "n": sum(row.is_held_out for row in rows),
+        "n": len(parts[1]),
         "fitted_on": report.n,
     }
     provenance = {**found.provenance, "licence": LICENCE, "run": args.run}

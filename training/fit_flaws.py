@@ -87,16 +87,19 @@ def figures(probe: FlawProbe, found: Ladders, good: np.ndarray) -> dict[str, obj
     """How good the probe is on photos that it was not fitted on; see `make`."""
     x, names, _ = examples(found.only(PUBLISHED), VISIBLE)
     light, exposures, _ = examples(found.only(EXPOSURES), VISIBLE)
+    is_exposed = exposures != NONE
     is_right = right(probe, x, names)
     is_flawed = names != NONE
     sure = probe.probabilities(x).max(axis=1) >= probe.confidence
-    answers, wrong = named(probe, x), exposures != NONE
+    answers = named(probe, x)
     return {
         "data": f"{len(np.unique(found.photos))} held-out clean photos x 25 kinds, levels 3 to 5",
         "right_at_levels_3_to_5": round(float(is_right[is_flawed].mean()), 4),
         "right_where_confident": round(float(is_right[is_flawed & sure].mean()), 4),
         "share_confident": round(float(sure[is_flawed].mean()), 4),
-        "wrong_exposure_named": round(float((named(probe, light) == exposures)[wrong].mean()), 4),
+        "wrong_exposure_named": round(
+            float((named(probe, light) == exposures)[is_exposed].mean()), 4
+        ),
         "well_rated_called_none": round(float((named(probe, good) == NONE).mean()), 4),
         "clean_called_none": round(float((answers[~is_flawed] == NONE).mean()), 4),
         "right_by_flaw": {

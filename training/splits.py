@@ -57,9 +57,9 @@ def parts(rows: list[Rated]) -> tuple[list[int], list[int]]:
     return [place for place in training if place not in left_out], held_out
 
 
-def best(rows: list[Rated], places: list[int]) -> list[int]:
-    """The fifth of the places whose photos people rate best."""
-    return sorted(places, key=lambda place: -rows[place].mos)[: len(places) // WELL_RATED]
+def best(rows: list[Rated]) -> list[Rated]:
+    """The fifth of the photos that people rate best."""
+    return sorted(rows, key=lambda row: -row.mos)[: len(rows) // WELL_RATED]
 
 
 def _rated(row: dict[str, str]) -> Rated:
