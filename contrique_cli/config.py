@@ -65,8 +65,13 @@ LADDER_PHOTOS = 400
 LADDER_STEP = 0.35
 """Standard deviations of the opinions by which one level of a distortion lowers the score."""
 
-LADDER_WEIGHT = 3.0
-"""Of all errors along ladders together, relative to all errors in opinions together."""
+LADDER_WEIGHT = 2.5
+"""Of all errors along ladders together, relative to all errors in opinions together, for kinds that
+`prior.EMPHASIS` does not name."""
+
+LADDER_SHRINKAGE = 0.3
+"""Ridge strength with ladders, in units of the one that suits opinions alone: ladders hold the
+weights back, too."""
 
 SPLITS = 10
 """Random 80/20 splits behind the figures of `fit-regressor`, as in the published protocol."""

@@ -146,7 +146,7 @@ def fit_samples(
         groups=gathered.group_count,
         split=_split_in_words(gathered),
         figures=figures,
-        strength=found.choice.strength,
+        strength=found.strength,
         higher_is_better=higher_is_better,
         left_out=gathered.left_out,
         notes=[*gathered.notes, *_doubts(found.choice, figures)],
@@ -165,7 +165,7 @@ def fit_samples(
         provenance={
             **provenance,
             "n": report.n,
-            "strength": found.choice.strength,
+            "strength": found.strength,
             "ladders": 0 if ladders is None else len(ladders.kinds),
             "left_out": len(gathered.left_out),
             "marks": "".join(gathered.marks),
@@ -195,6 +195,7 @@ def _split_figures(gathered: Samples, lessons: Lessons | None, step: float) -> l
 class _Fitted:
     weights: np.ndarray  # (F,)
     bias: float
+    strength: float
     choice: ridge.Choice  # by the opinions alone
     out_of_fold: np.ndarray  # (N,)
 
@@ -210,13 +211,15 @@ def _fit_ridge(
     folds = _folds(mos, groups)
     choice = ridge.choose(features, mos, folds)
     if lessons is None:
-        return _Fitted(*_solve(features, mos, choice.strength), choice, choice.out_of_fold)
-    weight = config.LADDER_WEIGHT * len(mos) / lessons.count / choice.strength
+        weights, bias = _solve(features, mos, choice.strength)
+        return _Fitted(weights, bias, choice.strength, choice, choice.out_of_fold)
+    strength = config.LADDER_SHRINKAGE * choice.strength
+    weight = config.LADDER_WEIGHT * len(mos) / lessons.count / strength
     known = lessons.prior(step=step, weight=weight)
     whitened, foretold = known.whitened(features), known.foretold(features)
-    coefficients, bias = _solve(whitened, mos - foretold, choice.strength)
-    left_out = ridge.out_of_fold(whitened, mos - foretold, folds, choice.strength)
-    return _Fitted(known.weights(coefficients), bias, choice, left_out + foretold)
+    coefficients, bias = _solve(whitened, mos - foretold, strength)
+    left_out = ridge.out_of_fold(whitened, mos - foretold, folds, strength)
+    return _Fitted(known.weights(coefficients), bias, strength, choice, left_out + foretold)
 
 
 def _folds(mos: np.ndarray, groups: np.ndarray | None) -> list[np.ndarray]:

@@ -28,6 +28,9 @@ STOPS = (0.5, 1.0, 1.5, 2.0, 2.5)
 TAUGHT = (*ORDERED, *EXPOSURES)
 """Kinds of ladders that a regressor learns from."""
 
+UNSEEN = 255.0**2 / 10**5
+"""Mean squared difference of 8-bit samples (PSNR of 50 dB) up to which a version is its photo."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ladders:
@@ -53,6 +56,15 @@ class Ladders:
             photos=self.photos[chosen],
             kinds=self.kinds[chosen],
             features=self.features[chosen],
+        )
+
+    def and_those_of(self, other: Ladders) -> Ladders:
+        """These ladders and others of the same photos."""
+        return Ladders(
+            photos=np.concatenate([self.photos, other.photos]),
+            kinds=np.concatenate([self.kinds, other.kinds]),
+            features=np.concatenate([self.features, other.features]),
+            unreadable=self.unreadable,
         )
 
 
@@ -92,6 +104,8 @@ def climb(
 ) -> Ladders:
     """Distort photos in several ways each, taking the kinds in turn, and embed them.
 
+    What changes nothing in a photo at any level gives no ladder: a grey one has no colour to lose.
+
     Args:
         paths: clean photos.
         model: in evaluation mode, on the device to use.
@@ -120,6 +134,8 @@ def climb(
             clean = images.to_tensor(photo.image)[None]  # (1, 3, H, W) uint8
             start = _look(embed, clean)
             for kind, worse in _made_worse(clean, own, seed + place):
+                if not _is_changed(clean, worse):
+                    continue
                 photos.append(place)
                 climbed.append(kind)
                 values.append(np.concatenate([start, _look(embed, worse)]))  # (6, 2F)
@@ -149,6 +165,12 @@ def _made_worse(
             seeds = torch.full((LEVELS,), seed)  # one pattern, stronger from level to level
             worse = apply_kind(several, kind, torch.arange(1, LEVELS + 1), seeds)
         yield kind, worse.mul(255.0).round_().to(torch.uint8)
+
+
+def _is_changed(clean: torch.Tensor, worse: torch.Tensor) -> bool:
+    """Whether any of the versions (5, 3, H, W) differs from the photo (1, 3, H, W)."""
+    squares = (worse.float() - clean.float()).square().mean(dim=(1, 2, 3))  # (5,)
+    return bool(squares.amax() > UNSEEN)
 
 
 def _look(embed: backend.Embed, pixels: torch.Tensor) -> np.ndarray:

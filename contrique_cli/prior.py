@@ -8,19 +8,25 @@ ladder's mean is taken from, and a weight c, the penalty of the ridge becomes
 
     a (|w|^2 + c |D w - t|^2) = a (w - m)' S (w - m) + const,   S = I + c D'D,  m = c S^-1 D't,
 
-which is the plain ridge on features X S^-1/2 with targets y - X m: a Gaussian prior with mean m and
-covariance S^-1. The regressor stays linear on the frozen features.
+which is the plain ridge on features X V P^-1/2 with targets y - X m, S being V P V': a Gaussian
+prior with mean m and covariance S^-1. The regressor stays linear on the frozen features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from scipy import linalg
 
 from contrique_cli.distortions import IDENTITIES, LEVELS
-from contrique_cli.ladders import Ladders
+from contrique_cli.ladders import UNDEREXPOSED, Ladders
+
+EMPHASIS: Mapping[int, float] = MappingProxyType({7: 3.0, 20: 4.0, UNDEREXPOSED: 2.0})
+"""How much more the ladders of some kinds count: features tell little of inverted colour, stray
+patches and missing light. All others count 1, however many ladders a kind has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +35,17 @@ class Prior:
 
     Attributes:
         mean: m, shape (F,).
-        root: S^-1/2, symmetric, shape (F, F).
+        vectors: V, eigenvectors of S, shape (F, F).
+        precision: P, its eigenvalues, shape (F,).
     """
 
     mean: np.ndarray
-    root: np.ndarray
+    vectors: np.ndarray
+    precision: np.ndarray
 
     def whitened(self, features: np.ndarray) -> np.ndarray:
         """Features on which the prior is a plain ridge penalty, shape (N, F)."""
-        values: np.ndarray = features.astype(np.float64) @ self.root
+        values: np.ndarray = features.astype(np.float64) @ self.vectors / np.sqrt(self.precision)
         return values
 
     def foretold(self, features: np.ndarray) -> np.ndarray:
@@ -47,7 +55,7 @@ class Prior:
 
     def weights(self, fitted: np.ndarray) -> np.ndarray:
         """Weights on the features from those fitted on whitened ones, shape (F,)."""
-        values: np.ndarray = self.mean + self.root @ fitted
+        values: np.ndarray = self.mean + self.vectors @ (fitted / np.sqrt(self.precision))
         return values
 
 
@@ -57,7 +65,7 @@ class Lessons:
 
     Attributes:
         count: rows of D, six a ladder.
-        values: eigenvalues of D'D, shape (F,).
+        values: eigenvalues of D'D, D's rows times the roots of `shares`, shape (F,).
         vectors: its eigenvectors, shape (F, F).
         pull: D't for a step of 1, along the eigenvectors, shape (F,).
         worst: features of the photos at level 5, shape (M, F).
@@ -76,18 +84,20 @@ class Lessons:
             step: what one level adds to the opinion: negative where higher is better.
             weight: c, of one squared error in D, relative to one squared weight.
         """
-        precision = 1.0 + weight * self.values  # eigenvalues of S
+        precision = 1.0 + weight * self.values
         return Prior(
             mean=self.vectors @ (step * weight * self.pull / precision),
-            root=(self.vectors / np.sqrt(precision)) @ self.vectors.T,
+            vectors=self.vectors,
+            precision=precision,
         )
 
 
 def learn(ladders: Ladders) -> Lessons:
     """Boil down ladders of kinds whose higher levels are worse."""
     versions = ladders.features.astype(np.float64)  # (M, 6, F)
-    rows = _centred(versions).reshape(-1, versions.shape[2])  # (6M, F)
-    down = _centred(rungs(ladders.kinds)[:, :, None]).reshape(-1)  # (6M,)
+    root = np.sqrt(shares(ladders.kinds))[:, None, None]  # (M, 1, 1)
+    rows = (root * _centred(versions)).reshape(-1, versions.shape[2])  # (6M, F)
+    down = (root * _centred(rungs(ladders.kinds)[:, :, None])).reshape(-1)  # (6M,)
     values, vectors = linalg.eigh(rows.T @ rows, driver="evd")
     return Lessons(
         count=len(rows),
@@ -96,6 +106,14 @@ def learn(ladders: Ladders) -> Lessons:
         pull=vectors.T @ (rows.T @ down),
         worst=ladders.features[:, -1],
     )
+
+
+def shares(kinds: np.ndarray) -> np.ndarray:
+    """How much each ladder counts, shape (M,): each kind alike, 1 on average, times `EMPHASIS`."""
+    present, places, counts = np.unique(kinds, return_inverse=True, return_counts=True)
+    emphasis = np.array([EMPHASIS.get(int(kind), 1.0) for kind in present])
+    values: np.ndarray = (emphasis * len(kinds) / len(present) / counts)[places]
+    return values
 
 
 def _centred(versions: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from contrique_cli import backend, fit, images, ladders, metrics, prior
+from contrique_cli import backend, config, fit, images, ladders, metrics, prior
 from contrique_cli.distortions import KINDS, flaw_of
 from contrique_cli.errors import BadLabels
 from contrique_cli.features import embed_scales
@@ -60,6 +60,37 @@ def test_less_and_more_light_are_ladders_of_their_own(clean, tiny, kind, light, 
     assert ladders.flaw_of(kind, 2) == flaw
     assert ladders.flaw_of(10, 2) == "compression"
     assert prior.rungs(found.kinds).tolist() == [[0, 1, 2, 3, 4, 5]]
+
+
+def test_a_grey_photo_has_no_ladder_of_colour(tmp_path, tiny):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "grey.png")
+    found = ladders.climb([tmp_path / "grey.png"], tiny, kinds=[4, 7, 10], kinds_per_photo=3)
+    assert found.kinds.tolist() == [10]
+
+
+def test_kinds_count_alike_however_many_ladders_they_have_but_some_more():
+    kinds = np.array([2] * 6 + [10] * 2 + [7])
+    found = prior.shares(kinds)
+    assert found[kinds == 2].sum() == pytest.approx(3)
+    assert found[kinds == 10].sum() == pytest.approx(3)
+    assert found[kinds == 7].sum() == pytest.approx(3 * prior.EMPHASIS[7])
+
+
+def test_ladders_let_the_ridge_be_weaker():
+    climbed, samples = made_up(), opinions()
+    reports = [
+        fit.fit_samples(
+            samples,
+            encoder="f" * 64,
+            max_side=0,
+            higher_is_better=True,
+            provenance={},
+            ladders=one,
+        )[0]
+        for one in (None, climbed)
+    ]
+    assert reports[1].strength == pytest.approx(config.LADDER_SHRINKAGE * reports[0].strength)
 
 
 def test_an_unreadable_clean_photo_is_named_and_left_out(clean, tiny, tmp_path):
