@@ -77,22 +77,6 @@ def test_kinds_count_alike_however_many_ladders_they_have_but_some_more():
     assert found[kinds == 7].sum() == pytest.approx(3 * prior.EMPHASIS[7])
 
 
-def test_ladders_let_the_ridge_be_weaker():
-    climbed, samples = made_up(), opinions()
-    reports = [
-        fit.fit_samples(
-            samples,
-            encoder="f" * 64,
-            max_side=0,
-            higher_is_better=True,
-            provenance={},
-            ladders=one,
-        )[0]
-        for one in (None, climbed)
-    ]
-    assert reports[1].strength == pytest.approx(config.LADDER_SHRINKAGE * reports[0].strength)
-
-
 def test_an_unreadable_clean_photo_is_named_and_left_out(clean, tiny, tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no photo")
@@ -168,20 +152,22 @@ def opinions(n=60, width=12):
     )
 
 
+def fitted(climbed, *, higher_is_better=True):
+    """Report and regressor on `opinions`."""
+    return fit.fit_samples(
+        opinions(),
+        encoder="f" * 64,
+        max_side=0,
+        higher_is_better=higher_is_better,
+        provenance={},
+        ladders=climbed,
+    )
+
+
 @pytest.mark.parametrize("higher_is_better", [True, False])
 def test_a_regressor_fitted_with_ladders_puts_distortions_in_order(higher_is_better):
     climbed = made_up()
-    plain, taught = (
-        fit.fit_samples(
-            opinions(),
-            encoder="f" * 64,
-            max_side=0,
-            higher_is_better=higher_is_better,
-            provenance={},
-            ladders=one,
-        )[1]
-        for one in (None, climbed)
-    )
+    plain, taught = (fitted(one, higher_is_better=higher_is_better)[1] for one in (None, climbed))
 
     def order(found):
         quality = found.predict(climbed.features.reshape(-1, 12)).reshape(-1, 6)
@@ -194,15 +180,13 @@ def test_a_regressor_fitted_with_ladders_puts_distortions_in_order(higher_is_bet
     assert np.mean(scores == 0) < 0.05  # the scale has room for what is worse than its photos
 
 
+def test_ladders_let_the_ridge_be_weaker():
+    plain, taught = (fitted(one)[0] for one in (None, made_up()))
+    assert taught.strength == pytest.approx(config.LADDER_SHRINKAGE * plain.strength)
+
+
 def test_ladders_do_not_spoil_what_the_opinions_say():
-    report, _ = fit.fit_samples(
-        opinions(),
-        encoder="f" * 64,
-        max_side=0,
-        higher_is_better=True,
-        provenance={},
-        ladders=made_up(),
-    )
+    report, _ = fitted(made_up())
     assert report.figures["srocc"].value > 0.9
 
 
