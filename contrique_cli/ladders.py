@@ -116,7 +116,7 @@ def climb(
         on_photo: told how many photos of how many are done.
 
     Raises:
-        BadLabels: not one photo can be read.
+        BadLabels: not one photo can be read, or not one changes.
     """
     photos: list[int] = []
     climbed: list[int] = []
@@ -142,14 +142,24 @@ def climb(
         if on_photo is not None:
             on_photo(place + 1, len(paths))
     if not values:
-        first = f" (the first: {unreadable[0]})" if unreadable else ""
-        raise BadLabels(f"no clean photo can be used{first}; give a folder of readable photos")
+        raise _useless(unreadable, len(paths))
     return Ladders(
         photos=np.array(photos),
         kinds=np.array(climbed),
         features=np.stack(values),
         unreadable=unreadable,
     )
+
+
+def _useless(unreadable: Sequence[Unreadable], count: int) -> BadLabels:
+    """Why photos gave no ladder."""
+    if len(unreadable) < count:
+        return BadLabels(
+            "no clean photo can be used: distortions change none of those that can be read; give "
+            "a folder of photos with detail and colour"
+        )
+    first = f" (the first: {unreadable[0]})" if unreadable else ""
+    return BadLabels(f"no clean photo can be used{first}; give a folder of readable photos")
 
 
 def _made_worse(

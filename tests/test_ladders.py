@@ -88,8 +88,13 @@ def test_an_unreadable_clean_photo_is_named_and_left_out(clean, tiny, tmp_path):
 def test_clean_photos_that_cannot_be_used_at_all_are_an_error(tmp_path, tiny):
     with pytest.raises(BadLabels, match="no photos"):
         ladders.choose(tmp_path)
-    with pytest.raises(BadLabels, match="no clean photo can be used"):
+    with pytest.raises(
+        BadLabels, match=r"the first: .*gone\.jpg.*give a folder of readable photos"
+    ):
         ladders.climb([tmp_path / "gone.jpg"], tiny)
+    Image.new("RGB", (64, 64), "grey").save(tmp_path / "flat.png")
+    with pytest.raises(BadLabels, match="distortions change none of those that can be read"):
+        ladders.climb([tmp_path / "flat.png"], tiny, kinds=[1, 7], kinds_per_photo=2)
 
 
 def test_a_large_folder_is_thinned_evenly(tmp_path):
