@@ -135,10 +135,13 @@ def fit_samples(
     step = config.LADDER_STEP * float(gathered.mos.std()) * (-1.0 if higher_is_better else 1.0)
     figures = metrics.middle_half(_split_figures(gathered, lessons, step))
     found = _fit_ridge(gathered.features, gathered.mos, gathered.groups, lessons, step)
+    worse, better = (
+        (None, None)
+        if lessons is None
+        else (ends @ found.weights + found.bias for ends in (lessons.worst, lessons.clean))
+    )
     knots, scores = regressor.percentile_scale(
-        found.out_of_fold,
-        higher_is_better=higher_is_better,
-        beyond=None if lessons is None else lessons.worst @ found.weights + found.bias,
+        found.out_of_fold, higher_is_better=higher_is_better, worse=worse, better=better
     )
     report = FitReport(
         task=gathered.task,

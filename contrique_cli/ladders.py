@@ -58,15 +58,6 @@ class Ladders:
             features=self.features[chosen],
         )
 
-    def and_those_of(self, other: Ladders) -> Ladders:
-        """These ladders and others of the same photos."""
-        return Ladders(
-            photos=np.concatenate([self.photos, other.photos]),
-            kinds=np.concatenate([self.kinds, other.kinds]),
-            features=np.concatenate([self.features, other.features]),
-            unreadable=self.unreadable,
-        )
-
 
 def flaw_of(kind: int, level: int) -> str:
     """What a photographer would call the version of a ladder; see `distortions.flaw_of`.

@@ -68,13 +68,14 @@ class Lessons:
         values: eigenvalues of D'D, D's rows times the roots of `shares`, shape (F,).
         vectors: its eigenvectors, shape (F, F).
         pull: D't for a step of 1, along the eigenvectors, shape (F,).
-        worst: features of the photos at level 5, shape (M, F).
+        clean, worst: features of the photos as they are and at level 5, shape (M, F).
     """
 
     count: int
     values: np.ndarray
     vectors: np.ndarray
     pull: np.ndarray
+    clean: np.ndarray
     worst: np.ndarray
 
     def prior(self, *, step: float, weight: float) -> Prior:
@@ -104,6 +105,7 @@ def learn(ladders: Ladders) -> Lessons:
         values=np.clip(values, 0.0, None),
         vectors=vectors,
         pull=vectors.T @ (rows.T @ down),
+        clean=ladders.features[:, 0],
         worst=ladders.features[:, -1],
     )
 

@@ -108,18 +108,24 @@ class Regressor:
 
 
 def percentile_scale(
-    raw: np.ndarray, *, higher_is_better: bool, beyond: np.ndarray | None = None
+    raw: np.ndarray,
+    *,
+    higher_is_better: bool,
+    worse: np.ndarray | None = None,
+    better: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Knots that make a score the share of a collection that is worse.
 
     Between the 1st and 99th percentile the score is the percentile; past these it goes on straight
-    to 0 and to 100 at the slope of the outer tenth. With `beyond`, the lowest five points reach
-    from the 5th percentile down to what those photos get, so that even worse ones stay in order.
+    to 0 and to 100 at the slope of the outer tenth. With `worse` or `better` that reach farther,
+    the lowest or highest five points go from the collection's 5th or 95th percentile to the
+    outermost hundredth of those photos, so that they stay in order.
 
     Args:
         raw: predictions for the photos of the collection that did not take part in the fit, (N,).
         higher_is_better: direction of `raw`.
-        beyond: predictions for photos worse than those of the collection, any shape.
+        worse: predictions for photos worse than those of the collection, any shape.
+        better: predictions for photos better than those of the collection, any shape.
 
     Returns:
         Knots (raw values in order of rising quality) and their scores, both of shape (K,).
@@ -129,10 +135,13 @@ def percentile_scale(
     quality = np.percentile(sign * raw, percents)
     slopes = (quality[3] - quality[0]) / 9.0, (quality[-1] - quality[-4]) / 9.0  # per point
     lowest, highest = quality[0] - slopes[0], quality[-1] + slopes[1]
-    if beyond is not None and (worst := float(np.percentile(sign * beyond, 1))) < lowest:
-        lowest, quality, percents = worst, quality[2:], percents[2:]
-    quality = np.concatenate([[lowest], quality, [highest]])
-    percents = np.concatenate([[0.0], percents, [TOP_SCORE]])
+    inner = slice(None)
+    if worse is not None and (far := float(np.percentile(sign * worse, 1))) < lowest:
+        lowest, inner = far, slice(2, None)
+    if better is not None and (far := float(np.percentile(sign * better, 99))) > highest:
+        highest, inner = far, slice(inner.start, -2)
+    quality = np.concatenate([[lowest], quality[inner], [highest]])
+    percents = np.concatenate([[0.0], percents[inner], [TOP_SCORE]])
     if quality[-1] <= quality[0]:  # every photo alike: any rising line will do
         quality = quality[0] + np.linspace(-1.0, 1.0, len(quality))
     rising = np.concatenate([[True], np.diff(quality) > 0])

@@ -181,8 +181,9 @@ def test_a_regressor_fitted_with_ladders_puts_distortions_in_order(higher_is_bet
 
     assert order(taught) > 0.95
     assert order(taught) > order(plain)
-    scores = taught.to_score(taught.predict(climbed.features[:, -1]))
-    assert np.mean(scores == 0) < 0.05  # the scale has room for what is worse than its photos
+    clean, worst = (taught.to_score(taught.predict(climbed.features[:, end])) for end in (0, -1))
+    assert np.mean(worst == 0) < 0.05  # the scale has room for what is worse than its photos
+    assert np.mean(clean == 100) < 0.05  # and for what is better
 
 
 def test_ladders_let_the_ridge_be_weaker():

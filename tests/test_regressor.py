@@ -116,16 +116,29 @@ def test_foreign_features_are_refused_with_the_cure():
 def test_a_scale_with_worse_photos_gives_them_its_lowest_five_points():
     raw = np.linspace(0, 1, 1001)
     knots, scores = regressor.percentile_scale(
-        raw, higher_is_better=True, beyond=np.linspace(-4, -3, 101)
+        raw, higher_is_better=True, worse=np.linspace(-4, -3, 101)
     )
     found = np.interp([-3.99, -3.5, -1, 0.05, 0.5, 0.95], knots, scores)
     np.testing.assert_allclose(found, [0, 0.605, 3.706, 5, 50, 95], atol=0.01)
 
 
-def test_a_scale_whose_worse_photos_are_not_worse_stays_as_it_is():
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_scale_with_better_photos_gives_them_its_highest_five_points(sign):
+    knots, scores = regressor.percentile_scale(
+        sign * np.linspace(0, 1, 1001),
+        higher_is_better=sign > 0,
+        worse=sign * np.linspace(-4, -3, 101),
+        better=sign * np.linspace(4, 5, 101),
+    )
+    made = make(knots=knots, scores=scores, higher_is_better=sign > 0)
+    found = made.to_score(sign * np.array([-3.99, 0.05, 0.5, 0.95, 2, 4.5, 4.99]))
+    np.testing.assert_allclose(found, [0, 5, 50, 95, 96.299, 99.394, 100], atol=0.01)
+
+
+def test_a_scale_whose_worse_and_better_photos_are_not_so_stays_as_it_is():
     raw = np.linspace(0, 1, 1001)
     plain = regressor.percentile_scale(raw, higher_is_better=True)
-    same = regressor.percentile_scale(raw, higher_is_better=True, beyond=raw)
+    same = regressor.percentile_scale(raw, higher_is_better=True, worse=raw, better=raw)
     assert all(np.array_equal(a, b) for a, b in zip(plain, same, strict=True))
 
 

@@ -39,10 +39,6 @@ FAST_REGRESSOR = BUNDLED / "regressors" / f"{FAST}.safetensors"
 POINTS = (5, 10, 20, 40)
 """Differences of scores of which the card says how often people agree with them."""
 
-FAINT = (4, 5, 7, 17, 20, ladders.UNDEREXPOSED)
-"""Kinds whose order is hardest to tell from features: every clean photo goes through all of them,
-since here a regressor follows its own ladders more than those of other photos."""
-
 PROBE = BUNDLED / "flaws" / f"{DEFAULT}.safetensors"
 LICENCE = "Apache-2.0; trained on photos under mixed licences, none of which are included"
 
@@ -130,7 +126,6 @@ def make_probe(
 
     photos = fit_flaws.training_photos(args.data, args.photos)
     known = climb("known", photos, fit_flaws.KINDS_PER_PHOTO)
-    faint = climb("faint", photos, len(FAINT), FAINT)
     others = order.held_out(args.data, args.test_photos)
     held = climb("held", others, len(fit_flaws.EVERY_KIND))
     good, held_good = (seen(splits.best(part)) for part in parts)
@@ -139,7 +134,7 @@ def make_probe(
     )
     PROBE.parent.mkdir(parents=True, exist_ok=True)
     flaws.save(PROBE, probe)
-    return known.only([kind for kind in ladders.TAUGHT if kind not in FAINT]).and_those_of(faint)
+    return climb("taught", photos, len(ladders.TAUGHT), ladders.TAUGHT)
 
 
 def main() -> None:
