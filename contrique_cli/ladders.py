@@ -22,7 +22,7 @@ UNDEREXPOSED, OVEREXPOSED = EXPOSURES = (KIND_COUNT + 1, KIND_COUNT + 2)
 """Ladders of their own beside the 25 kinds, whose darkening and brightening bend the middle tones
 only and leave white as it is: less light or more, as a camera would have taken it."""
 
-STOPS = (0.5, 1.0, 1.5, 2.0, 2.5)
+STOPS = (0.5, 1.0, 1.5, 2.5, 4.0)
 """Exposure values that levels 1 to 5 of `EXPOSURES` take away or add."""
 
 TAUGHT = (*ORDERED, *EXPOSURES)
