@@ -62,10 +62,10 @@ LADDER_KINDS = 4
 LADDER_PHOTOS = 400
 """Clean photos used at most; all 25 kinds then come 64 times."""
 
-LADDER_STEP = 0.25
+LADDER_STEP = 0.35
 """Standard deviations of the opinions by which one level of a distortion lowers the score."""
 
-LADDER_WEIGHT = 4.0
+LADDER_WEIGHT = 2.5
 """Of all errors along ladders together, relative to all errors in opinions together, for kinds that
 `prior.EMPHASIS` does not name."""
 

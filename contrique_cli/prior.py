@@ -24,7 +24,7 @@ from scipy import linalg
 from contrique_cli.distortions import IDENTITIES, LEVELS
 from contrique_cli.ladders import UNDEREXPOSED, Ladders
 
-EMPHASIS: Mapping[int, float] = MappingProxyType({7: 3.5, 20: 4.0, UNDEREXPOSED: 4.0})
+EMPHASIS: Mapping[int, float] = MappingProxyType({7: 3.0, 20: 4.0, UNDEREXPOSED: 4.0})
 """How much more the ladders of some kinds count: features tell little of inverted colour, stray
 patches and missing light. All others count 1, however many ladders a kind has."""
 
