@@ -135,11 +135,11 @@ def fit_samples(
     step = config.LADDER_STEP * float(gathered.mos.std()) * (-1.0 if higher_is_better else 1.0)
     figures = metrics.middle_half(_split_figures(gathered, lessons, step))
     found = _fit_ridge(gathered.features, gathered.mos, gathered.groups, lessons, step)
-    worse, better = (
-        (None, None)
-        if lessons is None
-        else (ends @ found.weights + found.bias for ends in (lessons.worst, lessons.clean))
-    )
+    worse = better = None
+    if lessons is not None:
+        worse, better = (
+            ends @ found.weights + found.bias for ends in (lessons.worst, lessons.clean)
+        )
     knots, scores = regressor.percentile_scale(
         found.out_of_fold, higher_is_better=higher_is_better, worse=worse, better=better
     )
