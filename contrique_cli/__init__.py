@@ -6,15 +6,16 @@ Importing the package loads nothing; the first use of `Scorer` loads PyTorch.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from contrique_cli.api import Score, Scorer
+from contrique_cli.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from contrique_cli.scoring.api import Score, Scorer
+
 __all__ = ["Score", "Scorer", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     """The names of `api`, when they are first asked for."""
     if name in ("Score", "Scorer"):
-        return getattr(importlib.import_module("contrique_cli.api"), name)
+        return getattr(importlib.import_module("contrique_cli.scoring.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

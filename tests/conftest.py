@@ -16,8 +16,9 @@ import torch
 from PIL import Image, ImageFilter
 from threadpoolctl import threadpool_limits
 
-from contrique_cli import checkpoint, regressor
-from contrique_cli.model import Contrique
+from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.model import Contrique
+from contrique_cli.models import regressor
 
 ROOT = Path(__file__).parent.parent
 
@@ -134,7 +135,7 @@ def contrique(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     """Run the command line in this process, as `contrique ARGS`, away from any terminal."""
     from typer.testing import CliRunner
 
-    from contrique_cli.cli import app
+    from contrique_cli.cli.app import app
 
     def run(*args: object, stdin: bytes | None = None) -> Outcome:
         result = CliRunner().invoke(app, [str(arg) for arg in args], input=stdin)

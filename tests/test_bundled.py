@@ -8,8 +8,10 @@ import json
 
 import torch
 
-from contrique_cli import regressor, score, weights
-from contrique_cli.featurecache import FeatureCache
+from contrique_cli.encoder.cache.featurecache import FeatureCache
+from contrique_cli.models import regressor
+from contrique_cli.scoring import score
+from contrique_cli.scoring import scorer as scoring_scorer
 from tests.conftest import make_photo
 
 CPU = torch.device("cpu")
@@ -35,7 +37,7 @@ def test_its_scores_do_not_depend_on_batch_order_workers_or_neighbours(contrique
 
 
 def test_it_says_what_it_is_and_how_good():
-    scorer = weights.load_scorer()
+    scorer = scoring_scorer.load_scorer()
     assert scorer.info.provenance["training"]
     assert scorer.info.provenance["licence"].startswith("Apache-2.0")
     assert {"data", "srocc", "plcc", "n", "spread"} <= scorer.regressor.figures.keys()
@@ -44,7 +46,7 @@ def test_it_says_what_it_is_and_how_good():
 
 
 def test_the_cache_does_not_move_its_scores_by_a_single_bit(tmp_path):
-    scorer = weights.load_scorer()
+    scorer = scoring_scorer.load_scorer()
     for seed in range(5):
         make_photo(seed, 150 + 20 * seed, 160).save(tmp_path / f"{seed}.png")
     paths = sorted(tmp_path.glob("*.png"))
@@ -57,12 +59,12 @@ def test_the_cache_does_not_move_its_scores_by_a_single_bit(tmp_path):
 
 
 def test_its_scale_spans_zero_to_hundred():
-    found = weights.load_scorer().regressor
+    found = scoring_scorer.load_scorer().regressor
     assert (found.scores[0], found.scores[-1]) == (0, 100)
 
 
 def test_a_json_report_names_the_model(contrique, photos):
     document = json.loads(contrique("score", photos, "--format", "json").out)
-    scorer = weights.load_scorer()
+    scorer = scoring_scorer.load_scorer()
     assert document["encoder"] == scorer.info.fingerprint
     assert document["max_side"] == 1024

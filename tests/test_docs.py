@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from contrique_cli import __version__
+from contrique_cli.version import __version__
 from tests.conftest import ROOT, blurred, make_photo
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

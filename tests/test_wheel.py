@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from contrique_cli import report
+from contrique_cli.reports import rows
 from tests.conftest import ROOT, make_photo
 
 MAX_WHEEL_MB = 60
@@ -65,10 +65,10 @@ def test_the_wheel_holds_the_package_and_its_model_and_nothing_else(wheel):
     tops = {name.split("/")[0] for name in names}
     assert len(tops) == 2
     assert "contrique_cli" in tops
-    assert "contrique_cli/bundled/encoders/default.safetensors" in names
-    assert "contrique_cli/bundled/regressors/default.safetensors" in names
+    assert "contrique_cli/models/bundled/encoders/default.safetensors" in names
+    assert "contrique_cli/models/bundled/regressors/default.safetensors" in names
     assert "contrique_cli/py.typed" in names
-    assert "contrique_cli/bundled/gallery/page.html" in names
+    assert "contrique_cli/reports/page/page.html" in names
     assert wheel.stat().st_size < MAX_WHEEL_MB * 1e6
 
 
@@ -110,7 +110,7 @@ def test_the_wheel_alone_scores_a_photo_with_the_bundled_model(wheel, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     header, row = done.stdout.splitlines()
-    assert header == ",".join(report.COLUMNS)
+    assert header == ",".join(rows.COLUMNS)
     assert row.startswith("1,a.jpg,")
     where = subprocess.run(
         [python, "-P", "-c", "import contrique_cli; print(contrique_cli.__file__)"],

@@ -26,12 +26,15 @@ from sklearn.svm import SVR
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import checkpoint, config, evaluate, features, fit, images, metrics
-from contrique_cli.features import Features
-from contrique_cli.metrics import Range
-from contrique_cli.model import STAGES, Contrique, pick_device
-from contrique_cli.regressor import NO_REFERENCE
-from contrique_cli.samples import Samples
+from contrique_cli import config
+from contrique_cli.encoder import checkpoint, features
+from contrique_cli.encoder.features import Features
+from contrique_cli.encoder.model import STAGES, Contrique, pick_device
+from contrique_cli.models.regressor import NO_REFERENCE
+from contrique_cli.opinions import evaluate, fit, metrics
+from contrique_cli.opinions.metrics import Range
+from contrique_cli.opinions.samples import Samples
+from contrique_cli.photos import opening
 from training import brisque, splits
 
 RESULTS = Path(__file__).parent / "results.csv"
@@ -51,7 +54,7 @@ def encoder_features(
 def brisque_features(paths: Sequence[Path]) -> Iterator[np.ndarray]:
     """Classical statistics of each photo, shape (36,)."""
     for path in paths:
-        yield brisque.features(images.open_rgb(path, max_side=config.MAX_SIDE).image)
+        yield brisque.features(opening.open_rgb(path, max_side=config.MAX_SIDE).image)
 
 
 def gathered(rows: Sequence[splits.Rated], values: np.ndarray) -> Samples:

@@ -40,8 +40,11 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import backend, bounds, capacity, config, features, images, weights
-from contrique_cli.model import ARCHITECTURES, LAST, POOLINGS, Contrique, pick_device
+from contrique_cli import config
+from contrique_cli.encoder import backend, capacity, features
+from contrique_cli.encoder.model import ARCHITECTURES, LAST, POOLINGS, Contrique, pick_device
+from contrique_cli.models import locating
+from contrique_cli.photos import bounds, opening, pixels
 
 SIZES = {0.2: (512, 384), 2: (1632, 1224), 12: (4000, 3000), 48: (8000, 6000)}
 COUNTS = {0.2: 200, 2: 60, 12: 30, 48: 12}
@@ -78,7 +81,7 @@ def spread(work: Callable[[Path], object], paths: list[Path]) -> Callable[[], ob
 
 def pixels_of(path: Path) -> torch.Tensor:
     """Shape (1, 3, H, W), uint8."""
-    return images.to_tensor(images.open_rgb(path, max_side=config.MAX_SIDE).image)[None]
+    return pixels.to_tensor(opening.open_rgb(path, max_side=config.MAX_SIDE).image)[None]
 
 
 def encoder(model: Contrique, paths: list[Path]) -> Callable[[], object]:
@@ -159,7 +162,7 @@ def peak_memory() -> float:
 def load(args: argparse.Namespace) -> Contrique:
     """The bundled encoder, or one of the architecture asked for with random weights."""
     if args.arch is None:
-        return weights.load_encoder()[0]
+        return locating.load_encoder()[0]
     torch.manual_seed(0)
     return Contrique(args.arch, args.pooling).eval()
 

@@ -33,9 +33,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import images
-from contrique_cli.distortions import CLASSES, class_of, distort
-from contrique_cli.model import pick_device
+from contrique_cli.distortions.bank import CLASSES, class_of, distort
+from contrique_cli.encoder.model import pick_device
+from contrique_cli.photos import opening
+from contrique_cli.photos import pixels as photo_pixels
 from contrique_cli.pretraining import runparts, trainphotos, views
 from contrique_cli.pretraining.batches import Cuttings, cut_ahead, make_views
 from contrique_cli.pretraining.batchplan import Halves, plan_batch
@@ -63,9 +64,9 @@ class PlainPhotos(Dataset):
         rng = np.random.default_rng(item)
         half = self.photos.authentic if item % 2 else self.photos.synthetic
         index = item // 2 % len(half)
-        photo = images.open_rgb(half[index], max_side=self.max_side).image
-        pixels = mirror_outwards(images.to_tensor(photo), 2 * self.side)
-        pixels = images.to_unit(pixels)[None]  # (1, 3, H, W)
+        photo = opening.open_rgb(half[index], max_side=self.max_side).image
+        pixels = mirror_outwards(photo_pixels.to_tensor(photo), 2 * self.side)
+        pixels = photo_pixels.to_unit(pixels)[None]  # (1, 3, H, W)
         label = CLASSES + index
         if not item % 2:
             kind, level = int(rng.integers(1, 26)), int(rng.integers(1, 6))
@@ -73,7 +74,7 @@ class PlainPhotos(Dataset):
             pixels = distort(
                 pixels, torch.tensor([kind]), torch.tensor([level]), torch.tensor([item])
             )
-        pair = [self._view(pixels, rng), self._view(images.halve(pixels), rng)]
+        pair = [self._view(pixels, rng), self._view(photo_pixels.halve(pixels), rng)]
         first = int(rng.integers(2))
         return pair[first], pair[1 - first], label
 

@@ -23,12 +23,17 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import checkpoint, config, evaluate, fit, flaws, ladders, regressor, score
+from contrique_cli import config
 from contrique_cli.config import Opinions
-from contrique_cli.featurecache import FeatureCache
-from contrique_cli.ladders import Ladders
-from contrique_cli.model import Contrique, pick_device
-from contrique_cli.weights import DEFAULT, FAST, Scorer
+from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.cache.featurecache import FeatureCache
+from contrique_cli.encoder.model import Contrique, pick_device
+from contrique_cli.models import flaws, regressor
+from contrique_cli.models.locating import DEFAULT
+from contrique_cli.opinions import evaluate, fit, ladders
+from contrique_cli.opinions.ladders import Ladders
+from contrique_cli.scoring import score
+from contrique_cli.scoring.scorer import FAST, Scorer
 from training import baselines, fit_flaws, order, splits
 
 BUNDLED = Path(__file__).parent.parent / "contrique_cli" / "bundled"

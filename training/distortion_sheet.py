@@ -20,7 +20,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli.distortions import KINDS, LEVELS, Kind, apply_kind
+from contrique_cli.distortions.bank import KINDS, LEVELS, Kind, apply_kind
 
 LABEL_HEIGHT = 16  # px
 GAP = 4  # px

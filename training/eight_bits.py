@@ -20,8 +20,8 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from contrique_cli.model import Contrique
-from contrique_cli.resnet import Basic
+from contrique_cli.encoder.model import Contrique
+from contrique_cli.encoder.resnet import Basic
 
 TOP = 255
 """Largest number in a map."""

@@ -22,9 +22,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import config, contributions, gridding, images, weights
-from contrique_cli.distortions import KINDS, apply_kind
-from contrique_cli.model import pick_device
+from contrique_cli import config
+from contrique_cli.distortions.bank import KINDS, apply_kind
+from contrique_cli.encoder.model import pick_device
+from contrique_cli.photos import finding, opening
+from contrique_cli.photos import pixels as photo_pixels
+from contrique_cli.scoring import contributions
+from contrique_cli.scoring import scorer as scoring_scorer
 
 TRIED = (1, 10, 11)
 """Gaussian blur, JPEG, white noise: kinds that leave the light as it is."""
@@ -53,7 +57,7 @@ def worsen(pixels: torch.Tensor, number: int, kind: int, level: int, seed: int) 
         kind, level, seed: see `distortions.apply_kind`.
     """
     down, across = quarter_of(pixels.shape[1], pixels.shape[2], number)
-    part = images.to_unit(pixels[None, :, down, across])  # (1, 3, H // 2, W // 2)
+    part = photo_pixels.to_unit(pixels[None, :, down, across])  # (1, 3, H // 2, W // 2)
     worse = apply_kind(part, kind, torch.tensor([level]), torch.tensor([seed]))
     result = pixels.clone()
     result[:, down, across] = (worse[0].clamp(0, 1) * 255).round().to(torch.uint8)
@@ -63,7 +67,7 @@ def worsen(pixels: torch.Tensor, number: int, kind: int, level: int, seed: int) 
 class Judge:
     """The maps and the scores of one scorer."""
 
-    def __init__(self, scorer: weights.Scorer, device: torch.device) -> None:
+    def __init__(self, scorer: scoring_scorer.Scorer, device: torch.device) -> None:
         self.regressor = scorer.regressor
         self.model = scorer.model.to(device)
         self.device = device
@@ -72,7 +76,7 @@ class Judge:
         """The photo's score, and by map the mean quality of each quarter, shape (4,)."""
         parts = torch.from_numpy(self.regressor.weights), pixels.to(self.device)
         layers = list(contributions.layers(self.model, *parts))
-        size = gridding.size(pixels.shape[1], pixels.shape[2], contributions.CELLS)
+        size = contributions.size(pixels.shape[1], pixels.shape[2], contributions.CELLS)
         sign = 1 if self.regressor.higher_is_better else -1
         means, raw = {}, 0.0
         for method, find in MAPS.items():
@@ -91,15 +95,15 @@ def main() -> None:
     parser.add_argument("--regressor")
     parser.add_argument("--device")
     options = parser.parse_args()
-    scorer = weights.load_scorer(options.model, options.regressor)
+    scorer = scoring_scorer.load_scorer(options.model, options.regressor)
     judge = Judge(scorer, pick_device(options.device))
     rng = np.random.default_rng(SEED)
-    paths = sorted(path for path in options.folder.iterdir() if path.suffix in images.EXTENSIONS)
+    paths = sorted(path for path in options.folder.iterdir() if path.suffix in finding.EXTENSIONS)
     chosen = [paths[at] for at in rng.permutation(len(paths))[: options.photos]]
     outcomes: dict[tuple[int, int], list[list[float]]] = {}
     for path in chosen:
-        photo = images.open_rgb(path, max_side=scorer.regressor.max_side)
-        pixels = images.to_tensor(photo.image)
+        photo = opening.open_rgb(path, max_side=scorer.regressor.max_side)
+        pixels = photo_pixels.to_tensor(photo.image)
         score, before = judge.quarters(pixels)
         for kind in TRIED:
             for level in LEVELS:

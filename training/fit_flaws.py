@@ -20,9 +20,9 @@ from sklearn.linear_model import LogisticRegression
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli.distortions import KINDS
-from contrique_cli.flaws import NONE, FlawProbe
-from contrique_cli.ladders import EXPOSURES, Ladders, flaw_of
+from contrique_cli.distortions.bank import KINDS
+from contrique_cli.models.flaws import NONE, FlawProbe
+from contrique_cli.opinions.ladders import EXPOSURES, Ladders, flaw_of
 from training.pack_photos import HELD_OUT
 
 PUBLISHED = tuple(kind.number for kind in KINDS)

@@ -27,8 +27,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import checkpoint, regressor
-from contrique_cli.model import STAGES, Contrique
+from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.model import STAGES, Contrique
+from contrique_cli.models import regressor
 
 HERE = Path(__file__).parent
 COUNTS = (1_000, 10_000, 100_000)

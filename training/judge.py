@@ -19,8 +19,10 @@ from sklearn.model_selection import GroupKFold
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import checkpoint, config, metrics, ridge
-from contrique_cli.model import pick_device
+from contrique_cli import config
+from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.model import pick_device
+from contrique_cli.opinions import metrics, ridge
 from training import baselines, splits
 
 BETWEEN = (

@@ -28,8 +28,10 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import backend, checkpoint, images, regressor
-from contrique_cli.model import Contrique
+from contrique_cli.encoder import backend, checkpoint
+from contrique_cli.encoder.model import Contrique
+from contrique_cli.models import regressor
+from contrique_cli.photos import pixels as photo_pixels
 from training import eight_bits
 from training.eight_bits import Layer, Network
 
@@ -146,7 +148,9 @@ def photos(data: Path, count: int, side: int, part: int) -> list[torch.Tensor]:
             image = Image.open(paths[place]).convert("RGB")
             image.thumbnail((side, side))
             is_kept = folder == "biq2021"
-            found.append(images.to_tensor(image if is_kept else distort(image, len(found)))[None])
+            found.append(
+                photo_pixels.to_tensor(image if is_kept else distort(image, len(found)))[None]
+            )
     return found
 
 
@@ -169,7 +173,7 @@ def main() -> None:
     tested = photos(args.data, args.photos, 512, 1)
 
     def both(run: Run, pixels: torch.Tensor) -> np.ndarray:
-        return np.concatenate([run(pixels), run(images.halve(pixels))])
+        return np.concatenate([run(pixels), run(photo_pixels.halve(pixels))])
 
     sizes = [
         torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8)

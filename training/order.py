@@ -23,10 +23,16 @@ from PIL import Image, ImageFilter
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import backend, config, features, images, ladders, metrics, weights
-from contrique_cli.distortions import KINDS, tone
-from contrique_cli.model import pick_device
-from contrique_cli.weights import Scorer
+from contrique_cli import config
+from contrique_cli.distortions import tone
+from contrique_cli.distortions.bank import KINDS
+from contrique_cli.encoder import backend, features
+from contrique_cli.encoder.model import pick_device
+from contrique_cli.opinions import ladders, metrics
+from contrique_cli.photos import opening
+from contrique_cli.photos import pixels as photo_pixels
+from contrique_cli.scoring import scorer as scoring_scorer
+from contrique_cli.scoring.scorer import Scorer
 from training.pack_photos import HELD_OUT
 
 
@@ -88,9 +94,9 @@ def everyday(paths: list[Path], scorer: Scorer) -> dict[str, tuple[float, float]
     embed = backend.prepare(scorer.model)
     drops: dict[str, list[float]] = {name: [] for name in EVERYDAY}
     for path in paths:
-        photo = _as_jpeg(images.open_rgb(path, max_side=config.MAX_SIDE).image, 90)
+        photo = _as_jpeg(opening.open_rgb(path, max_side=config.MAX_SIDE).image, 90)
         versions = [photo, *(change(photo) for change in EVERYDAY.values())]
-        pixels = torch.stack([images.to_tensor(version) for version in versions])
+        pixels = torch.stack([photo_pixels.to_tensor(version) for version in versions])
         scores = scored(scorer, features.embed_scales(embed, pixels).cpu().numpy())
         for name, score in zip(EVERYDAY, scores[1:], strict=True):
             drops[name].append(float(scores[0] - score))
@@ -107,7 +113,7 @@ def main() -> None:
     parser.add_argument("--device")
     parser.add_argument("--output", type=Path, help="CSV of the tables")
     args = parser.parse_args()
-    scorer = weights.load_scorer(args.model, args.regressor)
+    scorer = scoring_scorer.load_scorer(args.model, args.regressor)
     scorer.model.to(pick_device(args.device))
     paths = held_out(args.data, args.photos)
     rows: list[tuple[str, str, float]] = []

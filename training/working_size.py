@@ -28,9 +28,13 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import backend, checkpoint, evaluate, features, fit, images, weights
-from contrique_cli.distortions import KINDS, LEVELS, distort
-from contrique_cli.model import pick_device
+from contrique_cli.distortions.bank import KINDS, LEVELS, distort
+from contrique_cli.encoder import backend, checkpoint, features
+from contrique_cli.encoder.model import pick_device
+from contrique_cli.models import locating
+from contrique_cli.opinions import evaluate, fit
+from contrique_cli.photos import opening, pixels
+from contrique_cli.scoring import scorer as scoring_scorer
 from training import baselines, splits
 
 SIDES = (384, 512, 768, 1024)
@@ -45,7 +49,7 @@ def at_side(image: Image.Image, side: int) -> torch.Tensor:
     longest = max(image.size)
     size = tuple(round(length * side / longest) for length in image.size)
     fitted = image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
-    return images.to_tensor(fitted)[None]
+    return pixels.to_tensor(fitted)[None]
 
 
 # ---------------------------------------------------------------------------------- rated photos
@@ -61,7 +65,7 @@ def rated_features(
             return file["features"]
     found = []
     for row in rows:
-        image = images.open_rgb(data / row.path, max_side=0).image
+        image = opening.open_rgb(data / row.path, max_side=0).image
         found.append(features.embed_scales(embed, at_side(image, side)).cpu().numpy()[0])
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +109,7 @@ def study_rated(embed: backend.Embed, args: argparse.Namespace) -> None:
 
 def ladder(image: Image.Image, number: int, seed: int) -> list[Image.Image]:
     """A photo as it is, then worse at each of five levels of one kind."""
-    unit = images.to_unit(images.to_tensor(image)[None])
+    unit = pixels.to_unit(pixels.to_tensor(image)[None])
     levels = torch.arange(1, LEVELS + 1)
     worse = distort(
         unit.repeat(LEVELS, 1, 1, 1),
@@ -117,10 +121,12 @@ def ladder(image: Image.Image, number: int, seed: int) -> list[Image.Image]:
     return [image, *(Image.fromarray(one) for one in codes)]
 
 
-def study_flaws(embed: backend.Embed, scorer: weights.Scorer, args: argparse.Namespace) -> None:
+def study_flaws(
+    embed: backend.Embed, scorer: scoring_scorer.Scorer, args: argparse.Namespace
+) -> None:
     """Scores of photos of known flaws at each size, by the scorer as it is."""
     paths = sorted((args.data / "pristine").iterdir())
-    photos = [images.open_rgb(path, max_side=0).image for path in paths[:: args.every]]
+    photos = [opening.open_rgb(path, max_side=0).image for path in paths[:: args.every]]
     photos = [photo for photo in photos if max(photo.size) >= args.native][: args.photos]
     kinds = [kind for kind in KINDS if kind.ordered][:: max(1, 23 // args.kinds)][: args.kinds]
     scores = np.zeros((len(SIDES), len(photos), len(kinds), LEVELS + 1))
@@ -162,12 +168,14 @@ def main() -> None:
     args = parser.parse_args()
 
     device = pick_device(args.device)
-    model = checkpoint.load(args.model)[0] if args.model else weights.load_encoder()[0]
+    model = checkpoint.load(args.model)[0] if args.model else locating.load_encoder()[0]
     embed = backend.prepare(model.to(device))
     with np.errstate(invalid="ignore"):
         study_rated(embed, args)
         if args.model is None or args.regressor:
-            scorer = weights.load_scorer(str(args.model) if args.model else None, args.regressor)
+            scorer = scoring_scorer.load_scorer(
+                str(args.model) if args.model else None, args.regressor
+            )
             study_flaws(embed, scorer, args)
 
 

@@ -1,1 +1,1 @@
-"""Pre-training, room by room; the verb `train` joins them."""
+"""Self-supervised pre-training: photos to a checkpoint."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from contrique_cli import images
-from contrique_cli.distortions import CLASSES, distort
-from contrique_cli.pretraining import views
+from contrique_cli.distortions.bank import CLASSES, distort
+from contrique_cli.photos import pixels
 from contrique_cli.pretraining.batchplan import BatchPlan
 from contrique_cli.pretraining.photostore import PhotoStore
+from contrique_cli.pretraining.views import crop, two_views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ def make_views(cuttings: Cuttings, side: int) -> torch.Tensor:
     if cuttings.views is not None:
         return cuttings.views
     plan = cuttings.plan
-    regions = images.to_unit(cuttings.regions)  # (B, 3, 2S, 2S)
+    regions = pixels.to_unit(cuttings.regions)  # (B, 3, 2S, 2S)
     synthetic = torch.from_numpy(np.flatnonzero(~plan.is_authentic))
     ordinary = torch.from_numpy(np.flatnonzero(plan.is_authentic))
     full = regions.new_empty((len(regions), 3, side, side))
@@ -164,10 +164,10 @@ def make_views(cuttings: Cuttings, side: int) -> torch.Tensor:
         )
         regions[chosen] = distorted
         corners = torch.from_numpy((plan.places[rows, 2:] * (side + 1)).astype(np.int64))
-        full[chosen] = views.crop(distorted, corners[:, 0], corners[:, 1], side)
+        full[chosen] = crop(distorted, corners[:, 0], corners[:, 1], side)
     if len(ordinary):
-        full[ordinary.to(regions.device, non_blocking=True)] = images.to_unit(cuttings.closeups)
-    return views.two_views(
+        full[ordinary.to(regions.device, non_blocking=True)] = pixels.to_unit(cuttings.closeups)
+    return two_views(
         full,
         regions,
         is_full_first=torch.from_numpy(plan.is_full_first.copy()),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from contrique_cli.distortions import CLASSES, LEVELS, class_of
+from contrique_cli.distortions.bank import CLASSES, LEVELS, class_of
 from contrique_cli.pretraining.views import COLOUR_SPACES
 
 _DRAWS = 2**62

@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from contrique_cli import backend
-from contrique_cli.distortions import CLASSES
+from contrique_cli.distortions.bank import CLASSES
+from contrique_cli.encoder import backend
+from contrique_cli.encoder.model import PROJECTION, Contrique
 from contrique_cli.errors import BadOption, BadRun
-from contrique_cli.model import PROJECTION, Contrique
 from contrique_cli.pretraining import ranks
 from contrique_cli.pretraining.loss import centre_loss, contrastive_loss
 from contrique_cli.pretraining.ranks import Place

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from contrique_cli.files import replacing
+from contrique_cli.files.writing import replacing
 
 SIZE = (960, 540)
 """Pixels, width and height."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from contrique_cli import images
 from contrique_cli.errors import BadTrainingData, Unreadable
+from contrique_cli.photos import opening
+from contrique_cli.photos.pixels import to_tensor
 
 
 class PhotoStore:
@@ -85,13 +86,13 @@ class PhotoStore:
             index = (index + 1) % len(self.halves[half])
 
     def _decode(self, path: Path) -> torch.Tensor:
-        photo = images.open_rgb(path, max_side=self.max_side)
+        photo = opening.open_rgb(path, max_side=self.max_side)
         shortest = min(photo.image.size)
         if shortest < self.region // 2:
             raise Unreadable(
                 path, f"too small to train on: {shortest} pixels, {self.region // 2} are needed"
             )
-        return mirror_outwards(images.to_tensor(photo.image), self.region)
+        return mirror_outwards(to_tensor(photo.image), self.region)
 
     def _keep(self, half: int, index: int, pixels: torch.Tensor) -> torch.Tensor:
         size = pixels.numel()

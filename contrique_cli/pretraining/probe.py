@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import torch
 
-from contrique_cli import images
-from contrique_cli.distortions import KINDS, LEVELS, distort
+from contrique_cli.distortions.bank import KINDS, LEVELS, distort
 from contrique_cli.errors import Unreadable
+from contrique_cli.photos import opening
+from contrique_cli.photos.pixels import to_tensor, to_unit
 from contrique_cli.pretraining.photostore import mirror_outwards
 
 RIDGE = 1e-2
@@ -70,7 +71,7 @@ class Probe:
         seeds = torch.arange(len(photos))
         parts: list[torch.Tensor] = [
             distort(
-                images.to_unit(clean[photos[rows]].to(device)),
+                to_unit(clean[photos[rows]].to(device)),
                 self.kinds[rows],
                 self.levels[rows],
                 seeds[rows],
@@ -121,10 +122,10 @@ def _centres(paths: Sequence[Path], side: int, max_side: int) -> torch.Tensor:
     squares = [torch.empty((0, 3, side, side), dtype=torch.uint8)]
     for path in paths:
         try:
-            photo = images.open_rgb(path, max_side=max_side)
+            photo = opening.open_rgb(path, max_side=max_side)
         except Unreadable:
             continue
-        pixels = mirror_outwards(images.to_tensor(photo.image), side)
+        pixels = mirror_outwards(to_tensor(photo.image), side)
         top, left = (pixels.shape[1] - side) // 2, (pixels.shape[2] - side) // 2
         squares.append(pixels[None, :, top : top + side, left : left + side])
     return torch.cat(squares)
@@ -137,7 +138,7 @@ def _to_bytes(pictures: torch.Tensor) -> torch.Tensor:
 def _features(
     pictures: torch.Tensor, embed: Callable[[torch.Tensor], torch.Tensor]
 ) -> torch.Tensor:
-    parts = [embed(images.to_unit(part)).double().cpu() for part in torch.split(pictures, BATCH)]
+    parts = [embed(to_unit(part)).double().cpu() for part in torch.split(pictures, BATCH)]
     return torch.cat(parts)  # (N, D)
 
 

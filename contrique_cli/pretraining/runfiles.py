@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contrique_cli.errors import BadOption, BadRun, CannotWrite
-from contrique_cli.files import replacing
+from contrique_cli.files.writing import replacing
 from contrique_cli.pretraining.trainconfig import CONVENIENCE, checked
 
 try:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from contrique_cli import checkpoint
+from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadOption, BadTrainingData
-from contrique_cli.model import Contrique
 from contrique_cli.pretraining.batchplan import Halves, split
 from contrique_cli.pretraining.learner import Learner
 from contrique_cli.pretraining.photostore import PhotoStore, free_memory

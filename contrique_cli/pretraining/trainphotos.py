@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from contrique_cli import images
 from contrique_cli.errors import BadTrainingData, Unreadable
+from contrique_cli.photos import finding
 from contrique_cli.pretraining.trainconfig import TrainConfig
 
 PROBE_SHARE = 20
@@ -100,7 +100,7 @@ def _sources(data: str | None, name: str, more: Sequence[str]) -> list[Path]:
 
 def _find(sources: list[Path], unreadable: list[Unreadable], left_out: Counter[str]) -> list[Path]:
     found = []
-    for item in images.find(sources, left_out):
+    for item in finding.find(sources, left_out):
         if isinstance(item, Unreadable):
             unreadable.append(item)
         else:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 
 from contrique_cli.distortions import colour
-from contrique_cli.images import halve
+from contrique_cli.photos.pixels import halve
 
 MEAN_SIDE = 7
 """Pixels; window of the local mean (paper, section III)."""

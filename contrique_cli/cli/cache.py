@@ -1,0 +1,104 @@
+"""The feature cache on the command line: the option of other commands, cache info, cache clear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from contrique_cli.cli import console
+
+if TYPE_CHECKING:
+    from contrique_cli.encoder.cache.featurecache import FeatureCache, Part
+
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Compute every photo; neither use nor fill the cache.")
+]
+
+_UNITS = ("bytes", "kB", "MB", "GB")
+_THOUSAND = 1000
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.callback()
+def cache() -> None:
+    """The features of photos seen before, which make a second run fast.
+
+    Example: contrique cache info
+    """
+
+
+@contextmanager
+def opened(*, is_off: bool = False, quiet: bool = False) -> Iterator[FeatureCache | None]:
+    """The user's cache while the block runs, its troubles told at the end; None where it is off."""
+    if is_off:
+        yield None
+        return
+    from contrique_cli.encoder.cache.featurecache import FeatureCache, location
+
+    with FeatureCache(location()) as found:
+        try:
+            yield found
+        finally:
+            found.close()
+            if not quiet:
+                for note in found.notes:
+                    console.say(f"note: {note}")
+
+
+@app.command()
+def info() -> None:
+    """Say where the cache lies, how large it is, and what it holds.
+
+    Example: contrique cache info
+    """
+    from contrique_cli.config import CACHE_BYTES
+    from contrique_cli.encoder.cache.featurecache import location
+
+    facts = {"file": str(location()), "size": "not there yet"}
+    parts: list[Part] = []
+    if location().exists():
+        with opened() as found:
+            assert found is not None  # noqa: S101 - it is not off
+            parts = found.list_parts()
+            facts["size"] = _size(found.measure())
+    facts["limit"] = f"{_size(CACHE_BYTES)}, then the photos unused for longest go"
+    facts["photos"] = f"{sum(part.photos for part in parts):,}"
+    console.show_facts("", facts | {f"  {_name(part)}": f"{part.photos:,}" for part in parts})
+
+
+@app.command()
+def clear() -> None:
+    """Forget every photo and free the space; the next run computes them again.
+
+    Example: contrique cache clear
+    """
+    from contrique_cli.encoder.cache.featurecache import location
+
+    photos = 0
+    if location().exists():
+        with opened() as found:
+            assert found is not None  # noqa: S101 - it is not off
+            photos = found.clear()
+    console.say(f"{photos:,} photos forgotten in {location()}")
+
+
+def _name(part: Part) -> str:
+    """Encoder and working size of a part, in words."""
+    facts: dict[str, Any] = part.facts
+    if not facts:
+        return "of an unknown encoder"
+    side = facts.get("max_side")
+    size = f"at {side} pixels" if side else "at full resolution"
+    return f"{facts.get('arch')} {str(facts.get('encoder'))[:12]} {size}, {facts.get('numerics')}"
+
+
+def _size(count: float) -> str:
+    for unit in _UNITS[:-1]:
+        if count < _THOUSAND:
+            return f"{count:.3g} {unit}"
+        count /= _THOUSAND
+    return f"{count:.3g} {_UNITS[-1]}"

@@ -1,0 +1,79 @@
+"""The command that scores photos against the ones they were made from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contrique_cli import config
+from contrique_cli.cli import deliver
+from contrique_cli.cli.cache import NoCache, opened
+from contrique_cli.cli.options import (
+    Device,
+    FailUnder,
+    Format,
+    MaxMegapixels,
+    MaxScore,
+    MinScore,
+    Model,
+    Output,
+    Quiet,
+    Regressor,
+    Reverse,
+    Top,
+)
+from contrique_cli.config import Selection
+
+
+def compare(
+    reference: Annotated[Path, typer.Argument(help="The undistorted photo, or a folder of them.")],
+    distorted: Annotated[Path, typer.Argument(help="The photo to judge, or a folder of them.")],
+    *,
+    output: Output = None,
+    file_format: Format = None,
+    top: Top = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    reverse: Reverse = False,
+    fail_under: FailUnder = None,
+    quiet: Quiet = False,
+    model: Model = None,
+    regressor: Regressor = None,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    device: Device = None,
+    no_cache: NoCache = False,
+) -> None:
+    """Score photos against the ones they were made from; folders are matched by name.
+
+    Needs a full-reference regressor: see `contrique fit-regressor --reference-column`.
+
+    Example: contrique compare originals/ copies/ --regressor NAME
+    """
+    selection = Selection(top=top, min_score=min_score, max_score=max_score, reverse=reverse)
+    target = deliver.target(
+        output, file_format, selection=selection, fail_under=fail_under, quiet=quiet
+    )
+
+    from contrique_cli.encoder import pairs
+    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.models.regressor import FULL_REFERENCE
+    from contrique_cli.scoring import compare as verb
+    from contrique_cli.scoring.scorer import describe, load_scorer
+
+    place = pick_device(device)
+    scorer = load_scorer(model, regressor, task=FULL_REFERENCE)
+    left_out: Counter[str] = Counter()
+    matched = pairs.match(reference, distorted, left_out)
+    with opened(is_off=no_cache, quiet=quiet) as cache:
+        status = deliver.deliver(
+            verb.compare(matched, scorer, device=place, max_megapixels=max_megapixels, cache=cache),
+            target,
+            label="comparing",
+            total=len(matched.pairs) + len(matched.unmatched),
+            about=lambda: describe(scorer),
+            left_out=left_out,
+        )
+    raise typer.Exit(status)

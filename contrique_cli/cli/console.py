@@ -1,0 +1,169 @@
+"""What people see: tables on standard output; progress, summaries and errors on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from contrique_cli import config
+
+if TYPE_CHECKING:
+    from contrique_cli.opinions.metrics import Range
+    from contrique_cli.reports.rows import Row
+
+GOOD, POOR = 67.0, 33.0
+"""Scores from which the table shows green, and below which red: the thirds of the scale."""
+
+
+def say(message: str) -> None:
+    """One line of talk on standard error; a reader that went away does not matter."""
+    print(printable(message), file=sys.stderr, flush=True)  # noqa: T201 - this is the room that prints
+
+
+def printable(text: str) -> str:
+    """Control characters and undecodable bytes as escapes, so that no name can drive a terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def show_table(rows: Sequence[Row], *, title: str) -> None:
+    """A ranked table on standard output: all of a short report, both ends of a long one."""
+    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    has_reference = any(row.reference is not None for row in rows)
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    if has_reference:
+        table.add_column("reference", overflow="fold")
+    has_flaw = any(row.flaw is not None for row in rows)
+    if has_flaw:
+        table.add_column("flaw", no_wrap=True)
+    table.add_column("photo", overflow="fold")
+    has_bursts = any(row.burst is not None for row in rows)
+    if has_bursts:
+        table.add_column("burst", justify="right", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    for item in _ends(rows):
+        if isinstance(item, int):
+            gap = ["", "…", *[""] * (has_reference + has_flaw), f"… {item:,} more …", ""]
+            gap += [""] if has_bursts else []
+            table.add_row(*gap, style="dim")
+        else:
+            table.add_row(*_line(item, has_reference, has_flaw, has_bursts))
+    _console(sys.stdout).print(table)
+
+
+def _ends(rows: Sequence[Row]) -> list[Row | int]:
+    """Rows, or the first and last few with the number of those between."""
+    scored = [row for row in rows if row.score is not None]
+    failed = [row for row in rows if row.score is None]
+    shown: list[Row | int] = []
+    for part in (scored, failed):
+        hidden = len(part) - 2 * config.TABLE_ROWS
+        if hidden > 1:
+            shown += [*part[: config.TABLE_ROWS], hidden, *part[-config.TABLE_ROWS :]]
+        else:
+            shown += part
+    return shown
+
+
+def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> list[Text]:  # noqa: FBT001 - which columns there are
+    photo = Text(printable(str(row.path)))
+    if row.score is None:
+        score = Text("-", style="red")
+        photo.append(f"  {printable(row.error or '')}", style="red")
+    else:
+        colour = "green" if row.score >= GOOD else "red" if row.score < POOR else "yellow"
+        score = Text(f"{row.score:.1f}", style=colour)
+    cells = [Text("" if row.rank is None else str(row.rank)), score]
+    if has_reference:
+        cells.append(Text(printable(str(row.reference))))
+    if has_flaw:
+        cells.append(Text("" if row.flaw in (None, "none") else str(row.flaw)))
+    size = f"{row.width}x{row.height}" if row.width else ""
+    burst = "" if row.burst is None else f"{row.burst}{' best' if row.is_burst_best else ''}"
+    return [*cells, photo, *([Text(burst)] if has_bursts else []), Text(size, style="dim")]
+
+
+def show_facts(title: str, facts: Mapping[str, str]) -> None:
+    """Two columns, name and value, without a frame."""
+    table = Table(title=title or None, title_justify="left", box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(Text(name), Text(printable(value)))
+    _console(sys.stdout).print(table)
+
+
+def show_figures(title: str, spread: str, figures: Mapping[str, Range]) -> None:
+    """Figures of agreement with their spread, a line each, on standard output."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column(spread, justify="right")
+    for name, (value, low, high) in figures.items():
+        between = "" if low is None or high is None else f"{low:.3f} - {high:.3f}"
+        table.add_row(name.upper(), "undefined" if value is None else f"{value:.3f}", between)
+    _console(sys.stdout).print(table)
+
+
+class _Rate(ProgressColumn):
+    """Photos per second over the last moments."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} {self.unit}/s", style="dim")
+
+
+@contextmanager
+def progress(
+    label: str, total: int | None, *, quiet: bool = False, unit: str = "photos"
+) -> Iterator[Callable[..., None]]:
+    """A bar on standard error while the block runs; nothing where nobody watches.
+
+    Yields:
+        A function to call after each item, with the total where that was not known before.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda _total=None: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+
+        def advance(found: int | None = None) -> None:
+            if found is not None:
+                bar.update(task, total=found)
+            bar.advance(task)
+
+        yield advance
+
+
+def _console(stream: object) -> Console:
+    return Console(file=stream, highlight=False, soft_wrap=False)  # type: ignore[arg-type]

@@ -1,0 +1,78 @@
+"""The command that measures how well scores follow opinions."""
+
+from __future__ import annotations
+
+from contrique_cli import config
+from contrique_cli.cli import console
+from contrique_cli.cli.cache import NoCache, opened
+from contrique_cli.cli.fit import _tell, _watching
+from contrique_cli.cli.options import (
+    Device,
+    Group,
+    LowerIsBetter,
+    MaxMegapixels,
+    Model,
+    Mos,
+    MosColumn,
+    PathColumn,
+    Photos,
+    Quiet,
+    Reference,
+    Regressor,
+)
+from contrique_cli.config import Opinions
+
+
+def evaluate(
+    mos: Mos,
+    *,
+    photos: Photos = None,
+    path_column: PathColumn = None,
+    mos_column: MosColumn = None,
+    group: Group = None,
+    reference_column: Reference = None,
+    lower_is_better: LowerIsBetter = False,
+    model: Model = None,
+    regressor: Regressor = None,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    device: Device = None,
+    no_cache: NoCache = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how well scores follow opinions on data the model has not seen.
+
+    Example: contrique evaluate --mos scores.csv
+    """
+    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.models.regressor import FULL_REFERENCE, NO_REFERENCE
+    from contrique_cli.opinions import evaluate as verb
+    from contrique_cli.scoring.scorer import load_scorer
+
+    place = pick_device(device)
+    task = FULL_REFERENCE if reference_column else NO_REFERENCE
+    scorer = load_scorer(model, regressor, task=task)
+    opinions = Opinions(
+        table=mos,
+        photos=photos,
+        path_column=path_column,
+        mos_column=mos_column,
+        group_column=group,
+        reference_column=reference_column,
+        lower_is_better=lower_is_better,
+    )
+    with (
+        opened(is_off=no_cache, quiet=quiet) as cache,
+        _watching(quiet=quiet) as on_photo,
+    ):
+        done = verb.evaluate(
+            opinions,
+            scorer,
+            device=place,
+            max_megapixels=max_megapixels,
+            cache=cache,
+            on_photo=on_photo,
+        )
+    groups = "" if done.groups is None else f" in {done.groups} groups"
+    title = f"{done.regressor.stem} on {done.n} photos{groups}"
+    console.show_figures(title, f"{config.CONFIDENCE} % interval", done.figures)
+    _tell(done.left_out, done.notes)

@@ -1,0 +1,90 @@
+"""The command that writes the encoder's features."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contrique_cli import config
+from contrique_cli.cli import console, deliver
+from contrique_cli.cli.cache import NoCache, opened
+from contrique_cli.cli.options import (
+    BatchSize,
+    Device,
+    MaxMegapixels,
+    Model,
+    Nul,
+    Paths,
+    Precision,
+    Quiet,
+    Workers,
+)
+
+
+def features(
+    paths: Paths,
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .npz or .parquet file.")],
+    quiet: Quiet = False,
+    nul: Nul = False,
+    model: Model = None,
+    max_side: Annotated[
+        int, typer.Option(min=0, help="Working size: long side in pixels, 0 for full resolution.")
+    ] = config.MAX_SIDE,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    device: Device = None,
+    batch_size: BatchSize = None,
+    workers: Workers = None,
+    no_cache: NoCache = False,
+    precision: Precision = config.PRECISION,
+) -> None:
+    """Write the encoder's features of photos: two scales, 4096 numbers with a ResNet-50.
+
+    Example: contrique features ./photos --output features.npz
+    """
+    from contrique_cli.encoder import export
+    from contrique_cli.encoder import features as noun
+    from contrique_cli.encoder.cache import recall
+    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.errors import NoImagesFound, Unreadable
+    from contrique_cli.models import locating
+    from contrique_cli.photos import finding
+
+    export.check_suffix(output)
+    place = pick_device(device)
+    encoder, info = locating.load_encoder(model)
+    left_out: Counter[str] = Counter()
+    listed = list(finding.find(deliver.sources(paths, is_nul_separated=nul), left_out))
+    done: list[noun.Features] = []
+    failed: list[Unreadable] = []
+    with (
+        opened(is_off=no_cache, quiet=quiet) as cache,
+        console.progress("features", len(listed), quiet=quiet) as advance,
+    ):
+        stream = recall.extract(
+            listed,
+            lambda: encoder.to(place),
+            recall.find_shelf(cache, info, max_side=max_side, device=place, precision=precision),
+            max_side=max_side,
+            max_megapixels=max_megapixels,
+            batch_size=batch_size,
+            workers=workers,
+            precision=precision,
+        )
+        for item in stream:
+            if isinstance(item, Unreadable):
+                failed.append(item)
+            else:
+                done.append(item)
+            advance()
+    if not done:
+        raise NoImagesFound("no photo could be read; nothing was written")
+    export.save(output, done, failed, encoder=info.fingerprint, max_side=max_side)
+    if not quiet:
+        console.say(f"{len(done):,} of {len(listed):,} photos, features in {output}")
+        for problem in failed:
+            console.say(f"  left out: {problem}")
+    raise typer.Exit(deliver.SOME_FAILED if failed else deliver.DONE)

@@ -1,0 +1,136 @@
+"""The commands that learn from opinion scores: fit-regressor, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contrique_cli import config
+from contrique_cli.cli import console
+from contrique_cli.cli.cache import NoCache, opened
+from contrique_cli.cli.options import (
+    Device,
+    Group,
+    LowerIsBetter,
+    MaxMegapixels,
+    Model,
+    Mos,
+    MosColumn,
+    PathColumn,
+    Photos,
+    Quiet,
+    Reference,
+)
+from contrique_cli.config import Opinions
+from contrique_cli.errors import BadOption
+
+if TYPE_CHECKING:
+    from contrique_cli.opinions.labels import LeftOut
+
+_NAMED = 5  # rows left out that are spelled out
+
+
+def fit_regressor(
+    mos: Mos,
+    *,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="A name for --regressor, or a file [default: the CSV's name]."
+        ),
+    ] = None,
+    photos: Photos = None,
+    path_column: PathColumn = None,
+    mos_column: MosColumn = None,
+    group: Group = None,
+    reference_column: Reference = None,
+    lower_is_better: LowerIsBetter = False,
+    pristine: Annotated[
+        Path | None,
+        typer.Option(help="Folder of clean photos: distorting them teaches what lowers a score."),
+    ] = None,
+    model: Model = None,
+    max_side: Annotated[
+        int, typer.Option(min=0, help="Working size: long side in pixels, 0 for full resolution.")
+    ] = config.MAX_SIDE,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    device: Device = None,
+    no_cache: NoCache = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit the scale to your own opinions: ridge regression on the frozen encoder's features.
+
+    Example: contrique fit-regressor --mos scores.csv
+    """
+    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.files import writing
+    from contrique_cli.models import locating
+    from contrique_cli.models import regressor as noun
+    from contrique_cli.opinions import fit, ladders
+
+    if pristine is not None and reference_column is not None:
+        raise BadOption("--pristine is for scores without a reference; leave one of the two out")
+    output = mos.stem if output is None else output
+    path = locating.destination(noun.KIND, output)
+    with writing.replacing(path, keep=False):
+        pass  # better known before than after the work
+    opinions = Opinions(
+        table=mos,
+        photos=photos,
+        path_column=path_column,
+        mos_column=mos_column,
+        group_column=group,
+        reference_column=reference_column,
+        lower_is_better=lower_is_better,
+    )
+    place = pick_device(device)
+    encoder, info = locating.load_encoder(model)
+    climbed = None
+    if pristine is not None:
+        clean = ladders.choose(pristine)
+        with _watching(quiet=quiet) as on_photo:
+            climbed = ladders.climb(clean, encoder.to(place), on_photo=on_photo)
+    with (
+        opened(is_off=no_cache, quiet=quiet) as cache,
+        _watching(quiet=quiet) as on_photo,
+    ):
+        report, fitted = fit.fit(
+            opinions,
+            encoder,
+            info,
+            device=place,
+            max_side=max_side,
+            max_megapixels=max_megapixels,
+            ladders=climbed,
+            cache=cache,
+            on_photo=on_photo,
+        )
+    console.show_figures(f"median of {report.split}", "quartiles", report.figures)
+    _tell(report.left_out, report.notes)
+    if climbed is not None:
+        for problem in climbed.unreadable[:_NAMED]:
+            console.say(f"  clean photo left out: {problem}")
+    noun.save(path, fitted)
+    console.say(f"saved {path}: use it with --regressor {output}")
+
+
+@contextmanager
+def _watching(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that takes its total from the first report."""
+    with console.progress("features", None, quiet=quiet) as advance:
+        yield lambda _done, total: advance(total)
+
+
+def _tell(left_out: Sequence[LeftOut], notes: Sequence[str]) -> None:
+    if left_out:
+        console.say(f"{len(left_out)} lines could not be used:")
+    for one in left_out[:_NAMED]:
+        console.say(f"  line {one.line}: {one.path}: {one.reason}")
+    if len(left_out) > _NAMED:
+        console.say(f"  ... and {len(left_out) - _NAMED} more")
+    for note in notes:
+        console.say(f"note: {note}")

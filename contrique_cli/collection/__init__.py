@@ -1,0 +1,1 @@
+"""What is done with photos once they are scored: grouped, rated, selected, moved, put back."""

@@ -1,0 +1,88 @@
+"""Bursts: which photos of a report are near-duplicates, and the best of each group."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from contrique_cli import config
+from contrique_cli.collection import likeness
+from contrique_cli.collection.likeness import Shot
+from contrique_cli.errors import Unreadable
+from contrique_cli.photos import opening
+from contrique_cli.reports.rows import Row
+
+MAX_WORKERS = 8
+"""Threads beyond which a disk, not the processor, is what they wait for."""
+
+_AHEAD = 256  # photos handed to the threads at once
+
+
+def mark(
+    rows: Sequence[Row],
+    *,
+    gap: float = config.BURST_GAP,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+    workers: int | None = None,
+    on_photo: Callable[[], object] = lambda: None,
+) -> list[Row]:
+    """Number the groups of near-duplicates, from 1 by their first path, and name each one's best.
+
+    Every photo with a score is opened once more, very small, which a JPEG does fast.
+
+    Args:
+        rows: unranked.
+        gap: longest pause within a burst in seconds; see `likeness.group`.
+        max_megapixels: see `images.open_rgb`.
+        workers: threads; by default one per processor.
+        on_photo: called after each photo.
+
+    Returns:
+        The rows in their order, those of groups with `burst` and `is_burst_best`; of equal scores
+        the first path is the best. A photo that can no longer be read is in no group.
+    """
+    marked = list(rows)
+    scored = [place for place, row in enumerate(marked) if row.score is not None]
+    shots: list[Shot] = []
+    places: list[int] = []
+    looks = _look_at_all([marked[place].path for place in scored], max_megapixels, workers)
+    for place, shot in zip(scored, looks, strict=True):
+        if shot is not None:
+            shots.append(shot)
+            places.append(place)
+        on_photo()
+    for number, members in enumerate(likeness.group(shots, gap=gap), start=1):
+        group = [places[index] for index in members]
+        best = min(
+            group, key=lambda place: (-(marked[place].score or 0.0), str(marked[place].path))
+        )
+        for place in group:
+            marked[place] = replace(marked[place], burst=number, is_burst_best=place == best)
+    return marked
+
+
+def _look_at_all(
+    paths: Sequence[Path], max_megapixels: float, workers: int | None
+) -> Iterator[Shot | None]:
+    """In the order of the paths; None for one that cannot be read."""
+    workers = workers or min(os.cpu_count() or 1, MAX_WORKERS)
+    with ThreadPoolExecutor(workers, thread_name_prefix="look") as pool:
+        for start in range(0, len(paths), _AHEAD):
+            part = paths[start : start + _AHEAD]
+            yield from pool.map(_look, part, [max_megapixels] * len(part))
+
+
+def _look(path: Path, max_megapixels: float) -> Shot | None:
+    try:
+        photo = opening.open_rgb(
+            path, max_side=likeness.SIDE, max_megapixels=max_megapixels, min_side=1
+        )
+    except Unreadable:
+        return None
+    pixels = np.asarray(photo.image)  # (H, W, 3)
+    return Shot(path=path, taken=photo.taken, hash=likeness.perceptual_hash(pixels))

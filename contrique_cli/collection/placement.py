@@ -1,0 +1,184 @@
+"""Where chosen photos go: a safe name in one folder for each, sidecars along, nothing replaced."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from contrique_cli.collection import transfer
+
+COPY, MOVE, SYMLINK = "copy", "move", "symlink"
+"""What can be done with a file."""
+
+_SIDECARS = (".xmp", ".XMP")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """One file and where it goes.
+
+    Attributes:
+        source, target: from, to.
+        operation: one of the three words above.
+        is_photo: False for a sidecar that goes along.
+        is_there: whether the target holds it already, so that nothing is to be done.
+    """
+
+    source: Path
+    target: Path
+    operation: str
+    is_photo: bool = True
+    is_there: bool = False
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Files that go together: their names share a stem, and keep sharing it."""
+
+    stem: str
+    members: tuple[tuple[Path, str, bool], ...]  # source, operation, is a photo
+
+
+def plan(
+    photos: Sequence[Path], folder: Path, *, operation: str, root: Path, has_sidecars: bool = False
+) -> list[Placement]:
+    """Choose a place in `folder` for every photo.
+
+    A name that is taken, in this plan or on the disk, gets -2, -3 ... before its suffix. Names
+    count as equal when they differ in case only, or in the way Unicode spells an accent: on many
+    file systems they are. What was copied or linked there before is found again.
+
+    Args:
+        photos: regular files, each once.
+        folder: where to; it need not exist yet.
+        operation: "copy", "move" or "symlink".
+        root: see `transfer.link`.
+        has_sidecars: take name.ext.xmp and name.xmp along. Photos of one folder and stem then
+            share one new stem. A name.xmp that a photo left behind shares is copied, not moved.
+
+    Returns:
+        One placement per file, photos before their sidecars, in the order of the photos.
+    """
+    names = _Names(folder, operation, root, by_stem=has_sidecars)
+    home = os.path.realpath(folder)
+    placements = []
+    for unit in _units(photos, operation) if has_sidecars else _single(photos, operation):
+        if os.path.realpath(unit.members[0][0].parent) == home:
+            placements += [
+                Placement(source=path, target=path, operation=kind, is_photo=photo, is_there=True)
+                for path, kind, photo in unit.members
+            ]
+        else:
+            placements += names.give(unit)
+    return placements
+
+
+def _single(photos: Iterable[Path], operation: str) -> Iterator[_Unit]:
+    return (_Unit(path.stem, ((path, operation, True),)) for path in photos)
+
+
+def _units(photos: Iterable[Path], operation: str) -> Iterator[_Unit]:
+    together: dict[tuple[Path, str], list[Path]] = {}
+    for path in photos:
+        together.setdefault((path.parent, path.stem), []).append(path)
+    listings = {folder: _listing(folder) for folder, _ in together}
+    for (folder, stem), chosen in together.items():
+        siblings = listings[folder].get(stem, [])
+        is_shared = bool(set(siblings) - {path.name for path in chosen})
+        members = [(path, operation, True) for path in chosen]
+        for path in chosen:
+            members += _existing(folder, path.name, operation)
+        members += _existing(folder, stem, COPY if is_shared and operation == MOVE else operation)
+        yield _Unit(stem, tuple(dict.fromkeys(members)))
+
+
+def _listing(folder: Path) -> dict[str, list[str]]:
+    """Names in a folder, sidecars left out, by stem."""
+    found: dict[str, list[str]] = {}
+    for name in _names_in(folder):
+        if not name.endswith(_SIDECARS):
+            found.setdefault(Path(name).stem, []).append(name)
+    return found
+
+
+def _existing(folder: Path, name: str, operation: str) -> list[tuple[Path, str, bool]]:
+    paths = [folder / f"{name}{suffix}" for suffix in _SIDECARS]
+    found = [path for path in paths if path.is_file()]
+    if len(found) > 1 and found[0].samefile(found[1]):  # one file, where case does not matter
+        found.pop()
+    return [(path, operation, False) for path in found]
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:  # it does not exist yet; or each file will say for itself what is wrong
+        return []
+
+
+class _Names:
+    """The names of a folder, those on the disk and those given away."""
+
+    def __init__(self, folder: Path, operation: str, root: Path, *, by_stem: bool) -> None:
+        self.folder = folder
+        self.operation = operation
+        self.root = root
+        self.by_stem = by_stem
+        listed = _names_in(folder)
+        self.present = {_fold(name) for name in listed}
+        self.present_stems = {stem for name in listed for stem in _stems(name)}
+        self.given: set[str] = set()
+        self.given_stems: set[str] = set()
+
+    def give(self, unit: _Unit) -> list[Placement]:
+        """Placements of a unit under the first numbers that are free for all its files."""
+        for number in itertools.count(1):
+            stem = unit.stem if number == 1 else f"{unit.stem}-{number}"
+            placements = [
+                self._place(path, stem + path.name[len(unit.stem) :], kind, is_photo=photo)
+                for path, kind, photo in unit.members
+            ]
+            if self._is_free(_fold(stem), placements):
+                self.given_stems.add(_fold(stem))
+                self.given.update(_fold(one.target.name) for one in placements)
+                return placements
+        raise AssertionError  # numbers do not end
+
+    def _place(self, source: Path, name: str, operation: str, *, is_photo: bool) -> Placement:
+        target = self.folder / name
+        is_there = _fold(name) in self.present and self._is_same(source, target)
+        return Placement(
+            source=source, target=target, operation=operation, is_photo=is_photo, is_there=is_there
+        )
+
+    def _is_free(self, stem: str, placements: list[Placement]) -> bool:
+        names = {_fold(one.target.name): one for one in placements}
+        if len(names) < len(placements) or names.keys() & self.given:
+            return False
+        if any(name in self.present and not one.is_there for name, one in names.items()):
+            return False
+        if not self.by_stem:
+            return True
+        is_ours = any(one.is_there for one in placements)
+        return stem not in self.given_stems and (is_ours or stem not in self.present_stems)
+
+    def _is_same(self, source: Path, target: Path) -> bool:
+        if self.operation == COPY:
+            return not target.is_symlink() and transfer.is_same_content(source, target)
+        if self.operation == SYMLINK:
+            return target.is_symlink() and target.exists() and target.samefile(source)
+        return False  # a move leaves nothing behind, so what stands there is another file
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _stems(name: str) -> set[str]:
+    """What a photo and its sidecars in a folder may be called together."""
+    stem = Path(name).stem
+    return {_fold(stem), _fold(Path(stem).stem)} if name.endswith(_SIDECARS) else {_fold(stem)}

@@ -1,0 +1,136 @@
+"""Star ratings in XMP sidecars: from scores to stars, which file, and written only where we may."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from contrique_cli.collection import xmp
+from contrique_cli.errors import BadSidecar, CannotWrite
+from contrique_cli.files import writing
+from contrique_cli.reports.rows import Row, printed
+
+WRITTEN, UNCHANGED, KEPT, FAILED = "written", "unchanged", "kept", "failed"
+"""What became of a sidecar."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One sidecar.
+
+    Attributes:
+        sidecar: the file.
+        photos: whose rating it holds; several where names without suffix coincide.
+        mark: what was, or was to be, written.
+        result: one of the four words above.
+        is_new: whether there was no such file before.
+        reason: why it failed.
+    """
+
+    sidecar: Path
+    photos: tuple[Path, ...]
+    mark: xmp.Mark
+    result: str
+    is_new: bool = False
+    reason: str | None = None
+
+
+def count_stars(score: float, thresholds: Sequence[float]) -> int:
+    """Stars of a score on the 0-100 scale: how many of the rising thresholds it reaches."""
+    return sum(score >= threshold for threshold in thresholds)
+
+
+def find_sidecar(photo: Path, naming: str) -> Path:
+    """Where a photo's sidecar lies or belongs.
+
+    Args:
+        photo: its path.
+        naming: "full" for name.ext.xmp, "stem" for name.xmp.
+
+    Returns:
+        The existing file, be it called .xmp or .XMP; else the one to make, .xmp.
+    """
+    name = photo.name if naming == "full" else photo.stem
+    usual, loud = (photo.parent / f"{name}{suffix}" for suffix in (".xmp", ".XMP"))
+    return loud if os.path.lexists(loud) and not os.path.lexists(usual) else usual
+
+
+def rate(
+    rows: Iterable[Row], *, naming: str, thresholds: Sequence[float], is_dry_run: bool = False
+) -> Iterator[Outcome]:
+    """Write the ratings of scored photos into their sidecars.
+
+    Where several photos share a sidecar (IMG.JPG and IMG.RAF with naming "stem", or a link), the
+    best of their scores counts: they are one picture, and the better rendition shows its quality.
+
+    Args:
+        rows: of a report; those without a score are passed over.
+        naming: see `find_sidecar`.
+        thresholds: see `count_stars`.
+        is_dry_run: look at everything and write nothing.
+
+    Yields:
+        One outcome per sidecar, in the order of the rows; trouble with one never stops the rest.
+    """
+    shared: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.score is not None:
+            sidecar = find_sidecar(row.path, naming)
+            shared.setdefault(os.path.realpath(sidecar), []).append(row)
+    for together in shared.values():
+        score = max(printed(row.score or 0.0) for row in together)
+        yield _write(
+            find_sidecar(together[0].path, naming),
+            tuple(row.path for row in together),
+            xmp.Mark(count_stars(score, thresholds), score),
+            is_dry_run=is_dry_run,
+        )
+
+
+def _write(sidecar: Path, photos: tuple[Path, ...], mark: xmp.Mark, *, is_dry_run: bool) -> Outcome:
+    result, reason, is_new = WRITTEN, None, False
+    try:
+        before = _read(sidecar)
+        is_new = before is None
+        after = xmp.new(mark) if before is None else xmp.merge(before, mark)
+        if after is None:
+            result = KEPT
+        elif after == before:
+            result = UNCHANGED
+        elif not is_dry_run:
+            _replace(sidecar, before, after)
+    except FileExistsError:
+        result, reason = FAILED, "another program made it meanwhile; run again"
+    except OSError as error:
+        result, reason = FAILED, (error.strerror or str(error)).lower()
+    except (BadSidecar, CannotWrite) as error:
+        result, reason = FAILED, str(error)
+    return Outcome(
+        sidecar=sidecar, photos=photos, mark=mark, result=result, is_new=is_new, reason=reason
+    )
+
+
+def _read(sidecar: Path) -> bytes | None:
+    """A sidecar's bytes, not many more than may be edited; None where there is no file."""
+    try:
+        status = sidecar.stat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(status.st_mode):  # a named pipe would never end
+        raise BadSidecar("not a regular file")
+    with sidecar.open("rb") as file:
+        return file.read(xmp.LIMIT + 1)
+
+
+def _replace(sidecar: Path, before: bytes | None, after: bytes) -> None:
+    if before is None and not sidecar.is_symlink():
+        with writing.creating(sidecar) as file:
+            file.write(after)
+        return
+    if _read(sidecar) != before:
+        raise BadSidecar("another program changed it meanwhile; run again")
+    with writing.replacing(sidecar) as file:
+        file.write(after)

@@ -1,0 +1,158 @@
+"""One file to another place: copied and verified, moved or linked; nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import stat
+from pathlib import Path
+
+from contrique_cli.files import writing
+
+_BLOCK = 2**20
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a regular file with its permissions and its time of modification.
+
+    The copy appears under its name only when it is whole: flushed to the disk, read back from it,
+    and of the same size and SHA-256 as what was read.
+
+    Raises:
+        FileExistsError: something stands at `target`.
+        OSError: the source is no regular file or changed meanwhile, the copy differs, or the
+            folder cannot be written to.
+    """
+    with _open(source) as original:
+        before = os.fstat(original.fileno())
+        with writing.creating(target, mode=before.st_mode & 0o777) as made:
+            digest = hashlib.sha256()
+            while block := original.read(_BLOCK):
+                digest.update(block)
+                made.write(block)
+            made.flush()
+            os.fsync(made.fileno())
+            if _digest_on_disk(Path(made.name)) != (before.st_size, digest.digest()):
+                raise OSError(errno.EIO, "the copy differs from the original, and was not kept")
+            if not is_same_state(os.fstat(original.fileno()), before):
+                raise OSError(errno.EBUSY, "the original changed while it was copied")
+            os.utime(made.name, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a regular file; across file systems, copy it and then remove the original.
+
+    Raises:
+        FileExistsError: something stands at `target`.
+        OSError: as for `copy`; or the original could not be removed after the copy, in which case
+            both remain.
+    """
+    before = source.lstat()
+    if not stat.S_ISREG(before.st_mode):
+        raise OSError(errno.EINVAL, _irregular(before.st_mode))
+    try:
+        writing.rename_new(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy(source, target)
+        _sync_folder(target.parent)
+        _remove_original(source, before)
+
+
+def link(source: Path, target: Path, *, root: Path) -> None:
+    """Make a symbolic link at `target`.
+
+    It is relative where both ends lie below `root`, so that the whole may be moved; else absolute.
+
+    Raises:
+        FileExistsError: something stands at `target`.
+        OSError: the file system, or Windows without the privilege, has no such links.
+    """
+    target.symlink_to(link_text(source, target.parent, root=root))
+
+
+def link_text(source: Path, folder: Path, *, root: Path) -> str:
+    """What a link in `folder` to `source` holds."""
+    file = source.absolute()
+    file = file.parent.resolve() / file.name  # the folders without links, the photo's own name
+    place, top = folder.resolve(), root.resolve()
+    if file.is_relative_to(top) and place.is_relative_to(top):
+        return os.path.relpath(file, place)
+    return str(file)
+
+
+def is_same_content(one: Path, other: Path) -> bool:
+    """Whether two paths are regular files, links followed, that hold the same bytes."""
+    try:
+        first, second = one.stat(), other.stat()
+        if not (stat.S_ISREG(first.st_mode) and stat.S_ISREG(second.st_mode)):
+            return False
+        if os.path.samestat(first, second):
+            return True
+        return first.st_size == second.st_size and _digest(one) == _digest(other)
+    except OSError:
+        return False
+
+
+def is_same_state(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether size and time of modification are the same."""
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+
+def _open(source: Path) -> io.BufferedReader:
+    """Open a regular file; never waits for a named pipe."""
+    descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, _irregular(mode))
+    return os.fdopen(descriptor, "rb")
+
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
+
+
+def _irregular(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a symbolic link; move what it leads to, or take --copy or --symlink"
+    return "a folder, not a photo" if stat.S_ISDIR(mode) else "not a regular file"
+
+
+def _digest(path: Path) -> bytes:
+    with _open(path) as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _digest_on_disk(path: Path) -> tuple[int, bytes]:
+    """Size and SHA-256, read from the disk rather than from memory where the system lets us."""
+    with path.open("rb") as file:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        digest = hashlib.file_digest(file, "sha256").digest()
+        return file.tell(), digest
+
+
+def _remove_original(source: Path, before: os.stat_result) -> None:
+    if not is_same_state(source.lstat(), before):
+        raise OSError(errno.EBUSY, "the original changed meanwhile; it and its copy remain")
+    try:
+        source.unlink()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OSError(
+            error.errno, f"copied, but the original cannot be removed ({reason}); both remain"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name survive a power failure, where folders can be flushed."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Features of photos seen before, kept on the disk."""

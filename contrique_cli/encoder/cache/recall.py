@@ -1,0 +1,186 @@
+"""Features from the cache where a photo was seen before, else from the encoder, in order."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from contrique_cli import config
+from contrique_cli.encoder import backend, features
+from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
+from contrique_cli.encoder.cache.identity import Identity, identify, is_unchanged
+from contrique_cli.encoder.checkpoint import EncoderInfo
+from contrique_cli.encoder.features import Features
+from contrique_cli.encoder.model import Contrique, length
+from contrique_cli.errors import Unreadable
+from contrique_cli.photos.opening import Photo
+
+MOST_AHEAD = 1024
+"""Photos found in the cache that may wait for one that is being computed: some 16 MB."""
+
+
+class Shelf(NamedTuple):
+    """The part of a cache that holds what one encoder gives at one working size."""
+
+    cache: FeatureCache
+    recipe: Recipe
+
+
+def find_shelf(
+    cache: FeatureCache | None,
+    info: EncoderInfo,
+    *,
+    max_side: int,
+    device: torch.device,
+    precision: str = config.PRECISION,
+) -> Shelf | None:
+    """Where features of an encoder at a working size are kept; None without a cache."""
+    if cache is None:
+        return None
+    recipe = Recipe(
+        encoder=info.fingerprint,
+        arch=info.arch,
+        preprocessing=info.preprocessing,
+        max_side=max_side,
+        numerics=backend.choose_precision(precision, device),
+        numbers=2 * length(info.arch, info.pooling),
+    )
+    return Shelf(cache, recipe)
+
+
+class _Miss(NamedTuple):
+    """A photo to compute; without an identity it is not kept."""
+
+    photo: Path | Photo
+    identity: Identity | None
+
+
+def extract(
+    paths: Iterable[Path | Unreadable | Photo],
+    load: Callable[[], Contrique],
+    shelf: Shelf | None,
+    *,
+    max_side: int,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+    **options: Any,
+) -> Iterator[Features | Unreadable]:
+    """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
+
+    The cache gives back every bit that was computed. `Unreadable` photos are not kept.
+
+    All misses go through one call of `features.extract`, so that it can batch them; where more than
+    `MOST_AHEAD` hits lie between two misses, through several, so that memory stays bounded.
+
+    Args:
+        paths: photos; those opened already are computed and not kept, and what is `Unreadable`
+            already passes through.
+        load: gives the encoder, in evaluation mode, on the device to use; called when a photo has
+            to be computed.
+        shelf: where to look and to keep; None for neither.
+        max_side, max_megapixels: see `images.open_rgb`.
+        options: the other keyword arguments of `features.extract`.
+    """
+
+    def compute(photos: Iterable[Path | Unreadable | Photo]) -> Iterator[Features | Unreadable]:
+        return features.extract(
+            photos, load(), max_side=max_side, max_megapixels=max_megapixels, **options
+        )
+
+    if shelf is None:
+        yield from compute(paths)
+        return
+    queue = _Queue(paths, shelf, max_megapixels)
+    computed: Iterator[Features | Unreadable] = iter(())
+    try:
+        while (item := queue.peek()) is not None:
+            if isinstance(item, _Miss):
+                found = next(computed, None)
+                if found is None:
+                    computed = compute(queue.take_misses())
+                    found = next(computed)
+                _keep(shelf, item, found)
+                item = found
+            queue.pop()
+            yield item
+    finally:
+        shelf.cache.flush()
+
+
+class _Queue:
+    """Photos in order, each either known or to be computed.
+
+    On purpose with a lock: `features.extract` may take the misses in a thread of its own.
+    """
+
+    def __init__(
+        self, paths: Iterable[Path | Unreadable | Photo], shelf: Shelf, max_megapixels: float
+    ) -> None:
+        self._paths = iter(paths)
+        self._shelf = shelf
+        self._max_pixels = max_megapixels * 1e6
+        self._waiting: deque[Features | Unreadable | _Miss] = deque()
+        self._misses: deque[_Miss] = deque()
+        self._known = 0  # found in the cache, or unreadable, ever
+        self._passed = 0  # of those, gone from the queue
+        self._pulling = threading.Lock()
+
+    def peek(self) -> Features | Unreadable | _Miss | None:
+        """The first in the queue; None at the end."""
+        if not self._waiting:
+            self._pull()
+        return self._waiting[0] if self._waiting else None
+
+    def pop(self) -> None:
+        """Drop the first."""
+        self._passed += not isinstance(self._waiting.popleft(), _Miss)
+
+    def take_misses(self) -> Iterator[Path | Photo]:
+        """Paths to compute, in order, until the end or until too much else is waiting."""
+        while True:
+            while not self._misses:
+                if self._known - self._passed >= MOST_AHEAD or not self._pull():
+                    return
+            yield self._misses.popleft().photo
+
+    def _pull(self) -> bool:
+        """Look up the next path; False at the end."""
+        with self._pulling:
+            path: Path | Photo | Unreadable | _Miss | None = next(self._paths, None)
+            if path is None:
+                return False
+            if isinstance(path, Photo):
+                path = _Miss(path, None)
+            item = self._look_up(path) if isinstance(path, Path) else path
+            if isinstance(item, _Miss):
+                self._misses.append(item)
+            else:
+                self._known += 1
+            self._waiting.append(item)
+            return True
+
+    def _look_up(self, path: Path) -> Features | _Miss:
+        photo = identify(path)
+        found = photo and self._shelf.cache.find(self._shelf.recipe, photo)
+        if not found or found.width * found.height > self._max_pixels:
+            return _Miss(path, photo)
+        return Features(
+            path=path,
+            width=found.width,
+            height=found.height,
+            values=found.values,
+            source=found.source,
+        )
+
+
+def _keep(shelf: Shelf, miss: _Miss, found: Features | Unreadable) -> None:
+    if isinstance(found, Unreadable):
+        return
+    # A file that changed meanwhile has features of which nobody knows whether they are its own.
+    if miss.identity is not None and is_unchanged(found.path, miss.identity):
+        kept = Remembered(found.width, found.height, found.source, found.values)
+        shelf.cache.keep(shelf.recipe, miss.identity, kept)

@@ -1,0 +1,182 @@
+"""Encoders on disk: weights with architecture, preprocessing version, provenance, fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from contrique_cli.encoder import tensorfile
+from contrique_cli.encoder.model import ARCHITECTURES, LAST, POOLINGS, Contrique
+from contrique_cli.errors import BadModelFile
+from contrique_cli.photos.pixels import PREPROCESSING
+from contrique_cli.version import __version__
+
+KIND = "encoder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderInfo:
+    """What the header of an encoder's file says.
+
+    Attributes:
+        arch: a key of `model.ARCHITECTURES`.
+        pooling: one of `model.POOLINGS`.
+        preprocessing: `images.PREPROCESSING` of the version that made the file.
+        fingerprint: sha256, 64 hexadecimal digits; see `fingerprint`.
+        provenance: plain facts: data, epochs, licence, version of contrique ...
+    """
+
+    arch: str
+    pooling: str
+    preprocessing: int
+    fingerprint: str
+    provenance: Mapping[str, Any]
+
+
+def fingerprint(arch: str, encoder: Mapping[str, torch.Tensor], pooling: str = LAST) -> str:
+    """Identity of the features: sha256 over architecture, pooling, preprocessing and weights.
+
+    Args:
+        arch: a key of `model.ARCHITECTURES`.
+        pooling: one of `model.POOLINGS`.
+        encoder: tensors as stored, names without the "encoder." in front; half precision counts
+            as other weights, since it gives other features.
+    """
+    pooled = [] if pooling == LAST else [pooling]
+    digest = hashlib.sha256(json.dumps([arch, PREPROCESSING, *pooled]).encode())
+    for name in sorted(encoder):
+        if name.endswith("num_batches_tracked"):
+            continue  # a counter of batch norm that no feature depends on
+        tensor = encoder[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def save(
+    path: Path,
+    model: Contrique,
+    *,
+    provenance: Mapping[str, Any],
+    half: bool = False,
+    projector: bool = True,
+) -> EncoderInfo:
+    """Write a model, whole or not at all.
+
+    Args:
+        path: the file, by custom `.safetensors`.
+        model: encoder and projector, on any device.
+        provenance: plain facts (JSON) about how the weights came to be.
+        half: store floats of the encoder as float16, half the size.
+        projector: store it too; scoring does not need it, training on does.
+
+    Raises:
+        CannotWrite: see `files.replacing`.
+    """
+    encoder = {
+        name: value.detach().cpu().to(torch.float16)
+        if half and value.is_floating_point()
+        else value.detach().cpu()
+        for name, value in model.encoder.state_dict().items()
+    }
+    info = EncoderInfo(
+        arch=model.arch,
+        pooling=model.pooling,
+        preprocessing=PREPROCESSING,
+        fingerprint=fingerprint(model.arch, encoder, model.pooling),
+        provenance={"contrique": __version__, **provenance},
+    )
+    tensors = {f"encoder.{name}": value for name, value in encoder.items()}
+    if projector:
+        tensors |= {
+            f"projector.{name}": value.detach().cpu()
+            for name, value in model.projector.state_dict().items()
+        }
+    header = {
+        "arch": info.arch,
+        "pooling": info.pooling,
+        "preprocessing": info.preprocessing,
+        "fingerprint": info.fingerprint,
+        "provenance": dict(info.provenance),
+    }
+    tensorfile.write(path, kind=KIND, header=header, tensors=tensors)
+    return info
+
+
+def load(path: Path) -> tuple[Contrique, EncoderInfo]:
+    """Read a model in float32 on the CPU, in evaluation mode.
+
+    A file without a projector gives a randomly initialised one, which scoring does not use.
+
+    Raises:
+        BadModelFile: not an encoder, damaged, altered, or made for other preprocessing.
+    """
+    content = tensorfile.read(path)
+    info = _info(path, content.kind, content.header)
+    encoder = _part(content.tensors, "encoder.")
+    if fingerprint(info.arch, encoder, info.pooling) != info.fingerprint:
+        raise BadModelFile(
+            f"{path} is damaged: its weights do not have the fingerprint that its header states; "
+            "fetch or make it again"
+        )
+    model = Contrique(info.arch, info.pooling)
+    projector = _part(content.tensors, "projector.")
+    try:
+        model.encoder.load_state_dict({name: _to_float32(v) for name, v in encoder.items()})
+        if projector:
+            model.projector.load_state_dict({name: _to_float32(v) for name, v in projector.items()})
+    except RuntimeError as error:
+        raise BadModelFile(f"{path} does not hold a whole {info.arch}: {error}") from error
+    return model.eval(), info
+
+
+def read_info(path: Path) -> EncoderInfo:
+    """The header alone.
+
+    Raises:
+        BadModelFile: not an encoder.
+    """
+    return _info(path, *tensorfile.read_header(path))
+
+
+def _info(path: Path, kind: str, header: Mapping[str, Any]) -> EncoderInfo:
+    if kind != KIND:
+        raise BadModelFile(f"{path} holds a {kind}, not an encoder; give it as --{kind} instead")
+    try:
+        info = EncoderInfo(
+            arch=str(header["arch"]),
+            pooling=str(header.get("pooling", LAST)),
+            preprocessing=int(header["preprocessing"]),
+            fingerprint=str(header["fingerprint"]),
+            provenance=dict(header["provenance"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadModelFile(f"{path} lacks {error} in its header; fetch or make it again") from error
+    if info.arch not in ARCHITECTURES:
+        raise BadModelFile(f"{path} holds a {info.arch!r}, which this contrique does not know")
+    if info.pooling not in POOLINGS:
+        raise BadModelFile(f"{path} pools by {info.pooling!r}, which this contrique does not know")
+    if info.preprocessing != PREPROCESSING:
+        raise BadModelFile(
+            f"{path} was trained for preprocessing {info.preprocessing}, this contrique has "
+            f"{PREPROCESSING}; use the contrique it was made with, or train it again"
+        )
+    return info
+
+
+def _part(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _to_float32(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor

@@ -1,0 +1,276 @@
+"""Paths to features: photos decoded ahead in threads, embedded at two scales, in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from contrique_cli import config
+from contrique_cli.encoder import backend, capacity
+from contrique_cli.encoder.capacity import Load
+from contrique_cli.encoder.model import Contrique
+from contrique_cli.errors import Unreadable
+from contrique_cli.photos import opening
+from contrique_cli.photos.pixels import halve, to_tensor
+
+AHEAD = 4
+"""Photos per worker begun before the oldest is done, so that a slow one leaves others busy."""
+
+WINDOW = 2
+"""Batches' worth of photos among which equal shapes are looked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """One photo as the encoder sees it.
+
+    Attributes:
+        path: as found.
+        width, height: of the file, in upright pixels.
+        values: [full scale, half scale], each of length 1; shape (2F,), float32.
+        source: what was decoded; see `images.Photo`.
+    """
+
+    path: Path
+    width: int
+    height: int
+    values: np.ndarray
+    source: str = opening.PHOTO
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decoded:
+    path: Path
+    width: int
+    height: int
+    pixels: torch.Tensor  # uint8, (3, H, W)
+    source: str
+
+
+_Source = Path | Unreadable | opening.Photo
+_Decode = Callable[[_Source], _Decoded | Unreadable]
+
+
+def extract(
+    paths: Iterable[_Source],
+    model: Contrique,
+    *,
+    max_side: int,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+    batch_size: int | None = None,
+    workers: int | None = None,
+    precision: str = config.PRECISION,
+) -> Iterator[Features | Unreadable]:
+    """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
+
+    Memory is bounded by the photos under way, not by the number of paths.
+
+    Args:
+        paths: photos; what is opened or found `Unreadable` already is taken as it is.
+        model: in evaluation mode, on the device to use.
+        max_side, max_megapixels: see `images.open_rgb`.
+        batch_size: photos of equal size embedded at once; by default what a GPU's memory carries,
+            and on a CPU each worker embeds its own photos one by one.
+        workers: threads; by default what cores and memory allow.
+        precision: one of `backend.PRECISIONS`.
+    """
+    device = next(model.parameters()).device
+    embed = backend.prepare(model, precision)
+    paths = iter(paths)
+    first = list(islice(paths, torch.get_num_threads()))  # a few photos get several cores each
+    load = capacity.choose(
+        device, max_side=max_side, batch_size=batch_size, workers=workers, photos=len(first)
+    )
+    paths = chain(first, paths)
+    decode = partial(_decode, max_side=max_side, max_megapixels=max_megapixels)
+    if load.batch_size is None:
+        yield from _one_by_one(paths, decode, embed, load)
+    else:
+        yield from _in_batches(paths, decode, embed, load)
+
+
+@torch.inference_mode()
+def embed_scales(embed: backend.Embed, pixels: torch.Tensor) -> torch.Tensor:
+    """Features at full and half scale.
+
+    Args:
+        embed: see `backend.prepare`.
+        pixels: uint8 RGB, shape (B, 3, H, W).
+
+    Returns:
+        Shape (B, 2F), float32, on the encoder's device; each half of a row has length 1, or each
+        stage's part of it.
+
+    Source: Madhusudana et al., IEEE TIP 2022, section III-D.
+    """
+    half = halve(pixels)  # (B, 3, H // 2, W // 2)
+    return torch.cat([embed(pixels), embed(half)], dim=1)  # (B, 2F)
+
+
+# ---------------------------------------------------------------------------------- a CPU
+
+
+def _one_by_one(
+    paths: Iterator[_Source], decode: _Decode, embed: backend.Embed, load: Load
+) -> Iterator[Features | Unreadable]:
+    """Each thread decodes a photo and embeds it: no core waits for another, none for a batch."""
+
+    def look(path: _Source) -> Features | Unreadable:
+        photo = decode(path)
+        if isinstance(photo, Unreadable):
+            return photo
+        try:
+            values = embed_scales(embed, photo.pixels[None])
+        except (RuntimeError, MemoryError) as error:
+            return _out_of_memory(photo, error)
+        return _features(photo, values[0].numpy())
+
+    with _threads(load) as pool:
+        waiting: deque[Future[Features | Unreadable]] = deque()
+        while True:
+            while waiting and waiting[0].done():
+                yield waiting.popleft().result()
+            busy = [future for future in waiting if not future.done()]
+            room = min(load.workers + 1 - len(busy), AHEAD * load.workers - len(waiting))
+            added = [pool.submit(look, path) for path in islice(paths, max(0, room))]
+            waiting.extend(added)
+            if not waiting:
+                return
+            wait([*busy, *added], return_when=FIRST_COMPLETED)
+
+
+# ---------------------------------------------------------------------------------- a GPU
+
+
+def _in_batches(
+    paths: Iterator[_Source], decode: _Decode, embed: backend.Embed, load: Load
+) -> Iterator[Features | Unreadable]:
+    """Threads decode a window of photos ahead; those of equal shape are embedded together."""
+    batches = _Batches(embed, load.batch_size or 1)
+    with _threads(load) as pool:
+        waiting: deque[Future[_Decoded | Unreadable]] = deque()
+        while True:
+            window = WINDOW * batches.size
+            ahead = islice(paths, max(0, 2 * window - len(waiting)))
+            waiting.extend(pool.submit(decode, path) for path in ahead)
+            if not waiting:
+                return
+            ready = [waiting.popleft().result() for _ in range(min(window, len(waiting)))]
+            yield from batches.run(ready)
+
+
+class _Batches:
+    """Photos of equal shape embedded together, so that none is padded or stretched.
+
+    Attributes:
+        size: photos at most; halved for good where memory runs out.
+    """
+
+    def __init__(self, embed: backend.Embed, size: int) -> None:
+        self.embed = embed
+        self.size = size
+
+    def run(self, photos: Sequence[_Decoded | Unreadable]) -> list[Features | Unreadable]:
+        """What becomes of each photo, in order; all is launched before anything is waited for."""
+        by_shape: dict[torch.Size, list[_Decoded]] = {}
+        for photo in photos:
+            if isinstance(photo, _Decoded):
+                by_shape.setdefault(photo.pixels.shape, []).append(photo)
+        launched = [one for group in by_shape.values() for one in self._launch(group)]
+        found: dict[int, Features | Unreadable] = {}
+        for part, rows in launched:
+            if isinstance(rows, Unreadable):
+                found[id(part[0])] = rows
+            else:
+                values = rows.cpu().numpy()
+                found |= {
+                    id(one): _features(one, row) for one, row in zip(part, values, strict=True)
+                }
+        return [one if isinstance(one, Unreadable) else found[id(one)] for one in photos]
+
+    def _launch(
+        self, group: list[_Decoded]
+    ) -> Iterator[tuple[list[_Decoded], torch.Tensor | Unreadable]]:
+        """Photos of one shape, part by part, with rows on the device or why there are none."""
+        while group:
+            part = group[: self.size]
+            try:
+                rows = embed_scales(self.embed, _stack(part))
+            except (RuntimeError, MemoryError) as error:
+                problem = _out_of_memory(part[0], error)
+                if len(part) > 1:
+                    self.size = len(part) // 2
+                    continue
+                yield part, problem
+            else:
+                yield part, rows
+            group = group[len(part) :]
+
+
+def _stack(photos: Sequence[_Decoded]) -> torch.Tensor:
+    """One tensor, (B, 3, H, W), that a GPU can fetch while other work goes on."""
+    pixels = torch.stack([photo.pixels for photo in photos])
+    return pixels.pin_memory() if torch.cuda.is_available() else pixels
+
+
+# ---------------------------------------------------------------------------------- both
+
+
+@contextmanager
+def _threads(load: Load) -> Iterator[ThreadPoolExecutor]:
+    """The workers; what they have not begun is dropped at the end."""
+    before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(
+        load.workers, "photo", initializer=torch.set_num_threads, initargs=(load.cores,)
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        torch.set_num_threads(before)  # what one thread sets holds for threads yet to come, too
+
+
+def _decode(path: _Source, max_side: int, max_megapixels: float) -> _Decoded | Unreadable:
+    if isinstance(path, Unreadable):
+        return path
+    try:
+        photo = (
+            path
+            if isinstance(path, opening.Photo)
+            else opening.open_rgb(path, max_side=max_side, max_megapixels=max_megapixels)
+        )
+    except Unreadable as problem:
+        return problem
+    pixels = to_tensor(photo.image)
+    return _Decoded(
+        path=photo.path, width=photo.width, height=photo.height, pixels=pixels, source=photo.source
+    )
+
+
+def _features(photo: _Decoded, values: np.ndarray) -> Features:
+    return Features(
+        path=photo.path,
+        width=photo.width,
+        height=photo.height,
+        values=values,
+        source=photo.source,
+    )
+
+
+def _out_of_memory(photo: _Decoded, error: RuntimeError | MemoryError) -> Unreadable:
+    """The row of a photo that the memory does not hold; any other error is raised again."""
+    is_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    if not is_memory and "memory" not in str(error):  # a CPU's allocator gives a RuntimeError
+        raise error
+    return Unreadable(
+        photo.path, "not enough memory to judge it at this working size (see --max-side)"
+    )

@@ -1,0 +1,215 @@
+"""The network: an encoder that pools to one unit vector per photo and scale, and its projector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from contrique_cli.encoder import resnet
+from contrique_cli.errors import BadOption, UnknownDevice
+
+PROJECTION = 128
+"""Numbers per patch that the contrastive loss sees (paper, section III)."""
+
+
+def _tiny() -> nn.Sequential:
+    """A few convolutions for tests: one code path, milliseconds, 16 features."""
+    layers: list[nn.Module] = []
+    for inputs, outputs, stride in ((3, 8, 4), (8, 16, 4), (16, 16, 2)):
+        layers += [
+            nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A way to build an encoder.
+
+    Attributes:
+        build: gives the encoder as a row of layers.
+        stages: places in that row whose outputs are maps worth pooling, the last layer included.
+        widths: channels of those maps.
+    """
+
+    build: Callable[[], nn.Sequential]
+    stages: tuple[int, ...]
+    widths: tuple[int, ...]
+
+    @property
+    def channels(self) -> int:
+        """D, channels of the last map."""
+        return self.widths[-1]
+
+
+ARCHITECTURES = {
+    "resnet50": Architecture(
+        partial(resnet.build, resnet.Bottleneck, (3, 4, 6, 3)),
+        resnet.STAGES,
+        (64, 256, 512, 1024, 2048),
+    ),
+    "resnet18": Architecture(
+        partial(resnet.build, resnet.Basic, (2, 2, 2, 2)), resnet.STAGES, (64, 64, 128, 256, 512)
+    ),
+    "resnet18-c4": Architecture(
+        partial(resnet.build, resnet.Basic, (2, 2, 2)), resnet.STAGES[:-1], (64, 64, 128, 256)
+    ),
+    "tiny": Architecture(_tiny, (2, 5, 8), (8, 16, 16)),
+}
+"""By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017."""
+
+LAST, STAGES = POOLINGS = ("last", "stages")
+"""What a photo's features are taken from: the last map's mean, as published, or the mean and the
+standard deviation of every stage's map."""
+
+
+class Contrique(nn.Module):
+    """Encoder and projector of CONTRIQUE.
+
+    Attributes:
+        arch: a key of `ARCHITECTURES`.
+        pooling: one of `POOLINGS`; it changes features, not weights.
+        channels: D, of the last map.
+        length: F, numbers per photo and scale: D, or twice the channels of all stages.
+        encoder: images (B, 3, H, W) in [0, 1] to a map (B, D, h, w).
+        projector: patch features (N, D) to embeddings (N, K); used in pre-training only.
+
+    Source: Madhusudana et al., IEEE TIP 2022, section III.
+    """
+
+    def __init__(self, arch: str, pooling: str = LAST) -> None:
+        super().__init__()
+        if arch not in ARCHITECTURES:
+            raise BadOption(
+                f"no architecture is called {arch!r}; choose one of {', '.join(ARCHITECTURES)}"
+            )
+        if pooling not in POOLINGS:
+            raise BadOption(f"pooling {pooling!r}: choose one of {', '.join(POOLINGS)}")
+        self.arch = arch
+        self.pooling = pooling
+        self.channels = ARCHITECTURES[arch].channels
+        self.length = length(arch, pooling)
+        self.encoder = ARCHITECTURES[arch].build()
+        self.projector = nn.Sequential(
+            nn.Linear(self.channels, self.channels, bias=False),
+            nn.BatchNorm1d(self.channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(self.channels, PROJECTION, bias=False),
+            nn.BatchNorm1d(PROJECTION),
+        )
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """One feature vector per image, at one scale.
+
+        Args:
+            images: RGB in [0, 1], shape (B, 3, H, W).
+
+        Returns:
+            Shape (B, F), float32; see `pool`.
+        """
+        return self.pool(self.maps(images))
+
+    def maps(
+        self, images: torch.Tensor, encoder: nn.Sequential | None = None
+    ) -> Iterator[torch.Tensor]:
+        """The maps that features are pooled from, shapes (B, C, h, w): the last, or every stage's.
+
+        One by one, so that a map's memory is free again once it is pooled.
+
+        Args:
+            images: RGB in [0, 1], shape (B, 3, H, W).
+            encoder: stands in for `self.encoder`, with the same maps at the same places.
+        """
+        chosen = ARCHITECTURES[self.arch].stages
+        if self.pooling == LAST:
+            chosen = chosen[-1:]
+        for place, layer in enumerate(encoder or self.encoder):
+            images = layer(images)
+            if place in chosen:
+                yield images
+
+    def pool(self, maps: Iterable[torch.Tensor]) -> torch.Tensor:
+        """Features from the maps that `maps` gave.
+
+        With pooling "last": the mean over the map, scaled to Euclidean length 1. With "stages": for
+        each stage in turn the means, then the standard deviations over the map, the two together
+        scaled to length 1.
+
+        Returns:
+            Shape (B, F), float32.
+        """
+        if self.pooling == LAST:
+            return torch.cat([functional.normalize(_mean(each), dim=1) for each in maps], dim=1)
+        parts = (torch.cat(_mean_and_deviation(each), dim=1) for each in maps)
+        return torch.cat([functional.normalize(part, dim=1) for part in parts], dim=1)
+
+    def cells(self, images: torch.Tensor, patches: int = 2) -> torch.Tensor:
+        """Features of a grid of patches per image, before the projector.
+
+        Args:
+            images: RGB in [0, 1], shape (B, 3, H, W).
+            patches: side of the grid the encoder's map is pooled to.
+
+        Returns:
+            Shape (B * patches**2, D), float32, the patches of one image side by side, each row of
+            Euclidean length 1.
+        """
+        maps = functional.adaptive_avg_pool2d(self.encoder(images).float(), patches)  # (B, D, p, p)
+        rows = maps.flatten(2).transpose(1, 2).reshape(-1, self.channels)  # (B * p * p, D)
+        return functional.normalize(rows, dim=1)
+
+
+def length(arch: str, pooling: str) -> int:
+    """F, numbers per photo and scale."""
+    found = ARCHITECTURES[arch]
+    return found.channels if pooling == LAST else 2 * sum(found.widths)
+
+
+def _mean(map_: torch.Tensor) -> torch.Tensor:
+    """Of each channel, shape (B, C), float32, from shape (B, C, h, w) in any precision."""
+    return map_.float().flatten(2).mean(dim=2)
+
+
+def _mean_and_deviation(map_: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each channel, shape (B, C) each, float32, from shape (B, C, h, w) in any precision."""
+    if map_.device.type == "cpu" and not map_.requires_grad:
+        # What batch norm measures in training, photo by photo: twenty times quicker than `var`,
+        # since it reads the map as it lies.
+        unused = torch.zeros(map_.shape[1])
+        found = [torch.batch_norm_update_stats(one[None], unused, unused, 0.0) for one in map_]
+        means, variances = (torch.stack(each) for each in zip(*found, strict=True))
+    else:
+        rows = map_.float().flatten(2)  # (B, C, h * w)
+        means, variances = rows.mean(dim=2), rows.var(dim=2, correction=0)
+    return means, variances.clamp(min=0).sqrt()
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """The device asked for, else CUDA, else Apple's MPS, else the CPU.
+
+    Args:
+        name: such as "cpu", "cuda", "cuda:1" or "mps"; None chooses.
+
+    Raises:
+        UnknownDevice: the machine has no such device.
+    """
+    if name is None or name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UnknownDevice(
+            f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); "
+            "try --device cpu, or leave the option out"
+        ) from error
+    return device

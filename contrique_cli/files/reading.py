@@ -1,0 +1,46 @@
+"""Regular files, opened without ever blocking, and the system's complaints in words."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from contrique_cli.errors import Unreadable
+
+
+def why(error: BaseException) -> str:
+    """The system's complaint about a file in words, lower case, without the path."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def irregular(mode: int) -> str:
+    """Why something with these mode bits is no regular file."""
+    kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
+    kind = next((name for test, name in kinds.items() if test(mode)), "a device")
+    return f"not a regular file but {kind}"
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a regular file without ever blocking on a pipe that took its name.
+
+    Raises:
+        Unreadable: it is no regular file, or empty.
+        OSError: it cannot be opened.
+    """
+    descriptor = os.open(
+        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Unreadable(path, irregular(status.st_mode))
+    if status.st_size == 0:
+        os.close(descriptor)
+        raise Unreadable(path, "the file is empty")
+    return os.fdopen(descriptor, "rb")

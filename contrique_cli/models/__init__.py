@@ -1,0 +1,1 @@
+"""Model files: regressors and flaw probes, those installed, and those imported."""

@@ -1,0 +1,131 @@
+"""The flaw probe: features to the dominant flaw and its probability, bound to one encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from contrique_cli.encoder import tensorfile
+from contrique_cli.errors import BadModelFile
+from contrique_cli.version import __version__
+
+KIND = "flaw probe"
+NONE = "none"
+"""Name of the class of photos without a flaw, and the answer where none is certain enough."""
+
+
+class Flaw(NamedTuple):
+    """The dominant flaw of a photo and its probability; the probability of no flaw with `NONE`."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlawProbe:
+    """A multinomial logistic regression on an encoder's features.
+
+    Attributes:
+        names: of the K classes; one of them is `NONE`.
+        weights: shape (2F, K), float32.
+        bias: shape (K,), float32.
+        confidence: probability below which no flaw is named, in [0, 1].
+        encoder: fingerprint of the encoder that made the features.
+        figures: how good it is, and on what: plain facts.
+        provenance: how it came to be: plain facts.
+    """
+
+    names: Sequence[str]
+    weights: np.ndarray
+    bias: np.ndarray
+    confidence: float
+    encoder: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Of each class, shape (N, K), rows summing to 1.
+
+        Args:
+            features: shape (N, 2F).
+        """
+        logits = features.astype(np.float64) @ self.weights + self.bias
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
+        return found
+
+    def name(self, features: np.ndarray) -> list[Flaw]:
+        """The dominant flaw of each photo; `NONE` where no flaw reaches the confidence.
+
+        Args:
+            features: shape (N, 2F).
+        """
+        found = self.probabilities(features)
+        nothing = list(self.names).index(NONE)
+        flaws = []
+        for row in found:
+            likeliest = int(row.argmax())
+            if likeliest == nothing or row[likeliest] < self.confidence:
+                likeliest = nothing
+            flaws.append(Flaw(self.names[likeliest], float(row[likeliest])))
+        return flaws
+
+
+def save(path: Path, probe: FlawProbe) -> None:
+    """Write a probe, whole or not at all; plain numbers and facts, no pickle.
+
+    Raises:
+        CannotWrite: see `files.replacing`.
+    """
+    header = {
+        "names": list(probe.names),
+        "confidence": probe.confidence,
+        "encoder": probe.encoder,
+        "figures": dict(probe.figures),
+        "provenance": {"contrique": __version__, **probe.provenance},
+    }
+    tensors = {
+        "weights": torch.from_numpy(np.asarray(probe.weights, np.float32)),
+        "bias": torch.from_numpy(np.asarray(probe.bias, np.float32)),
+    }
+    tensorfile.write(path, kind=KIND, header=header, tensors=tensors)
+
+
+def load(path: Path) -> FlawProbe:
+    """Read a probe.
+
+    Raises:
+        BadModelFile: not a probe, or one with numbers that cannot be.
+    """
+    content = tensorfile.read(path)
+    if content.kind != KIND:
+        raise BadModelFile(f"{path} holds a {content.kind}, not a {KIND}")
+    header, tensors = content.header, content.tensors
+    try:
+        probe = FlawProbe(
+            names=[str(name) for name in header["names"]],
+            weights=tensors["weights"].numpy(),
+            bias=tensors["bias"].numpy(),
+            confidence=float(header["confidence"]),
+            encoder=str(header["encoder"]),
+            figures=dict(header["figures"]),
+            provenance=dict(header["provenance"]),
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BadModelFile(f"{path} is not a whole {KIND} ({error}); make it again") from error
+    is_sound = (
+        probe.weights.ndim == 2  # noqa: PLR2004 - features by classes
+        and probe.weights.shape[1] == len(probe.names) == probe.bias.size
+        and NONE in probe.names
+        and np.isfinite(probe.weights).all()
+        and np.isfinite(probe.bias).all()
+        and 0 <= probe.confidence <= 1
+    )
+    if not is_sound:
+        raise BadModelFile(f"{path} holds numbers that no {KIND} can have; make it again")
+    return probe

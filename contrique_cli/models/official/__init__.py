@@ -1,0 +1,1 @@
+"""The published files, read as data and never executed."""

@@ -1,0 +1,1 @@
+"""What people say of photos, what the scale learns from it, and how well scores follow."""

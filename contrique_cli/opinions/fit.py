@@ -1,0 +1,266 @@
+"""Fit a regressor: opinions and a frozen encoder to ridge weights and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sklearn
+import torch
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ShuffleSplit
+
+from contrique_cli import config
+from contrique_cli.encoder.cache import recall
+from contrique_cli.encoder.cache.featurecache import FeatureCache
+from contrique_cli.encoder.checkpoint import EncoderInfo
+from contrique_cli.encoder.model import Contrique
+from contrique_cli.errors import BadLabels
+from contrique_cli.models import regressor
+from contrique_cli.models.regressor import Regressor
+from contrique_cli.opinions import labels, metrics, prior, ridge, samples
+from contrique_cli.opinions.labels import LeftOut
+from contrique_cli.opinions.ladders import Ladders
+from contrique_cli.opinions.metrics import Figures, Range
+from contrique_cli.opinions.prior import Lessons
+from contrique_cli.opinions.samples import Samples
+
+_TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitReport:
+    """How a fit went.
+
+    Attributes:
+        task: `regressor.NO_REFERENCE` or `regressor.FULL_REFERENCE`.
+        n: photos (or pairs) used.
+        groups: how many groups they fall into; None without groups.
+        split: what the figures come from, in words.
+        figures: by name (`metrics.NAMES`): median over the splits, and its quartiles.
+        strength: of the final ridge, chosen by cross-validation.
+        higher_is_better: direction of the opinions.
+        left_out: rows that could not be used.
+        notes: what the user should know, a sentence each.
+    """
+
+    task: str
+    n: int
+    groups: int | None
+    split: str
+    figures: Mapping[str, Range]
+    strength: float
+    higher_is_better: bool
+    left_out: Sequence[LeftOut]
+    notes: Sequence[str]
+
+
+def fit(
+    opinions: config.Opinions,
+    model: Contrique,
+    info: EncoderInfo,
+    *,
+    device: torch.device,
+    max_side: int = config.MAX_SIDE,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+    ladders: Ladders | None = None,
+    cache: FeatureCache | None = None,
+    on_photo: Callable[[int, int], None] | None = None,
+) -> tuple[FitReport, Regressor]:
+    """Fit a ridge regression to the opinions in a table.
+
+    Args:
+        opinions: the table; with a reference column, the regressor is full-reference.
+        model, info: see `weights.load_encoder`.
+        device: see `model.pick_device`.
+        max_side: working size in pixels; scoring with the regressor will use the same.
+        max_megapixels: refuse larger photos.
+        ladders: distorted photos that teach the order along distortions; no-reference only.
+        cache: features of photos seen before; None does without.
+        on_photo: told how many photos of how many are done.
+
+    Raises:
+        BadLabels: the table, its photos or its groups do not suffice.
+    """
+    table = labels.read_opinions(opinions)
+    gathered = samples.gather(
+        table,
+        model.to(device),
+        at_least=config.MIN_LABELS,
+        max_side=max_side,
+        max_megapixels=max_megapixels,
+        shelf=recall.find_shelf(cache, info, max_side=max_side, device=device),
+        on_photo=on_photo,
+    )
+    return fit_samples(
+        gathered,
+        encoder=info.fingerprint,
+        max_side=max_side,
+        higher_is_better=not opinions.lower_is_better,
+        provenance={
+            "table": opinions.table.name,
+            "mos_column": table.mos_column,
+            "arch": info.arch,
+        },
+        ladders=ladders,
+    )
+
+
+def fit_samples(
+    gathered: Samples,
+    *,
+    encoder: str,
+    max_side: int,
+    higher_is_better: bool,
+    provenance: Mapping[str, object],
+    ladders: Ladders | None = None,
+) -> tuple[FitReport, Regressor]:
+    """Fit a ridge regression to features that are there already.
+
+    Args:
+        gathered: features and opinions.
+        encoder: fingerprint of the encoder that made the features.
+        max_side: working size in pixels of the features.
+        higher_is_better: direction of the opinions.
+        provenance: plain facts to keep beside those of the fit.
+        ladders: see `fit`.
+
+    Raises:
+        BadLabels: too few groups.
+    """
+    if (count := gathered.group_count) is not None and count < config.MIN_GROUPS:
+        raise BadLabels(
+            f"{config.MIN_GROUPS} groups are needed to keep some out for testing, and column "
+            f"{gathered.group_column} has {count}; choose another --group, or leave it out"
+        )
+    lessons = None if ladders is None else prior.learn(ladders)
+    step = config.LADDER_STEP * float(gathered.mos.std()) * (-1.0 if higher_is_better else 1.0)
+    figures = metrics.middle_half(_split_figures(gathered, lessons, step))
+    found = _fit_ridge(gathered.features, gathered.mos, gathered.groups, lessons, step)
+    worse = better = None
+    if lessons is not None:
+        worse, better = (
+            ends @ found.weights + found.bias for ends in (lessons.worst, lessons.clean)
+        )
+    knots, scores = regressor.percentile_scale(
+        found.out_of_fold, higher_is_better=higher_is_better, worse=worse, better=better
+    )
+    report = FitReport(
+        task=gathered.task,
+        n=len(gathered.mos),
+        groups=gathered.group_count,
+        split=_split_in_words(gathered),
+        figures=figures,
+        strength=found.strength,
+        higher_is_better=higher_is_better,
+        left_out=gathered.left_out,
+        notes=[*gathered.notes, *_doubts(found.choice, figures)],
+    )
+    return report, Regressor(
+        weights=found.weights.astype(np.float32),
+        bias=found.bias,
+        knots=knots,
+        scores=scores,
+        higher_is_better=higher_is_better,
+        task=gathered.task,
+        encoder=encoder,
+        max_side=max_side,
+        figures={name: list(figures[name]) for name in metrics.NAMES}
+        | {"n": report.n, "split": report.split},
+        provenance={
+            **provenance,
+            "n": report.n,
+            "strength": found.strength,
+            "ladders": 0 if ladders is None else len(ladders.kinds),
+            "left_out": len(gathered.left_out),
+            "marks": "".join(gathered.marks),
+            "scikit-learn": sklearn.__version__,
+        },
+    )
+
+
+# ---------------------------------------------------------------------------------- splits
+
+
+def _split_figures(gathered: Samples, lessons: Lessons | None, step: float) -> list[Figures]:
+    """Figures on the test part of each random split, all choices made inside its training part."""
+    splitter = (ShuffleSplit if gathered.groups is None else GroupShuffleSplit)(
+        n_splits=config.SPLITS, test_size=_TEST_SHARE, random_state=config.SEED
+    )
+    features, mos, groups = gathered.features, gathered.mos, gathered.groups
+    several = []
+    for train, test in splitter.split(features, groups=groups):
+        own = None if groups is None else groups[train]
+        found = _fit_ridge(features[train], mos[train], own, lessons, step)
+        several.append(metrics.measure(features[test] @ found.weights + found.bias, mos[test]))
+    return several
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    weights: np.ndarray  # (F,)
+    bias: float
+    strength: float
+    choice: ridge.Choice  # by the opinions alone
+    out_of_fold: np.ndarray  # (N,)
+
+
+def _fit_ridge(
+    features: np.ndarray,
+    mos: np.ndarray,
+    groups: np.ndarray | None,
+    lessons: Lessons | None,
+    step: float,
+) -> _Fitted:
+    """A ridge whose strength the opinions choose, and to which lessons then add a prior."""
+    folds = _folds(mos, groups)
+    choice = ridge.choose(features, mos, folds)
+    if lessons is None:
+        weights, bias = _solve(features, mos, choice.strength)
+        return _Fitted(weights, bias, choice.strength, choice, choice.out_of_fold)
+    strength = config.LADDER_SHRINKAGE * choice.strength
+    weight = config.LADDER_WEIGHT * len(mos) / lessons.count / strength
+    known = lessons.prior(step=step, weight=weight)
+    whitened, foretold = known.whitened(features), known.foretold(features)
+    coefficients, bias = _solve(whitened, mos - foretold, strength)
+    left_out = ridge.out_of_fold(whitened, mos - foretold, folds, strength)
+    return _Fitted(known.weights(coefficients), bias, strength, choice, left_out + foretold)
+
+
+def _folds(mos: np.ndarray, groups: np.ndarray | None) -> list[np.ndarray]:
+    """Row numbers of each fold, no group in two of them."""
+    if groups is None:
+        splitter = KFold(config.FOLDS, shuffle=True, random_state=config.SEED)
+    else:
+        splitter = GroupKFold(min(config.FOLDS, len(np.unique(groups))))
+    return [fold for _, fold in splitter.split(mos, groups=groups)]
+
+
+def _solve(features: np.ndarray, mos: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
+    """Ridge weights, shape (F,), and the bias."""
+    model = Ridge(alpha=strength).fit(features.astype(np.float64), mos)
+    return model.coef_, float(model.intercept_)
+
+
+def _split_in_words(gathered: Samples) -> str:
+    how = f"{config.SPLITS} random 80/20 splits"
+    if gathered.groups is None:
+        return f"{how} of {len(gathered.mos)} photos"
+    return (
+        f"{how} of {len(gathered.mos)} photos by {gathered.group_column} "
+        f"({gathered.group_count} groups, none on both sides)"
+    )
+
+
+def _doubts(choice: ridge.Choice, figures: Mapping[str, Range]) -> list[str]:
+    doubts = []
+    if choice.is_at_end:
+        doubts.append("The ridge strength is at the end of its grid: a better one may lie beyond.")
+    srocc = figures["srocc"].value
+    if srocc is None or srocc < config.WEAK_SROCC:
+        doubts.append(
+            "The scores of left-out photos hardly follow the opinions: check the columns, or use "
+            "another encoder or more photos."
+        )
+    return doubts

@@ -1,0 +1,1 @@
+"""Reports of scored photos: rows, tables, pages; written and read back."""

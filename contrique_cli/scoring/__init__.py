@@ -1,0 +1,1 @@
+"""Photos to scores: ranked, compared, watched, explained; and the Python side."""

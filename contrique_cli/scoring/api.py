@@ -1,0 +1,197 @@
+"""The Python side: `Scorer`, which gives typed results for paths, pictures and arrays."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from PIL.Image import Image
+
+from contrique_cli import config
+from contrique_cli.encoder.model import pick_device
+from contrique_cli.errors import Unreadable
+from contrique_cli.photos import finding, opening
+from contrique_cli.photos.opening import Photo
+from contrique_cli.reports.rows import Row
+from contrique_cli.scoring import score as verb
+from contrique_cli.scoring import scorer
+
+Item: TypeAlias = str | os.PathLike[str] | Image | np.ndarray | torch.Tensor
+"""One photo: a path, a Pillow image, an array (H, W, 3) or (H, W), or a tensor (3, H, W); samples
+uint8 in [0, 255] or floats in [0, 1]."""
+
+_KINDS = (str, os.PathLike, Image, np.ndarray, torch.Tensor)
+_PICTURE_AXES, _BATCH_AXES = 3, 4
+_IN_MEMORY = Path("<image>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What is known of one photo after scoring.
+
+    Attributes:
+        path: of the file; None for a picture that came from memory.
+        score: 0-100, higher is better; None where the photo could not be scored.
+        raw: the regressor's own value; None without a score.
+        flaw, flaw_probability: see `report.Row`.
+        width, height: in upright pixels, before any reduction.
+        error: why there is no score; None where there is one.
+    """
+
+    path: Path | None
+    score: float | None
+    raw: float | None
+    flaw: str | None
+    flaw_probability: float | None
+    width: int | None
+    height: int | None
+    error: str | None
+
+
+class Scorer:
+    """An encoder and a regressor, loaded once; scores are those of `contrique score`.
+
+    Args:
+        model, regressor: names or files, as for the command; by default the bundled ones.
+        device: such as "cpu" or "cuda:1"; by default the fastest there is.
+        max_side: working size in pixels; by default what the regressor was fitted at.
+        max_megapixels: larger photos are refused.
+
+    Raises:
+        ContriqueError: no such model or device, or parts that do not belong together.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str | os.PathLike[str] | None = None,
+        regressor: str | os.PathLike[str] | None = None,
+        device: str | None = None,
+        max_side: int | None = None,
+        max_megapixels: float = config.MAX_MEGAPIXELS,
+    ) -> None:
+        self._device = pick_device(device)
+        names = (None if name is None else os.fspath(name) for name in (model, regressor))
+        self._scorer = scorer.load_scorer(*names)
+        judge = self._scorer.regressor
+        self._max_side = judge.max_side if max_side is None else max_side
+        judge.check(encoder=self._scorer.info.fingerprint, max_side=self._max_side)
+        self._max_megapixels = max_megapixels
+
+    @property
+    def about(self) -> dict[str, str | int]:
+        """Which model gives the scores: versions and fingerprints, as in a JSON report."""
+        return scorer.describe(self._scorer)
+
+    def score(self, items: Item | Iterable[Item]) -> list[Score]:
+        """Score photos.
+
+        Args:
+            items: one photo or several, of the kinds of `Item`, mixed as you like. A folder stands
+                for the photos in it, at any depth, in name order; an array or tensor with four
+                axes for the pictures along its first.
+
+        Returns:
+            One result per photo, in the order of the items. What is no photo is a result with an
+            `error`, not an exception.
+        """
+        return list(self.stream([items] if isinstance(items, _KINDS) else items))
+
+    def score_one(self, item: Item) -> Score:
+        """Score one photo; as `score`, without the list.
+
+        Raises:
+            ValueError: the item is a folder or a batch and stands for more or less than one photo.
+        """
+        found = self.score(item)
+        if len(found) != 1:
+            raise ValueError(f"this stands for {len(found)} photos, not one: use score()")
+        return found[0]
+
+    def stream(self, items: Iterable[Item]) -> Iterator[Score]:
+        """Score photos as they come, in order, with a few read ahead; see `score`.
+
+        Args:
+            items: taken one after the other; may be endless.
+        """
+        origins: deque[Path | None] = deque()
+
+        def opened() -> Iterator[Path | Unreadable | Photo]:
+            for item in items:
+                for path, found in self._open(item):
+                    origins.append(path)
+                    yield found
+
+        rows = verb.score(
+            opened(),
+            self._scorer,
+            device=self._device,
+            max_side=self._max_side,
+            max_megapixels=self._max_megapixels,
+        )
+        for row in rows:
+            yield _result(row, origins.popleft())
+
+    def _open(self, item: Any) -> Iterator[tuple[Path | None, Path | Unreadable | Photo]]:
+        """The photos an item stands for, each with the path to report."""
+        if isinstance(item, str | os.PathLike):
+            yield from _walk(Path(item))
+        elif isinstance(item, np.ndarray | torch.Tensor) and item.ndim == _BATCH_AXES:
+            for one in item:
+                yield None, self._take(one)
+        else:
+            yield None, self._take(item)
+
+    def _take(self, item: Any) -> Photo | Unreadable:
+        """A picture in memory at working size, or why it is none."""
+        try:
+            picture = item if isinstance(item, Image) else _to_picture(item)
+            return opening.take(
+                picture,
+                _IN_MEMORY,
+                max_side=self._max_side,
+                max_megapixels=self._max_megapixels,
+            )
+        except Unreadable as problem:
+            return problem
+
+
+def _walk(source: Path) -> Iterator[tuple[Path, Path | Unreadable]]:
+    """A file as it is, however often it is named; a folder as the command searches it."""
+    if not source.is_dir():
+        yield source, source
+        return
+    for found in finding.find([source], Counter()):
+        yield (found.path if isinstance(found, Unreadable) else found), found
+
+
+def _to_picture(item: Any) -> Image:
+    if isinstance(item, torch.Tensor):
+        samples = item.detach().cpu()
+        array = (samples.float() if samples.is_floating_point() else samples).numpy()
+        if array.ndim == _PICTURE_AXES:
+            array = array.transpose(1, 2, 0)  # (3, H, W) to (H, W, 3)
+    elif isinstance(item, np.ndarray):
+        array = item
+    else:
+        raise Unreadable(_IN_MEMORY, f"neither a path nor a picture but {type(item).__name__}")
+    return opening.from_array(array, _IN_MEMORY)
+
+
+def _result(row: Row, path: Path | None) -> Score:
+    return Score(
+        path=path,
+        score=row.score,
+        raw=row.raw,
+        flaw=row.flaw,
+        flaw_probability=row.flaw_probability,
+        width=row.width,
+        height=row.height,
+        error=row.error,
+    )

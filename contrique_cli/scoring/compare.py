@@ -1,0 +1,83 @@
+"""Compare photos with the ones they were made from: pairs to report rows, full-reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from contrique_cli import config
+from contrique_cli.encoder import pairs
+from contrique_cli.encoder.cache import recall
+from contrique_cli.encoder.cache.featurecache import FeatureCache
+from contrique_cli.encoder.features import Features
+from contrique_cli.encoder.pairs import Matched, Pair
+from contrique_cli.errors import RegressorMismatch, Unreadable
+from contrique_cli.models.regressor import FULL_REFERENCE, Regressor
+from contrique_cli.reports.rows import Row
+from contrique_cli.scoring.scorer import Scorer
+
+
+def compare(
+    matched: Matched,
+    scorer: Scorer,
+    *,
+    device: torch.device,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+    cache: FeatureCache | None = None,
+) -> Iterator[Row]:
+    """Score distorted photos against their references, in order, those without a partner last.
+
+    Args:
+        matched: see `pairs.match`.
+        scorer: see `weights.load_scorer`, with the task `FULL_REFERENCE`.
+        device: see `model.pick_device`.
+        max_megapixels: refuse larger photos.
+        cache: features of photos seen before; None does without.
+
+    Yields:
+        One unranked row per photo; what cannot be compared has its reason as `error`. Identical
+        photos get the regressor's intercept.
+
+    Raises:
+        RegressorMismatch: the regressor is no full-reference one; says how to fit one.
+    """
+    if scorer.regressor.task != FULL_REFERENCE:
+        raise RegressorMismatch(
+            f"comparing needs a {FULL_REFERENCE} regressor, and {scorer.regressor_path} is a "
+            f"{scorer.regressor.task} one; fit one to opinions about distorted photos: contrique "
+            "fit-regressor --mos scores.csv --reference-column COLUMN --output NAME"
+        )
+    side = scorer.regressor.max_side
+    stream = pairs.extract(
+        matched.pairs,
+        scorer.model.to(device),
+        max_side=side,
+        max_megapixels=max_megapixels,
+        shelf=recall.find_shelf(cache, scorer.info, max_side=side, device=device),
+    )
+    return _rows(matched, stream, scorer.regressor)
+
+
+def _rows(
+    matched: Matched, stream: Iterator[Features | Unreadable], regressor: Regressor
+) -> Iterator[Row]:
+    for pair, found in zip(matched.pairs, stream, strict=True):
+        yield _row(pair, found, regressor)
+    for photo in matched.unmatched:
+        yield Row(path=photo.path, error=photo.reason)
+
+
+def _row(pair: Pair, found: Features | Unreadable, regressor: Regressor) -> Row:
+    if isinstance(found, Unreadable):
+        return Row(path=pair.path, reference=pair.reference, error=found.reason)
+    raw = regressor.predict(found.values[None])  # (1, 2D) -> (1,)
+    return Row(
+        path=pair.path,
+        reference=pair.reference,
+        score=float(regressor.to_score(raw)[0]),
+        raw=float(raw[0]),
+        width=found.width,
+        height=found.height,
+        source=found.source,
+    )

@@ -1,0 +1,67 @@
+"""Score photos: paths to report rows, on one encoder and one regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from contrique_cli import config
+from contrique_cli.encoder import features
+from contrique_cli.encoder.cache import recall
+from contrique_cli.encoder.cache.featurecache import FeatureCache
+from contrique_cli.errors import Unreadable
+from contrique_cli.photos.opening import Photo
+from contrique_cli.reports.rows import Row
+from contrique_cli.scoring.scorer import Scorer
+
+
+def score(
+    paths: Iterable[Path | Unreadable | Photo],
+    scorer: Scorer,
+    *,
+    device: torch.device,
+    max_side: int | None = None,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+    batch_size: int | None = None,
+    workers: int | None = None,
+    precision: str = config.PRECISION,
+    cache: FeatureCache | None = None,
+) -> Iterator[Row]:
+    """Score photos as they come, in the order of the paths.
+
+    Args:
+        paths: see `images.find`; photos opened already are taken as they are.
+        scorer: see `weights.load_scorer`.
+        device: see `model.pick_device`.
+        max_side: working size in pixels; None takes the regressor's own.
+        max_megapixels, batch_size, workers, precision: see `features.extract`.
+        cache: features of photos seen before; None does without.
+
+    Yields:
+        One unranked row per path; a photo that cannot be scored has its reason as `error`.
+
+    Raises:
+        RegressorMismatch: the regressor was fitted at another working size.
+    """
+    size = scorer.regressor.max_side if max_side is None else max_side
+    scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=size)
+    stream = recall.extract(
+        paths,
+        lambda: scorer.model.to(device),
+        recall.find_shelf(cache, scorer.info, max_side=size, device=device, precision=precision),
+        max_side=size,
+        max_megapixels=max_megapixels,
+        batch_size=batch_size,
+        workers=workers,
+        precision=precision,
+    )
+    return (_row(item, scorer) for item in stream)
+
+
+def _row(item: features.Features | Unreadable, scorer: Scorer) -> Row:
+    if isinstance(item, Unreadable):
+        return Row(path=item.path, error=item.reason)
+    size = item.width, item.height
+    return scorer.judge(item.path, item.values, size=size, source=item.source)

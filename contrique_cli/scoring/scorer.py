@@ -1,0 +1,182 @@
+"""An encoder and a regressor that belong together, found and loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+
+from contrique_cli import config
+from contrique_cli.encoder import checkpoint, tensorfile
+from contrique_cli.encoder.model import Contrique, length
+from contrique_cli.errors import BadModelFile, BadOption, RegressorMismatch
+from contrique_cli.models import flaws, installed, locating
+from contrique_cli.models import regressor as model_regressor
+from contrique_cli.models.flaws import FlawProbe
+from contrique_cli.models.regressor import NO_REFERENCE, Regressor
+from contrique_cli.reports.rows import Row
+from contrique_cli.version import __version__
+
+FAST = "fast"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scorer:
+    """An encoder and a regressor that belong together, and where they came from.
+
+    Attributes:
+        load: reads the encoder.
+        info: what the header of its file says.
+        regressor, regressor_path: the regressor and its file.
+        probe: names the dominant flaw; None where none is installed for the encoder.
+    """
+
+    load: Callable[[], Contrique]
+    info: checkpoint.EncoderInfo
+    regressor: Regressor
+    regressor_path: Path
+    probe: FlawProbe | None = None
+
+    @cached_property
+    def model(self) -> Contrique:
+        """The encoder, read when first needed: scoring from the cache alone never needs it.
+
+        Raises:
+            BadModelFile: see `checkpoint.load`.
+        """
+        return self.load()
+
+    def judge(self, path: Path, values: np.ndarray, *, size: tuple[int, int], source: str) -> Row:
+        """The unranked row of a photo, from its features.
+
+        Args:
+            path: as found.
+            values: features, shape (2F,).
+            size: width and height of the file, in upright pixels.
+            source: what was decoded; see `images.Photo`.
+        """
+        raw = self.regressor.predict(values[None])  # (1, 2F) -> (1,)
+        flaw = None if self.probe is None else self.probe.name(values[None])[0]
+        return Row(
+            path=path,
+            score=float(self.regressor.to_score(raw)[0]),
+            raw=float(raw[0]),
+            flaw=None if flaw is None else flaw.name,
+            flaw_probability=None if flaw is None else flaw.probability,
+            width=size[0],
+            height=size[1],
+            source=source,
+        )
+
+
+def load_scorer(
+    model: str | None = None,
+    regressor_name: str | None = None,
+    *,
+    task: str = NO_REFERENCE,
+    fast: bool = False,
+) -> Scorer:
+    """An encoder and a regressor that belong together.
+
+    With only one of the two named, the other is found by the encoder's fingerprint; `fast` takes
+    the regressor called "fast", which was fitted at a smaller working size.
+
+    Raises:
+        BadOption: `fast` together with a regressor's name.
+        UnknownModel: a name that is not installed.
+        RegressorMismatch: no partner is installed, or the two named do not belong together.
+    """
+    if fast and regressor_name is not None:
+        raise BadOption("--fast chooses the regressor itself: leave it or --regressor out")
+    if regressor_name is None:
+        encoder_path = locating.locate(checkpoint.KIND, model or locating.DEFAULT)
+        path = _regressor_for(encoder_path, task, fast=fast)
+        found = model_regressor.load(path)
+    else:
+        path = locating.locate(model_regressor.KIND, regressor_name)
+        found = model_regressor.load(path)
+        encoder_path = (
+            locating.locate(checkpoint.KIND, model) if model else _encoder_for(found, path)
+        )
+    info = checkpoint.read_info(encoder_path)
+    found.check(encoder=info.fingerprint, max_side=found.max_side, task=task)
+    if found.weights.shape != (2 * length(info.arch, info.pooling),):
+        raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
+    load = partial(_load_same, encoder_path, info)
+    probe = _probe_for(info.fingerprint) if task == NO_REFERENCE else None
+    return Scorer(load=load, info=info, regressor=found, regressor_path=path, probe=probe)
+
+
+def _load_same(path: Path, expected: checkpoint.EncoderInfo) -> Contrique:
+    """The encoder whose header was read before.
+
+    Raises:
+        BadModelFile: see `checkpoint.load`; or another file lies there now.
+    """
+    model, info = checkpoint.load(path)
+    if info != expected:
+        raise BadModelFile(f"{path} has been replaced meanwhile; run again")
+    return model
+
+
+def describe(scorer: Scorer) -> dict[str, str | int]:
+    """Which model made the scores: plain facts for the head of a report."""
+    return {
+        "contrique": __version__,
+        "encoder": scorer.info.fingerprint,
+        "arch": scorer.info.arch,
+        "regressor": scorer.regressor_path.stem,
+        "max_side": scorer.regressor.max_side,
+    }
+
+
+def _regressor_for(encoder_path: Path, task: str, *, fast: bool) -> Path:
+    wanted = {"encoder": checkpoint.read_info(encoder_path).fingerprint, "task": task}
+    partners = [
+        path for path in _matching(model_regressor.KIND, wanted) if (path.stem == FAST) == fast
+    ]
+    if partners:
+        return next((path for path in partners if path.stem == locating.DEFAULT), partners[0])
+    extra = "" if task == NO_REFERENCE else " --reference-column COLUMN"
+    if fast:
+        raise RegressorMismatch(
+            f"no regressor called {FAST!r} is installed for the encoder {encoder_path}: leave "
+            "--fast out, or fit one with contrique fit-regressor --mos scores.csv --max-side "
+            f"{config.FAST_SIDE} --model {encoder_path} --output FILE and use --regressor FILE"
+        )
+    raise RegressorMismatch(
+        f"no {task} regressor is installed for the encoder {encoder_path}: fit one with "
+        f"contrique fit-regressor --mos scores.csv{extra} --model {encoder_path} --output NAME"
+    )
+
+
+def _probe_for(encoder: str) -> FlawProbe | None:
+    """The installed flaw probe of an encoder, where there is one."""
+    found = _matching(installed.FLAW, {"encoder": encoder})
+    return flaws.load(found[0]) if found else None
+
+
+def _encoder_for(found: Regressor, path: Path) -> Path:
+    partners = _matching(checkpoint.KIND, {"fingerprint": found.encoder})
+    if partners:
+        return partners[0]
+    raise RegressorMismatch(
+        f"the regressor {path} was fitted on encoder {found.encoder[:12]}, which is not "
+        "installed: give its file as --model"
+    )
+
+
+def _matching(kind: str, wanted: Mapping[str, str]) -> list[Path]:
+    """Installed files whose headers say what is wanted; damaged ones do not count."""
+    paths = []
+    for one in locating.installed(kind):
+        try:
+            _, header = tensorfile.read_header(one.path)
+        except BadModelFile:
+            continue
+        if wanted.items() <= header.items():
+            paths.append(one.path)
+    return paths

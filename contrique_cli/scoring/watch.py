@@ -1,0 +1,104 @@
+"""Watch folders: which photos have arrived, are complete and wait to be scored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from contrique_cli import config
+from contrique_cli.errors import Unreadable
+from contrique_cli.photos import finding
+
+
+class Arrivals(NamedTuple):
+    """What a look at the folders brought.
+
+    Attributes:
+        ready: photos to score, in the order of `images.find`.
+        troubles: paths that cannot be looked at, each told once, until its reason changes.
+    """
+
+    ready: list[Path]
+    troubles: list[Unreadable]
+
+
+class _State(NamedTuple):
+    file: int  # inode, so that one file put in place of another counts as a change
+    size: int
+    changed_ns: int
+
+
+@dataclass
+class _Seen:
+    state: _State
+    since: float
+    is_done: bool
+
+
+class Watcher:
+    """Remembers what it saw of each photo that is there now, and of no other."""
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        *,
+        is_known: Callable[[Path, int], bool],
+        settle: float = config.WATCH_SETTLE,
+    ) -> None:
+        """Begin; nothing is looked at yet.
+
+        Args:
+            folders: to watch, to any depth; see `images.find` for what is left out.
+            is_known: whether a photo, with the time of its last change in nanoseconds, was scored
+                before the watch began.
+            settle: seconds without a change after which a photo counts as complete.
+        """
+        self._folders = folders
+        self._is_known = is_known
+        self._settle = settle
+        self._seen: dict[Path, _Seen] = {}
+        self._told: dict[Path, str] = {}
+
+    def poll(self, now: float) -> Arrivals:
+        """Look once.
+
+        A photo is ready when size and time of change have stood still for `settle` seconds, from
+        one look to another; once more after each later change. A folder that cannot be looked at
+        costs nothing that is known of its photos.
+
+        Args:
+            now: seconds of a clock that never goes back.
+        """
+        ready: list[Path] = []
+        troubles: dict[Path, Unreadable] = {}
+        there: dict[Path, _Seen] = {}
+        for found in finding.find(self._folders, Counter()):
+            if isinstance(found, Unreadable):
+                troubles[found.path] = found
+                continue
+            seen = self._look(found, now)
+            if seen is None:
+                continue
+            if not seen.is_done and now - seen.since >= self._settle:
+                seen.is_done = True
+                ready.append(found)
+            there[found] = seen
+        self._seen = self._seen | there if troubles else there
+        new = [one for path, one in troubles.items() if self._told.get(path) != one.reason]
+        self._told = {path: one.reason for path, one in troubles.items()}
+        return Arrivals(ready, new)
+
+    def _look(self, path: Path, now: float) -> _Seen | None:
+        try:
+            status = path.stat()
+        except OSError:  # gone in this moment
+            return None
+        state = _State(status.st_ino, status.st_size, status.st_mtime_ns)
+        seen = self._seen.get(path)
+        if seen is not None and seen.state == state:
+            return seen
+        is_known = seen is None and self._is_known(path, status.st_mtime_ns)
+        return _Seen(state, since=now, is_done=is_known)

@@ -1,0 +1,137 @@
+"""features, fit-regressor, evaluate, compare and models from the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contrique_cli import config
+from contrique_cli.models import regressor
+from tests.conftest import blurred, make_photo
+
+TINY = ("--model", "tiny", "--device", "cpu")
+
+
+@pytest.fixture
+def rated(tmp_path: Path) -> Path:
+    """scores.csv and pairs.csv beside 30 photos of falling sharpness."""
+    lines, pairs = ["path,mos"], ["path,reference,mos"]
+    for seed in range(30):
+        original = make_photo(seed % 6, 64, 48)
+        original.save(tmp_path / f"original{seed}.png")
+        blurred(original, seed / 8).save(tmp_path / f"{seed}.png")
+        lines.append(f"{seed}.png,{5 - seed / 8}")
+        pairs.append(f"{seed}.png,original{seed}.png,{5 - seed / 8}")
+    (tmp_path / "scores.csv").write_text("\n".join(lines))
+    (tmp_path / "pairs.csv").write_text("\n".join(pairs))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_features_are_written_and_failures_named(contrique, photos, tmp_path):
+    (photos / "bad.jpg").write_bytes(b"")
+    done = contrique("features", photos, "-o", tmp_path / "f.npz", *TINY)
+    assert done.status == 3
+    assert "bad.jpg: the file is empty" in done.err
+    with np.load(tmp_path / "f.npz", allow_pickle=False) as file:
+        assert file["features"].shape == (3, 32)
+    assert contrique("features", photos, "-o", tmp_path / "f.txt", *TINY).status == 2
+    assert contrique("features", photos / "bad.jpg", "-o", tmp_path / "g.npz", *TINY).status == 1
+    assert not (tmp_path / "g.npz").exists()
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_a_regressor_is_fitted_named_used_and_evaluated(contrique, rated, home):
+    with (rated / "scores.csv").open("a") as file:
+        file.write("\ngone.png,3\n")
+    done = contrique("fit-regressor", "--mos", rated / "scores.csv", *TINY, "-o", "mine")
+    assert done.status == 0
+    for word in ("SROCC", "PLCC", "KROCC", "RMSE", "10 random 80/20 splits"):
+        assert word in done.out
+    assert "line 32" in done.err
+    assert "gone.png" in done.err
+    assert (home / "regressors" / "mine.safetensors").is_file()
+    scored = contrique("score", rated / "0.png", "--regressor", "mine", "--device", "cpu")
+    assert scored.status == 0
+    judged = contrique("evaluate", "--mos", rated / "scores.csv", "--regressor", "mine")
+    assert judged.status == 0
+    assert "95 % interval" in judged.out
+    assert "fitted to 30 of these 30 photos" in judged.err
+    listed = contrique("models").out
+    assert "regressor mine" in listed
+    assert "srocc" in listed
+    assert "marks" not in listed
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_clean_photos_teach_a_regressor_the_order_of_distortions(contrique, rated, home):
+    clean = rated / "clean"
+    clean.mkdir()
+    for seed in range(3):
+        make_photo(seed, 64, 48).save(clean / f"{seed}.png")
+    (clean / "bad.png").write_bytes(b"")
+    table = ("--mos", rated / "scores.csv")
+    done = contrique("fit-regressor", *table, *TINY, "-o", "mine", "--pristine", clean)
+    assert done.status == 0
+    assert "clean photo left out" in done.err
+    made = regressor.load(home / "regressors" / "mine.safetensors")
+    assert made.provenance["ladders"] == 3 * config.LADDER_KINDS
+    empty = rated / "empty"
+    empty.mkdir()
+    done = contrique("fit-regressor", *table, *TINY, "-o", "mine", "--pristine", empty)
+    assert (done.status, "holds no photos" in done.err) == (1, True)
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_clean_photos_are_for_scores_without_a_reference(contrique, rated):
+    both = ("--pristine", rated, "--reference-column", "reference")
+    done = contrique("fit-regressor", "--mos", rated / "pairs.csv", *TINY, *both)
+    assert (done.status, "--pristine is for scores without a reference" in done.err) == (2, True)
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_too_few_opinions_say_how_many_are_needed(contrique, rated):
+    lines = (rated / "scores.csv").read_text().splitlines()[:10]
+    (rated / "few.csv").write_text("\n".join(lines))
+    done = contrique("fit-regressor", "--mos", rated / "few.csv", *TINY)
+    assert done.status == 1
+    assert "20 photos with a score are needed, and only 9" in done.err
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_references_and_copies_are_compared(contrique, rated):
+    fitted = contrique(
+        "fit-regressor", "--mos", rated / "pairs.csv", "--reference-column", "reference", *TINY
+    )
+    assert fitted.status == 0, fitted.err
+    done = contrique("compare", rated / "original5.png", rated / "5.png", "--regressor", "pairs")
+    (row,) = csv.DictReader(io.StringIO(done.out))
+    assert done.status == 0
+    assert row["reference"].endswith("original5.png")
+    assert 0 <= float(row["score"]) <= 100
+    refused = contrique("score", rated / "5.png", "--regressor", "pairs")
+    assert refused.status == 1
+    assert "contrique compare" in refused.err
+    assert contrique("compare", rated / "gone.png", rated / "5.png").status == 1
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_a_damaged_model_is_listed_with_its_problem(contrique, home):
+    (home / "encoders" / "broken.safetensors").write_bytes(b"x")
+    done = contrique("models")
+    assert done.status == 0
+    assert "encoder default (bundled)" in done.out
+    assert "encoder broken" in done.out
+    assert "cannot be used" in done.out
+
+
+def test_a_foreign_file_is_not_imported(contrique, tmp_path):
+    (tmp_path / "x.save").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
+    done = contrique("models", "import", tmp_path / "x.save")
+    assert done.status == 1
+    assert done.err.startswith("error: ")
+    assert not Path("pwned").exists()

@@ -1,0 +1,342 @@
+"""`contrique score` as people and pipelines use it: reports, streams, exit statuses, hostile names."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contrique_cli.reports import rows as report_rows
+from tests.conftest import make_photo, spawn
+
+pytestmark = pytest.mark.usefixtures("tiny_regressor")
+TINY = ("--regressor", "tiny", "--device", "cpu")
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_pipe_gets_ranked_csv_and_the_talk_goes_to_stderr(contrique, photos):
+    done = contrique("score", photos, *TINY)
+    table = rows(done.out)
+    assert done.status == 0
+    assert list(table[0]) == report_rows.COLUMNS
+    assert [row["rank"] for row in table] == ["1", "2", "3"]
+    scores = [float(row["score"]) for row in table]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 <= min(scores) <= max(scores) <= 100
+    assert (table[0]["width"], table[0]["height"], table[0]["error"]) == ("160", "120", "")
+    assert "3 of 3 photos scored" in done.err
+    assert "\x1b" not in done.out + done.err
+
+
+def test_quiet_says_nothing(contrique, photos):
+    assert contrique("score", photos, "--quiet", *TINY).err == ""
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "ndjson"])
+def test_the_suffix_of_the_output_picks_the_format(contrique, photos, tmp_path, suffix):
+    target = tmp_path / f"report.{suffix}"
+    done = contrique("score", photos, "--output", target, *TINY)
+    text = target.read_text()
+    assert (done.status, done.out) == (0, "")
+    if suffix == "csv":
+        assert len(rows(text)) == 3
+    elif suffix == "json":
+        document = json.loads(text)
+        assert document["schema"] == 1
+        assert [photo["rank"] for photo in document["photos"]] == [1, 2, 3]
+        assert len(document["encoder"]) == 64
+    else:
+        assert [json.loads(line)["rank"] for line in text.splitlines()] == [None] * 3
+
+
+def test_format_overrides_the_suffix(contrique, photos, tmp_path):
+    contrique("score", photos, "-o", tmp_path / "report.txt", "--format", "json", *TINY)
+    assert json.loads((tmp_path / "report.txt").read_text())["schema"] == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--output", "report.xlsx"),
+        ("--format", "xml"),
+        ("--output", "r.csv", "--format", "table"),
+        ("--top", "0"),
+        ("--min-score", "9", "--max-score", "8"),
+        ("--no-such-option",),
+        ("--max-side", "-1"),
+    ],
+)
+def test_wrong_usage_exits_with_2(contrique, photos, options):
+    assert contrique("score", photos, *options, *TINY).status == 2
+
+
+def test_no_path_at_all_is_wrong_usage(contrique):
+    assert contrique("score").status == 2
+
+
+def test_table_shows_both_ends_of_a_long_report(contrique, tmp_path):
+    for seed in range(25):
+        make_photo(seed, 40, 40).save(tmp_path / f"{seed:02}.png")
+    done = contrique("score", tmp_path, "--format", "table", *TINY)
+    assert "… 5 more …" in done.out
+    assert done.out.count(".png") == 20
+
+
+def test_selection_keeps_the_rank_in_the_whole(contrique, photos):
+    everything = rows(contrique("score", photos, *TINY).out)
+    worst = rows(contrique("score", photos, "--top", 1, "--reverse", *TINY).out)
+    assert worst == everything[-1:]
+    middle = everything[1]["score"]
+    assert rows(contrique("score", photos, "--min-score", middle, *TINY).out) == everything[:2]
+    assert rows(contrique("score", photos, "--max-score", middle, *TINY).out) == everything[1:]
+
+
+def test_some_failures_exit_with_3_and_are_rows(contrique, photos):
+    (photos / "bad.jpg").write_bytes(b"not a photo")
+    done = contrique("score", photos, photos / "gone.jpg", *TINY)
+    table = rows(done.out)
+    assert done.status == 3
+    assert [row["error"] for row in table[3:]] == [
+        "not a picture in a known format",
+        "no such file",
+    ]
+    assert [row["score"] for row in table[3:]] == ["", ""]
+    assert "bad.jpg: not a picture" in done.err
+
+
+def test_a_selection_leaves_failures_to_the_summary(contrique, photos):
+    (photos / "bad.jpg").write_bytes(b"not a photo")
+    done = contrique("score", photos, "--top", 5, *TINY)
+    assert (done.status, len(rows(done.out))) == (3, 3)
+    assert "bad.jpg" in done.err
+
+
+def test_nothing_to_score_exits_with_1_and_says_what_next(contrique, tmp_path):
+    tmp_path = tmp_path / "empty"
+    tmp_path.mkdir()
+    (tmp_path / "notes.txt").write_text("x")
+    done = contrique("score", tmp_path, *TINY)
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("error: no photo found (left out: 1 not a photo format); give")
+    (tmp_path / "bad.jpg").write_bytes(b"x")
+    assert contrique("score", tmp_path, *TINY).status == 1
+
+
+def test_fail_under_exits_with_4(contrique, photos):
+    scores = [float(row["score"]) for row in rows(contrique("score", photos, *TINY).out)]
+    assert contrique("score", photos, "--fail-under", min(scores) - 0.1, *TINY).status == 0
+    done = contrique("score", photos, "--fail-under", max(scores) - 0.1, *TINY)
+    assert done.status == 4
+    assert "2 photos score below" in done.err
+
+
+@pytest.mark.parametrize(("option", "separator"), [((), b"\n"), ((), b"\r\n"), (("-0",), b"\0")])
+def test_paths_come_from_standard_input(contrique, photos, option, separator):
+    names = separator.join(os.fsencode(photos / name) for name in ("a.jpg", "b.jpg"))
+    done = contrique("score", "-", *option, *TINY, stdin=names)
+    assert len(rows(done.out)) == 2
+
+
+def test_hostile_names_come_through_every_format(contrique, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hostile = [
+        b"=cmd()|.png",
+        b"-r.png",
+        b"@x.png",
+        b"+1.png",
+        b"new\nline.png",
+        b"\xff\xfe.png",
+        "\N{CAMERA}.png".encode(),
+        b'q"uo,te.png',
+        b"[red]m.png",
+        b"\x1b[31m.png",
+    ]
+    for seed, name in enumerate(hostile):
+        make_photo(seed, 40, 40).save("plain.png")
+        os.rename(b"plain.png", name)
+    stdin = b"\0".join(hostile)
+    table = contrique("score", "-", "-0", *TINY, stdin=stdin)
+    cells = [row["path"] for row in rows(table.out)]
+    assert table.status == 0
+    assert not [cell for cell in cells if cell[0] in "=+-@"]
+    for cell in cells:
+        assert os.path.exists(cell) or "\\udcff" in cell
+    lines = contrique("score", "-", "-0", "--format", "jsonl", *TINY, stdin=stdin).out
+    assert {os.fsencode(json.loads(line)["path"]) for line in lines.splitlines()} == set(hostile)
+    document = json.loads(contrique("score", "-", "-0", "-f", "json", *TINY, stdin=stdin).out)
+    assert {os.fsencode(photo["path"]) for photo in document["photos"]} == set(hostile)
+    shown = contrique("score", "-", "-0", "-f", "table", *TINY, stdin=stdin).out
+    assert "\x1b" not in shown
+    assert "[red]m.png" in shown
+    assert "new\\nline.png" in shown
+
+
+def test_scores_do_not_depend_on_batch_order_workers_or_neighbours(contrique, tmp_path):
+    for seed in range(6):
+        size = (40, 60) if seed % 2 else (90, 50)
+        make_photo(seed, *size).save(tmp_path / f"{seed}.png")
+    paths = sorted(tmp_path.glob("*.png"))
+
+    def scores(*args: object) -> dict[str, float]:
+        found = rows(contrique("score", *args, *TINY).out)
+        return {row["path"]: float(row["score"]) for row in found}
+
+    alone = {path: score for one in paths for path, score in scores(one).items()}
+    for args in (paths, paths[::-1], [*paths, "--batch-size", 4], [*paths, "--workers", 5]):
+        together = scores(*args)
+        assert together.keys() == alone.keys()
+        assert max(abs(together[path] - alone[path]) for path in alone) <= 0.01
+
+
+def test_a_working_size_the_regressor_does_not_know_is_refused_with_the_cure(contrique, photos):
+    done = contrique("score", photos, "--max-side", 64, *TINY)
+    assert done.status == 1
+    assert "fitted at --max-side 128, not 64" in done.err
+    assert "contrique fit-regressor --mos scores.csv --max-side 64" in done.err
+    assert contrique("score", photos, "--max-side", 128, *TINY).status == 0
+
+
+def test_unknown_names_list_what_there_is(contrique, photos):
+    done = contrique("score", photos, "--regressor", "nope")
+    assert done.status == 1
+    assert "no regressor is called 'nope'; there is: " in done.err
+    assert "tiny" in done.err
+    assert contrique("score", photos, "--device", "abacus", "--regressor", "tiny").status == 1
+
+
+def test_an_unwritable_output_is_known_before_the_work(contrique, photos, tmp_path):
+    done = contrique("score", photos, "-o", tmp_path / "no" / "such" / "r.csv", *TINY)
+    assert done.status == 1
+    assert "cannot be written" in done.err
+
+
+def test_a_failed_write_keeps_the_old_report_and_prints_the_new(
+    contrique, photos, tmp_path, monkeypatch
+):
+    from contrique_cli.files import writing
+
+    target = tmp_path / "report.csv"
+    target.write_text("old")
+    real, calls = writing.os.fsync, []
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) > 1:  # the first is the trial before the work
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(writing.os, "fsync", full)
+    done = contrique("score", photos, "-o", target, *TINY)
+    assert (done.status, target.read_text()) == (1, "old")
+    assert len(rows(done.out)) == 3
+    assert "no space left on device" in done.err
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
+
+
+def test_json_lines_stream_while_photos_are_still_coming(photos):
+    with spawn(
+        ["score", "-", "--format", "jsonl", *TINY],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,  # a line that was read ahead would be lost to `communicate`
+    ) as program:
+        for name in ("a.jpg", "b.jpg", "c.jpg"):  # decoding runs ahead by a few photos
+            program.stdin.write(os.fsencode(photos / name) + b"\n")
+        program.stdin.flush()
+        assert json.loads(program.stdout.readline())["path"].endswith("a.jpg")
+        assert program.poll() is None
+        rest, _ = program.communicate()
+        assert len(rest.splitlines()) == 2
+        assert program.returncode == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_interruption_exits_with_130_and_writes_what_was_done(photos, tmp_path, signum, form):
+    target = tmp_path / f"report.{form}"
+    with spawn(
+        ["score", "-", "-o", target, "--workers", 1, *TINY],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as program:
+        if form == "csv":  # a ranking waits for the end of the list, so the work must be long
+            make_photo(0, 2400, 1800).save(photos / "large.bmp")
+            for number in range(100):
+                shutil.copy(photos / "large.bmp", photos / f"{number:02}.bmp")
+            program.stdin.write(os.fsencode(photos))
+            program.stdin.close()
+            wait_until_open(program, re.compile(r"/[0-9][5-9]\.bmp"))
+        else:  # a stream begins at once, and here never ends
+            program.stdin.write(b"".join(os.fsencode(photos / f"{n}.jpg\n") for n in "abc"))
+            program.stdin.flush()
+            wait_until_written(target)
+        program.send_signal(signum)
+        err = program.stderr.read()
+        assert program.wait(timeout=60) == 130, err
+    assert b"interrupted" in err
+    done = rows(target.read_text()) if form == "csv" else target.read_text().splitlines()
+    assert 0 < len(done) < 100
+
+
+def wait_until_open(program: subprocess.Popen, name: re.Pattern[str]) -> None:
+    """Until the program has a photo of such a name open: it decodes only two photos ahead."""
+    descriptors = Path(f"/proc/{program.pid}/fd")
+    for _ in range(30_000):
+        for descriptor in descriptors.iterdir():
+            with contextlib.suppress(OSError):
+                if name.search(os.readlink(descriptor)):
+                    return
+        time.sleep(0.002)
+    pytest.fail("the program never came to that photo")
+
+
+def wait_until_written(target: Path) -> None:
+    for _ in range(1200):
+        if any(path.stat().st_size for path in target.parent.glob(".*.part")):
+            return
+        time.sleep(0.05)
+    pytest.fail("the program never wrote a row")
+
+
+def test_a_reader_that_goes_away_is_no_error(photos):
+    with spawn(
+        ["score", photos, "-f", "jsonl", *TINY], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        program.stdout.close()
+        err = program.stderr.read()
+        assert program.wait(timeout=60) == -signal.SIGPIPE
+    assert err == b""
+
+
+def test_every_kind_of_bad_input_at_once_is_a_report(contrique, tmp_path):
+    make_photo().save(tmp_path / "good.jpg")
+    whole = (tmp_path / "good.jpg").read_bytes()
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "text.jpg").write_text("hello")
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    Image.new("RGB", (1, 1)).save(tmp_path / "one.png")
+    Image.fromarray(np.full((40, 40), np.inf, np.float32)).save(tmp_path / "inf.tif")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    done = contrique("score", tmp_path, *TINY)
+    table = rows(done.out)
+    assert done.status == 3
+    assert [row["path"].split("/")[-1] for row in table if not row["error"]] == ["good.jpg"]
+    assert len([row for row in table if row["error"]]) == 6

@@ -1,0 +1,297 @@
+"""`contrique select` as people and pipelines use it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contrique_cli.collection import transfer
+from contrique_cli.reports import rows as report_rows
+from contrique_cli.reports.rows import Row
+from tests.conftest import ROOT
+
+SCORES = {"a/x.jpg": 90.0, "a/y.jpg": 70.0, "b/x.jpg": 80.0, "b/z.jpg": 10.0}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: four files that pass for photos, and their report."""
+    folder = tmp_path / "desk"
+    rows = [Row(path=Path(name), score=score, flaw="none") for name, score in SCORES.items()]
+    for row in rows:
+        (folder / row.path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / row.path).write_text(str(row.path))
+    monkeypatch.chdir(folder)
+    write([*rows, Row(path=Path("bad.jpg"), error="no photo")])
+    return folder
+
+
+def write(rows: list[Row]) -> None:
+    Path("report.csv").write_bytes(report_rows.to_csv(report_rows.rank(rows)))
+    Path("report.json").write_bytes(report_rows.to_json(rows, {}))
+    Path("report.jsonl").write_bytes(b"".join(map(report_rows.to_json_line, rows)))
+
+
+def files(folder: str) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if not name.startswith("contrique-undo"))
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ((), "a/x.jpg b/x.jpg a/y.jpg b/z.jpg"),
+        (("--top", "50%"), "a/x.jpg b/x.jpg"),
+        (("--top", 1), "a/x.jpg"),
+        (("--per-folder", 1), "a/x.jpg b/x.jpg"),
+        (("--min-score", 70, "--max-score", 80), "b/x.jpg a/y.jpg"),
+        (("--flaw", "none", "--flaw", "blur", "--top", 1), "a/x.jpg"),
+        (("--reverse", "--top", 1), "b/z.jpg"),
+    ],
+)
+def test_lists_what_passes_best_first(desk, contrique, form, conditions, expected):
+    done = contrique("select", "--from", f"report.{form}", "--list", *conditions)
+    assert (done.status, done.out, done.err) == (0, expected.replace(" ", "\n") + "\n", "")
+
+
+def test_a_report_comes_through_a_pipe(desk, contrique):
+    stdin = Path("report.csv").read_bytes()
+    done = contrique("select", "--from", "-", "--list", "--top", 1, stdin=stdin)
+    assert done.out == "a/x.jpg\n"
+
+
+def test_listed_names_are_exact_bytes_and_no_option(desk, contrique):
+    names = [b"\xff.jpg", b"new\nline.jpg", b"-r.jpg", b"=1.jpg", b"'q.jpg", "ü.jpg".encode()]
+    rows = []
+    for number, name in enumerate(names):
+        Path(os.fsdecode(name)).write_text("x")
+        rows.append(Row(path=Path(os.fsdecode(name)), score=50.0 - number))
+    write(rows)
+    for form in ("csv", "json", "jsonl"):
+        command = [sys.executable, "-m", "contrique_cli", "select", "--list", "-0"]
+        done = subprocess.run(
+            [*command, "--from", f"report.{form}"],
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=True,
+        )
+        listed = done.stdout.split(b"\0")
+        assert listed == [b"./-r.jpg" if name == b"-r.jpg" else name for name in names] + [b""]
+
+
+@pytest.mark.parametrize("action", ["copy", "move", "symlink"])
+def test_photos_go_to_the_folder_under_safe_names(desk, contrique, action):
+    done = contrique("select", "--from", "report.csv", "--to", "to/deep", f"--{action}")
+    word = {"copy": "copied", "move": "moved", "symlink": "linked"}[action]
+    assert done.status == 0
+    assert f"4 of 5 photos chosen for to/deep: 4 {word}" in done.err
+    assert files("to/deep") == ["x-2.jpg", "x.jpg", "y.jpg", "z.jpg"]
+    assert Path("to/deep/x-2.jpg").read_text() == "b/x.jpg"
+    assert Path("b/x.jpg").exists() == (action != "move")
+
+
+def test_a_second_copy_does_nothing(desk, contrique):
+    for _ in range(2):
+        done = contrique("select", "--from", "report.csv", "--to", "to", "--copy")
+    assert done.err.startswith("4 of 5 photos chosen for to: 4 there already")
+    assert len(files("to")) == 4
+
+
+@pytest.mark.parametrize("action", ["copy", "move", "symlink"])
+def test_a_dry_run_shows_all_and_does_nothing(desk, contrique, action):
+    before = sorted(map(str, Path().rglob("*")))
+    done = contrique(
+        "select", "--from", "report.csv", "--to", "to", f"--{action}", "--dry-run", "--top", 2
+    )
+    assert done.status == 0
+    assert done.out == f"{action} a/x.jpg -> to/x.jpg\n{action} b/x.jpg -> to/x-2.jpg\n"
+    assert sorted(map(str, Path().rglob("*"))) == before
+
+
+def test_moves_are_taken_back_with_the_command_that_the_summary_names(desk, contrique):
+    before = {path: path.read_bytes() for path in Path().rglob("*.jpg")}
+    done = contrique("select", "--from", "report.csv", "--to", "to it", "--move")
+    command = re.search("contrique (select --undo '(.*)')", done.err)
+    shown = contrique("select", "--undo", command[2], "--dry-run")
+    assert shown.out.splitlines()[-1] == f"move {desk}/to it/x.jpg -> {desk}/a/x.jpg"
+    assert len(files("to it")) == 4
+    undone = contrique("select", "--undo", command[2])
+    assert (undone.status, files("to it")) == (0, [])
+    assert undone.err.startswith("4 files moved back, 0 there already, 0 copies left, 0 failed")
+    assert {path: path.read_bytes() for path in Path().rglob("*.jpg")} == before
+
+
+def test_an_undo_that_cannot_be_whole_says_what_is_left(desk, contrique):
+    contrique("select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u")
+    assert files("to") == ["x-2.jpg", "x.jpg", "y.jpg", "z.jpg"]
+    Path("to/y.jpg").write_text("edited")
+    done = contrique("select", "--undo", "u")
+    assert done.status == 3
+    assert f"left: {desk}/to/y.jpg: it has changed since" in done.err
+    assert contrique("select", "--undo", "u").status == 3
+    Path("to/y.jpg").unlink()
+    shutil.rmtree("a")
+    shutil.rmtree("b")
+    assert contrique("select", "--undo", "u").status == 1
+
+
+def test_sidecars_go_along_and_come_back(desk, contrique):
+    for name in ("a/x.jpg.xmp", "a/x.xmp"):
+        Path(name).write_text("rated")
+    done = contrique(
+        *("select", "--from", "report.csv", "--top", 1, "--to", "to", "--move", "--sidecars")
+    )
+    assert "1 moved, 2 sidecars with them" in done.err
+    assert files("to") == ["x.jpg", "x.jpg.xmp", "x.xmp"]
+    contrique("select", "--undo", *Path("to").glob("*.jsonl"))
+    assert files("a") == ["x.jpg", "x.jpg.xmp", "x.xmp", "y.jpg"]
+
+
+def test_missing_photos_are_named_and_the_status_is_3(desk, contrique):
+    Path("a/x.jpg").unlink()
+    for action in (("--list",), ("--to", "to", "--copy"), ("--to", "to", "--copy", "--dry-run")):
+        done = contrique("select", "--from", "report.csv", *action)
+        assert done.status == 3
+        assert "a/x.jpg: no such file or directory" in done.err
+    assert files("to") == ["x.jpg", "y.jpg", "z.jpg"]
+
+
+def test_a_report_made_elsewhere_needs_its_base(desk, contrique, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ("select", "--from", desk / "report.csv", "--list")
+    done = contrique(*arguments)
+    assert (done.status, done.out) == (1, "")
+    assert "none of the 4 photos chosen is there" in done.err
+    assert "give --base, the folder it was made in" in done.err
+    done = contrique(*arguments, "--base", "desk", "--top", 1)
+    assert (done.status, done.out) == (0, "desk/a/x.jpg\n")
+
+
+def test_links_inside_the_base_are_relative(desk, contrique):
+    contrique("select", "--from", "report.csv", "--top", 1, "--to", "to", "--symlink")
+    assert os.readlink("to/x.jpg") == "../a/x.jpg"
+
+
+def test_quiet_says_nothing(desk, contrique):
+    done = contrique("select", "--from", "report.csv", "--to", "to", "--move", "--quiet")
+    assert (done.status, done.out, done.err) == (0, "", "")
+
+
+USAGE = {
+    "nothing": (),
+    "no action": ("--from", "report.csv"),
+    "no folder": ("--from", "report.csv", "--copy"),
+    "two actions": ("--from", "report.csv", "--to", "to", "--copy", "--move"),
+    "no report": ("--list",),
+    "folder to list": ("--from", "report.csv", "--list", "--to", "to"),
+    "sidecars to list": ("--from", "report.csv", "--list", "--sidecars"),
+    "nul without list": ("--from", "report.csv", "--to", "to", "--copy", "-0"),
+    "undo file for copies": ("--from", "report.csv", "--to", "to", "--copy", "--undo-file", "u"),
+    "odd top": ("--from", "report.csv", "--list", "--top", "ten"),
+    "odd bounds": ("--from", "report.csv", "--list", "--min-score", 9, "--max-score", 8),
+    "odd per folder": ("--from", "report.csv", "--list", "--per-folder", 0),
+    "undo with more": ("--undo", "u", "--from", "report.csv"),
+    "undo with conditions": ("--undo", "u", "--top", 3),
+    "unknown option": ("--delete",),
+}
+NOTHING = {
+    "gone report": (("--from", "gone.csv", "--list"), "gone.csv cannot be read"),
+    "folder as report": (("--from", "a", "--list"), "a cannot be read"),
+    "no report": (("--from", "a/x.jpg", "--list"), "no column path"),
+    "none passes": (("--from", "report.csv", "--list", "--min-score", 99), "loosen"),
+    "none scored": (("--from", "failed.csv", "--list"), "none with a score"),
+    "no flaws": (("--from", "plain.csv", "--list", "--flaw", "none"), "flaw is empty"),
+    "to a file": (("--from", "report.csv", "--to", "report.csv", "--copy"), "cannot be made"),
+    "taken undo file": (
+        ("--from", "report.csv", "--to", "to", "--move", "--undo-file", "report.csv"),
+        "report.csv cannot be made (file exists)",
+    ),
+    "no undo file": (("--undo", "report.csv"), "is not an undo file"),
+    "gone undo file": (("--undo", "gone"), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("options", USAGE.values(), ids=USAGE)
+def test_wrong_usage_exits_with_2(desk, contrique, options):
+    done = contrique("select", *options)
+    assert (done.status, done.out) == (2, "")
+    assert sorted(os.listdir()) == ["a", "b", "report.csv", "report.json", "report.jsonl"]
+
+
+@pytest.mark.parametrize(("options", "message"), NOTHING.values(), ids=NOTHING)
+def test_what_cannot_be_done_exits_with_1_and_says_why(desk, contrique, options, message):
+    Path("failed.csv").write_text("path,score,error\na/x.jpg,,bad\n")
+    Path("plain.csv").write_text("path,score\na/x.jpg,5\n")
+    done = contrique("select", *options)
+    assert (done.status, done.out) == (1, "")
+    assert message in done.err
+    assert files("a") == ["x.jpg", "y.jpg"]
+
+
+def test_every_file_failing_exits_with_1(desk, contrique, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(transfer, "copy", fail)
+    done = contrique("select", "--from", "report.csv", "--to", "to", "--copy")
+    assert done.status == 1
+    assert "4 failed" in done.err
+    assert "failed: a/x.jpg: no space left on device" in done.err
+
+
+def test_an_interruption_exits_with_130_and_the_moves_so_far_can_be_undone(
+    desk, contrique, monkeypatch
+):
+    real = transfer.move
+
+    def interrupt(source: Path, target: Path) -> None:
+        if source.name == "y.jpg":
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(transfer, "move", interrupt)
+    done = contrique("select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u")
+    assert done.status == 130
+    assert "4 of 5 photos chosen for to: 2 moved" in done.err
+    assert "interrupted: the rest was left where it is" in done.err
+    monkeypatch.undo()
+    monkeypatch.chdir(desk)
+    undone = contrique("select", "--undo", "u")
+    assert undone.err.startswith("2 files moved back, 1 there already")
+    assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
+
+
+def test_a_kill_in_the_middle_of_a_move_can_be_undone(desk, contrique):
+    code = """
+import os, signal
+from contrique_cli import cli, transfer
+real = transfer.move
+def kill(source, target):
+    if source.name == "y.jpg":
+        os.link(source, target)  # between its two names
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(source, target)
+transfer.move = kill
+cli.app(["select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u"])
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    undone = contrique("select", "--undo", "u")
+    assert (undone.status, files("to")) == (0, [])
+    assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
+
+
+def test_a_photo_outside_the_base_keeps_its_name_only(desk, contrique, tmp_path):
+    (tmp_path / "outside.jpg").write_text("x")
+    write([Row(path=Path("../outside.jpg"), score=1.0), Row(path=Path("a/.."), score=2.0)])
+    done = contrique("select", "--from", "report.csv", "--to", "to", "--copy")
+    assert done.status == 3
+    assert files("to") == ["outside.jpg"]

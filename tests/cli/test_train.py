@@ -1,0 +1,139 @@
+"""`contrique train` as people meet it: words, exit codes, signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from contrique_cli.cli import train
+from contrique_cli.errors import BadOption, BadRun, BadTrainingData
+from tests.conftest import ROOT, make_photo
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    for half in ("pristine", "authentic"):
+        (folder / half).mkdir()
+        for seed in range(6):
+            make_photo(seed, 72, 70).save(folder / half / f"{seed:02}.png")
+    return folder
+
+
+def invoke(*args):
+    import typer
+
+    app = typer.Typer()
+    app.command()(train.train)
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+SMALL = ("--arch", "tiny", "--image-size", 32, "--batch-size", 8, "--workers", 1, "--device", "cpu")
+
+
+def test_a_run_tells_what_it_does_and_where_things_are(data, tmp_path):
+    result = invoke("--data", data, "--output", tmp_path / "run", "--epochs", 2, *SMALL)
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "6 photos to distort, 6 ordinary ones" in result.stderr
+    assert "loss" in result.stderr
+    assert "Done after 4 steps" in result.stderr
+
+
+def test_running_again_with_the_output_alone_goes_on(data, tmp_path):
+    invoke("--data", data, "--output", tmp_path, "--epochs", 1, *SMALL)
+    result = invoke("--output", tmp_path)
+    assert "Going on after step 2" in result.stderr
+
+
+def test_one_half_only_is_said(data, tmp_path):
+    folder = data / "authentic"
+    result = invoke(
+        "--authentic", folder, "--output", tmp_path, "--epochs", 1, *SMALL[:4], "--batch-size", 4
+    )
+    assert "Only authentic photos are given, no pristine ones" in result.stderr
+
+
+def test_a_recipe_is_read_and_options_win_over_it(data, tmp_path):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(
+        f'data = "{data}"\narch = "tiny"\nimage_size = 32\nbatch_size = 8\nepochs = 9\n'
+    )
+    result = invoke("--recipe", recipe, "--epochs", 1, "--output", tmp_path / "run")
+    assert "Done after 2 steps" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "message"),
+    [
+        ((), BadOption, "no photos are given"),
+        (("--data", "/nowhere"), BadTrainingData, "is no folder"),
+        (("--epochs", 0), BadOption, "epochs is 0"),
+        (("--split-checkpoint", "huge"), BadOption, "15MiB"),
+        (("--batch-size", 8, "--arch", "vgg"), BadOption, "no architecture"),
+    ],
+)
+def test_what_the_user_can_mend_is_said(data, tmp_path, args, error, message):
+    more = ("--data", data) if args and args[0] != "--data" else ()
+    with pytest.raises(error, match=message):
+        invoke("--output", tmp_path / "run", *more, *args)
+
+
+def test_other_settings_for_the_same_run_are_refused(data, tmp_path):
+    invoke("--data", data, "--output", tmp_path, "--epochs", 1, *SMALL)
+    with pytest.raises(BadRun, match="seed was 0, is now 1"):
+        invoke("--output", tmp_path, "--seed", 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_noted_once_and_the_handlers_come_back(number):
+    before = signal.getsignal(number)
+    with train.stopping_on_signals() as received:
+        os.kill(os.getpid(), number)
+        assert received == [number]
+        assert signal.getsignal(number) == before  # a second one would end the process
+    assert signal.getsignal(number) == before
+
+
+def test_ctrl_c_saves_and_stops(data, tmp_path):
+    number = signal.SIGINT
+    output = tmp_path / "run"
+    args = ["--data", data, "--output", output, "--epochs", 10**6, *SMALL]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "contrique_cli", "train", *map(str, args)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    for line in process.stderr:
+        if b"step 1," in line:
+            break
+    process.send_signal(number)
+    rest = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 128 + number
+    assert "everything is saved" in rest
+    assert list((output / "checkpoints").glob("step-*/state.json"))
+
+
+def test_the_clock_shows_hours_minutes_seconds():
+    assert train._clock(3725.4) == "1:02:05"
+
+
+def test_help_needs_no_torch():
+    program = (
+        "import sys, contrique_cli.cli.train\n"
+        "print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,183 @@
+"""Ratings on disk: which sidecar, how many stars, and a file that is never harmed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from contrique_cli import config
+from contrique_cli.collection import ratings, xmp
+from contrique_cli.errors import BadOption
+from contrique_cli.reports.rows import Row
+from tests.conftest import without_privileges
+from tests.sidecars import DARKTABLE, rated
+
+HUMAN = rated("<xmp:Rating>5</xmp:Rating>")
+
+
+def rate(*photos: tuple[Path, float | None], **options) -> list[ratings.Outcome]:
+    options = {"naming": "full", "thresholds": config.XMP_STARS} | options
+    return list(ratings.rate([Row(path=path, score=score) for path, score in photos], **options))
+
+
+def results(outcomes: list[ratings.Outcome]) -> list[str]:
+    return [outcome.result for outcome in outcomes]
+
+
+def identity(path: Path) -> tuple[int, int, int]:
+    """Changes with any write, be it in place or a replacement."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+
+
+@pytest.mark.parametrize(
+    ("score", "stars"),
+    [(0, 0), (19.99, 0), (20, 1), (40, 2), (60, 3), (80, 4), (94.99, 4), (95, 5), (100, 5)],
+)
+def test_stars_are_the_thresholds_reached(score, stars):
+    assert ratings.count_stars(score, config.XMP_STARS) == stars
+
+
+@pytest.mark.parametrize(
+    "thresholds", [(), (1,), (1, 2, 3, 4), (5, 4, 3, 2, 1), (1, 2, 3, 4, float("nan"))]
+)
+def test_thresholds_that_make_no_sense_are_refused(thresholds):
+    with pytest.raises(BadOption, match="five rising scores"):
+        config.Ratings(thresholds=thresholds)
+
+
+@pytest.mark.parametrize(
+    ("naming", "photo", "sidecar"),
+    [
+        ("full", "IMG.JPG", "IMG.JPG.xmp"),
+        ("stem", "IMG.JPG", "IMG.xmp"),
+        ("stem", "a.b.jpg", "a.b.xmp"),
+        ("stem", "none", "none.xmp"),
+        ("stem", ".jpg", ".jpg.xmp"),
+        ("full", "new\nline", "new\nline.xmp"),
+    ],
+)
+def test_a_sidecar_lies_beside_its_photo_under_the_name_asked_for(tmp_path, naming, photo, sidecar):
+    assert ratings.find_sidecar(tmp_path / photo, naming) == tmp_path / sidecar
+
+
+def test_an_existing_sidecar_in_capitals_is_the_sidecar(tmp_path):
+    (tmp_path / "a.jpg.XMP").write_text(HUMAN)
+    assert results(rate((tmp_path / "a.jpg", 50.0))) == ["kept"]
+    assert os.listdir(tmp_path) == ["a.jpg.XMP"]
+
+
+def test_written_then_unchanged_without_touching_the_file(tmp_path):
+    photo, sidecar = tmp_path / "a.jpg", tmp_path / "a.jpg.xmp"
+    first = rate((photo, 61.234))
+    assert (results(first), first[0].is_new, first[0].mark) == (["written"], True, (3, 61.23))
+    os.utime(sidecar, ns=(1, 1))
+    before = identity(sidecar)
+    assert results(rate((photo, 61.234))) == ["unchanged"]
+    assert identity(sidecar) == before
+    assert results(rate((photo, 90.0))) == ["written"]
+    assert os.listdir(tmp_path) == ["a.jpg.xmp"]
+
+
+def test_photos_without_a_score_get_no_sidecar(tmp_path):
+    assert rate((tmp_path / "a.jpg", None)) == []
+
+
+def test_a_persons_rating_stays_and_so_does_the_file(tmp_path):
+    sidecar = tmp_path / "a.jpg.xmp"
+    sidecar.write_text(HUMAN)
+    before = identity(sidecar)
+    assert results(rate((tmp_path / "a.jpg", 10.0))) == ["kept"]
+    assert identity(sidecar) == before
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path):
+    (tmp_path / "b.jpg.xmp").write_text(DARKTABLE)
+    photos = [(tmp_path / name, 50.0) for name in ("a.jpg", "b.jpg")]
+    assert results(rate(*photos, is_dry_run=True)) == ["written", "written"]
+    assert os.listdir(tmp_path) == ["b.jpg.xmp"]
+    assert (tmp_path / "b.jpg.xmp").read_text() == DARKTABLE
+
+
+def test_photos_that_share_a_sidecar_get_the_best_of_their_scores(tmp_path):
+    photos = [(tmp_path / "IMG.JPG", 30.0), (tmp_path / "x.JPG", 1.0), (tmp_path / "IMG.RAF", 85.0)]
+    done = rate(*photos, naming="stem")
+    assert [outcome.sidecar.name for outcome in done] == ["IMG.xmp", "x.xmp"]
+    assert (done[0].mark, len(done[0].photos)) == ((4, 85.0), 2)
+    assert results(rate(*photos[::-1], naming="stem")) == ["unchanged", "unchanged"]
+
+
+def test_permissions_stay_and_new_files_have_the_usual_ones(tmp_path):
+    sidecar = tmp_path / "a.jpg.xmp"
+    sidecar.write_text(DARKTABLE)
+    sidecar.chmod(0o640)
+    (tmp_path / "plain").write_text("")
+    rate((tmp_path / "a.jpg", 50.0), (tmp_path / "b.jpg", 50.0))
+    assert stat.S_IMODE(sidecar.stat().st_mode) == 0o640
+    assert (tmp_path / "b.jpg.xmp").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_linked_sidecar_stays_a_link_and_its_file_gets_the_rating(tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "a.xmp").write_text(DARKTABLE)
+    (tmp_path / "a.jpg.xmp").symlink_to("store/a.xmp")
+    (tmp_path / "b.jpg.xmp").symlink_to("store/b.xmp")  # leads nowhere yet
+    assert results(rate(*[(tmp_path / name, 50.0) for name in ("a.jpg", "b.jpg")])) == [
+        "written",
+        "written",
+    ]
+    for name in "ab":
+        assert (tmp_path / f"{name}.jpg.xmp").is_symlink()
+        assert b"GivenRating" in (tmp_path / "store" / f"{name}.xmp").read_bytes()
+
+
+def test_trouble_with_one_sidecar_is_reported_and_the_rest_goes_on(tmp_path):
+    (tmp_path / "bad.jpg.xmp").write_bytes(b"<x:xmpmeta")
+    (tmp_path / "dir.jpg.xmp").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg.xmp")
+    (tmp_path / "loop.jpg.xmp").symlink_to("loop.jpg.xmp")
+    names = ["bad.jpg", "dir.jpg", "pipe.jpg", "loop.jpg", "no/a.jpg", "good.jpg"]
+    done = rate(*[(tmp_path / name, 50.0) for name in names])
+    assert results(done) == ["failed"] * 5 + ["written"]
+    reasons = [outcome.reason or "" for outcome in done]
+    assert "not well-formed XML" in reasons[0]
+    assert reasons[1:3] == ["not a regular file"] * 2
+    assert "too many levels" in reasons[3]
+    assert "no such file" in reasons[4]
+    assert (tmp_path / "bad.jpg.xmp").read_bytes() == b"<x:xmpmeta"
+
+
+def test_a_folder_that_may_only_be_read_is_reported_for_each_photo(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (closed / "a.jpg.xmp").write_text(DARKTABLE)
+    closed.chmod(0o555)
+    with without_privileges(closed):
+        done = rate((closed / "a.jpg", 50.0), (closed / "b.jpg", 50.0))
+    assert results(done) == ["failed", "failed"]
+    assert all("permission denied" in (outcome.reason or "") for outcome in done)
+    assert (closed / "a.jpg.xmp").read_text() == DARKTABLE
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_sidecar_that_another_program_writes_meanwhile_is_not_overwritten(
+    tmp_path, monkeypatch, existed
+):
+    sidecar = tmp_path / "a.jpg.xmp"
+    if existed:
+        sidecar.write_text(DARKTABLE)
+    real = xmp.merge
+
+    def slow(data: bytes, mark: xmp.Mark) -> bytes | None:
+        merged = real(data, mark)
+        sidecar.write_text(HUMAN)
+        return merged
+
+    monkeypatch.setattr(xmp, "merge", slow)
+    (outcome,) = rate((tmp_path / "a.jpg", 50.0))
+    assert outcome.result == "failed"
+    assert "meanwhile; run again" in (outcome.reason or "")
+    assert sidecar.read_text() == HUMAN

@@ -1,0 +1,323 @@
+"""The feature cache: what goes in comes out, and nothing that happens to its file stops a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contrique_cli.encoder.cache import featurecache
+from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
+from contrique_cli.encoder.cache.identity import Identity
+from contrique_cli.errors import CannotWrite
+from tests.conftest import ROOT, without_privileges
+
+RECIPE = Recipe(encoder="f" * 64, arch="tiny", preprocessing=1, max_side=1024, numbers=32)
+
+
+def photo(number: int) -> Identity:
+    return Identity(number.to_bytes(16, "big"), b"", 1, 1)
+
+
+def remembered(number: int, numbers: int = 32) -> Remembered:
+    values = np.full(numbers, number % 100, featurecache.STORED)
+    return Remembered(60 + number, 40, "photo", values)
+
+
+def fill(path: Path, numbers: range, **options: object) -> None:
+    with FeatureCache(path, **options) as cache:
+        for number in numbers:
+            cache.keep(RECIPE, photo(number), remembered(number))
+
+
+def found(path: Path, numbers: range) -> list[int]:
+    with FeatureCache(path) as cache:
+        return [number for number in numbers if cache.find(RECIPE, photo(number))]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "features.sqlite"
+
+
+@pytest.mark.parametrize("source", ["photo", "preview"])
+def test_what_was_kept_is_found_by_the_next_run(path, source):
+    kept = Remembered(6000, 4000, source, np.linspace(-1, 1, 32).astype(featurecache.STORED))
+    with FeatureCache(path) as cache:
+        cache.keep(RECIPE, photo(1), kept)
+    with FeatureCache(path) as cache:
+        again = cache.find(RECIPE, photo(1))
+        assert cache.notes == []
+    assert again[:3] == kept[:3]
+    np.testing.assert_array_equal(again.values, kept.values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"encoder": "e" * 64},
+        {"preprocessing": 2},
+        {"max_side": 512},
+        {"numerics": "bfloat16"},
+        {"numbers": 16},
+    ],
+)
+def test_features_made_in_another_way_are_never_taken(path, change):
+    fill(path, range(1))
+    with FeatureCache(path) as cache:
+        assert cache.find(dataclasses.replace(RECIPE, **change), photo(0)) is None
+
+
+def test_a_moved_photo_is_found_and_its_new_place_noted(path, tmp_path):
+    old, new = (Identity(b"k" * 16, bytes(tmp_path / name), 9, 9) for name in "ab")
+    (tmp_path / "b").touch()
+    with FeatureCache(path) as cache:
+        cache.keep(RECIPE, old, remembered(1))
+        cache.flush()
+        assert cache.find(RECIPE, new) is not None
+        (tmp_path / "a").touch()  # another file, where the photo was
+        assert cache.find(RECIPE, old) is not None
+    with FeatureCache(path) as cache:
+        assert cache.find(RECIPE, new) is not None
+
+
+def test_a_look_alike_at_a_place_of_its_own_is_another_photo(path, tmp_path):
+    first, second = (Identity(b"k" * 16, bytes(tmp_path / name), 9, 9) for name in "ab")
+    (tmp_path / "a").touch()
+    with FeatureCache(path) as cache:
+        cache.keep(RECIPE, first, remembered(1))
+        cache.flush()
+        assert cache.find(RECIPE, second) is None
+        cache.keep(RECIPE, second, remembered(2))
+        cache.flush()
+        assert cache.find(RECIPE, first).width == 61
+        assert cache.find(RECIPE, second).width == 62
+
+
+def test_a_process_that_ends_without_closing_loses_less_than_a_batch(path):
+    cache = FeatureCache(path)
+    for number in range(20):
+        cache.keep(RECIPE, photo(number), remembered(number))
+    assert len(found(path, range(20))) >= 20 - featurecache.BATCH + 1
+    cache.close()
+
+
+def test_the_file_stays_within_its_limit_and_the_longest_unused_go(path):
+    hour = [0.0]
+    with FeatureCache(path, limit=120_000, now=lambda: 3600 * hour[0]) as cache:
+        for number in range(1000):
+            hour[0] += 1
+            cache.keep(RECIPE, photo(number), remembered(number))
+            assert number < 110 or cache.find(RECIPE, photo(100)) is not None
+        left = [number for number in range(1000) if cache.find(RECIPE, photo(number))]
+    assert path.stat().st_size < 160_000
+    assert 100 < len(left) < 900
+    assert left[0] == 100  # looked at all the time
+    assert left[1:] == list(range(1000 - len(left) + 1, 1000))
+
+
+def scribble(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def put_text(path: Path) -> None:
+    path.write_text("no database at all " * 100)
+
+
+def put_others_tables(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as file:
+        file.execute("CREATE TABLE photos (id, features)")
+    file.close()
+
+
+def put_trigger(path: Path) -> None:
+    with sqlite3.connect(path) as file:
+        file.execute(
+            "CREATE TRIGGER t AFTER INSERT ON photos BEGIN UPDATE photos SET width = 7; END"
+        )
+    file.close()
+
+
+@pytest.mark.parametrize("spoil", [scribble, cut, put_text, put_others_tables, put_trigger])
+def test_a_damaged_file_is_started_anew_with_a_note(path, spoil):
+    fill(path, range(100))
+    spoil(path)
+    with FeatureCache(path) as cache:
+        for number in range(100):
+            again = cache.find(RECIPE, photo(number))
+            assert again is None or again[:3] == remembered(number)[:3]
+            cache.keep(RECIPE, photo(number), remembered(number))
+        assert [note.split(" was ")[1] for note in cache.notes] == [
+            "damaged and has been started anew"
+        ]
+    assert found(path, range(100)) == list(range(100))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "features = zeroblob(128)",
+        "features = zeroblob(126)",
+        "features = printf('%.*c', 128, 'x')",
+        "features = NULL",
+        "width = 7",
+        "width = -1",
+        "height = 'high'",
+        "checksum = checksum + 1",
+        "source = 'raw'",
+        "source = x'ff'",
+    ],
+)
+def test_a_row_that_cannot_be_believed_is_computed_anew(path, change):
+    fill(path, range(3))
+    with sqlite3.connect(path) as file:
+        query = f"UPDATE photos SET {change} WHERE photo = ?"  # noqa: S608 - ours
+        file.execute(query, [photo(1).key])
+    file.close()
+    assert found(path, range(3)) == [0, 2]
+    fill(path, range(1, 2))
+    assert found(path, range(3)) == [0, 1, 2]
+
+
+def test_numbers_that_are_not_finite_are_not_believed(path):
+    with FeatureCache(path) as cache:
+        values = np.full(32, np.nan, featurecache.STORED)
+        cache.keep(RECIPE, photo(1), Remembered(9, 9, "photo", values))
+        cache.flush()
+        assert cache.find(RECIPE, photo(1)) is None
+        assert "damaged" in cache.notes[0]
+
+
+def test_a_folder_that_cannot_be_written_means_a_note_and_no_cache(tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o555)
+    (tmp_path / "file").touch()
+    for folder in ("locked", "file"):
+        with (
+            without_privileges(tmp_path),
+            FeatureCache(tmp_path / folder / "c" / "f.sqlite") as cache,
+        ):
+            cache.keep(RECIPE, photo(1), remembered(1))
+            assert cache.find(RECIPE, photo(1)) is None
+            assert "cannot be used" in cache.notes[0]
+
+
+def test_a_full_disk_means_a_note_and_no_cache(path):
+    with FeatureCache(path) as cache:
+        cache._file._connection.execute("PRAGMA max_page_count = 20")
+        for number in range(2000):
+            cache.keep(RECIPE, photo(number), remembered(number))
+        assert len(cache.notes) == 1
+        assert "full): going on without it" in cache.notes[0]
+    assert 0 < len(found(path, range(2000))) < 2000
+
+
+def test_another_process_in_the_middle_of_writing_costs_nothing_but_time(path, monkeypatch):
+    monkeypatch.setattr("contrique_cli.encoder.cache.sqlitefile._WAIT", 0.01)
+    fill(path, range(1))
+    other = sqlite3.connect(path, isolation_level=None)
+    with FeatureCache(path) as cache:
+        other.execute("BEGIN IMMEDIATE")
+        for number in range(1, 30):
+            cache.keep(RECIPE, photo(number), remembered(number))
+            assert cache.find(RECIPE, photo(0)) is not None
+        with pytest.raises(CannotWrite, match="another contrique is at work"):
+            cache.clear()
+        other.execute("COMMIT")
+    other.close()
+    assert found(path, range(30)) == list(range(30))
+
+
+def test_what_another_process_never_let_be_written_is_said(path, monkeypatch):
+    monkeypatch.setattr("contrique_cli.encoder.cache.sqlitefile._WAIT", 0.01)
+    cache = FeatureCache(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for number in range(10):
+        cache.keep(RECIPE, photo(number), remembered(number))
+    cache.close()
+    other.close()
+    assert cache.notes == [
+        f"10 photos were not kept in the feature cache {path}: another process did not let go of it"
+    ]
+
+
+def test_processes_that_start_at_once_share_one_file(path):
+    code = f"""
+import sys, numpy as np
+from pathlib import Path
+from contrique_cli.featurecache import FeatureCache, Recipe, Remembered
+from contrique_cli.identity import Identity
+with FeatureCache(Path(sys.argv[1])) as cache:
+    for number in range(int(sys.argv[2]), 400, 3):
+        photo = Identity(number.to_bytes(16, "big"), b"", 1, 1)
+        cache.keep({RECIPE!r}, photo, Remembered(9, 9, "photo", np.zeros(32)))
+    assert not cache.notes
+"""
+    command = [sys.executable, "-c", code, path]
+    workers = [subprocess.Popen([*command, str(first)], cwd=ROOT) for first in range(3)]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
+    assert found(path, range(400)) == list(range(400))
+
+
+def test_threads_may_share_one_cache(path):
+    with FeatureCache(path) as cache:
+
+        def work(first: int) -> None:
+            for number in range(first, 400, 4):
+                cache.keep(RECIPE, photo(number), remembered(number))
+                cache.find(RECIPE, photo(number // 2))
+
+        threads = [threading.Thread(target=work, args=(first,)) for first in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found(path, range(400)) == list(range(400))
+
+
+def test_two_runs_that_meet_one_damaged_file_rebuild_it_once(path):
+    fill(path, range(100))
+    first, second = FeatureCache(path), FeatureCache(path)
+    second.find(RECIPE, photo(1))
+    scribble(path)
+    for cache, number in ((first, 1), (second, 2)):
+        cache._file.attempt(lambda file: file.execute("PRAGMA cache_size = 0"), None)
+        cache.keep(RECIPE, photo(number), remembered(number))
+        cache.flush()
+    first.close()
+    second.close()
+    assert found(path, range(100)) == [1, 2]
+
+
+def test_clearing_forgets_everything_and_frees_the_space(path):
+    fill(path, range(1000))
+    large = path.stat().st_size
+    with FeatureCache(path) as cache:
+        assert [(part.facts["arch"], part.photos) for part in cache.list_parts()] == [
+            ("tiny", 1000)
+        ]
+        assert cache.clear() == 1000
+        assert cache.list_parts() == []
+    assert path.stat().st_size < large / 4
+    fill(path, range(1))
+    assert found(path, range(3)) == [0]
+
+
+def test_the_file_lies_in_the_users_cache_folder_alone_to_the_user(home):
+    path = featurecache.location()
+    assert home in path.parents
+    fill(path, range(1))
+    assert path.parent.stat().st_mode & 0o077 == 0

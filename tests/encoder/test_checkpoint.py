@@ -1,0 +1,130 @@
+"""Encoder files: what goes in comes out, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from contrique_cli.encoder import checkpoint, tensorfile
+from contrique_cli.encoder.model import Contrique
+from contrique_cli.errors import BadModelFile
+
+
+@pytest.fixture
+def saved(tmp_path: Path, tiny: Contrique) -> Path:
+    checkpoint.save(tmp_path / "a.safetensors", tiny, provenance={"data": "none"})
+    return tmp_path / "a.safetensors"
+
+
+def rewrite(path: Path, **header) -> Path:
+    content = tensorfile.read(path)
+    merged = {**content.header, **header}
+    tensorfile.write(path, kind=content.kind, header=merged, tensors=content.tensors)
+    return path
+
+
+def test_a_saved_model_gives_equal_features(saved, tiny):
+    images = torch.rand(2, 3, 40, 50)
+    loaded, info = checkpoint.load(saved)
+    assert torch.equal(loaded.embed(images), tiny.embed(images))
+    assert info.arch == "tiny"
+    assert info.provenance["data"] == "none"
+    assert not loaded.training
+
+
+def test_the_header_is_readable_by_any_safetensors_reader(saved):
+    with safe_open(saved, framework="pt") as file:
+        metadata = {key: json.loads(value) for key, value in file.metadata().items()}
+    assert metadata["kind"] == "contrique encoder"
+    assert metadata["preprocessing"] == 1
+    assert metadata["arch"] == "tiny"
+    assert len(metadata["fingerprint"]) == 64
+
+
+def test_half_precision_is_half_as_large_and_another_encoder(tmp_path, saved):
+    model = Contrique("resnet18").eval()
+    whole = checkpoint.save(tmp_path / "w.safetensors", model, provenance={}, projector=False)
+    half = checkpoint.save(
+        tmp_path / "h.safetensors", model, provenance={}, half=True, projector=False
+    )
+    sizes = [(tmp_path / name).stat().st_size for name in ("h.safetensors", "w.safetensors")]
+    assert sizes[0] / sizes[1] < 0.51
+    assert whole.fingerprint != half.fingerprint
+    images = torch.rand(1, 3, 64, 64)
+    loaded, info = checkpoint.load(tmp_path / "h.safetensors")
+    assert info == half
+    torch.testing.assert_close(loaded.embed(images), model.embed(images), atol=1e-3, rtol=0)
+
+
+def test_the_fingerprint_knows_every_weight_and_only_the_encoder(tiny):
+    state = tiny.encoder.state_dict()
+    before = checkpoint.fingerprint("tiny", state)
+    for name, value in state.items():
+        changed = {**state, name: value + 1}
+        is_counter = name.endswith("num_batches_tracked")
+        assert (checkpoint.fingerprint("tiny", changed) == before) == is_counter
+    assert checkpoint.fingerprint("resnet18", state) != before
+
+
+def test_a_flipped_weight_is_noticed(saved):
+    data = bytearray(saved.read_bytes())
+    data[-40] ^= 1
+    saved.write_bytes(data)
+    content = tensorfile.read(saved)  # the flip may lie in the projector, which scores ignore
+    encoder = {k: v for k, v in content.tensors.items() if k.startswith("encoder.")}
+    first = next(iter(encoder))
+    tensors = {**content.tensors, first: content.tensors[first] + 1}
+    tensorfile.write(saved, kind="encoder", header=content.header, tensors=tensors)
+    with pytest.raises(BadModelFile, match="fingerprint"):
+        checkpoint.load(saved)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_truncated_file_is_refused(saved, share):
+    data = saved.read_bytes()
+    saved.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(BadModelFile, match="not a contrique model file, or is damaged"):
+        checkpoint.load(saved)
+
+
+def test_foreign_files_are_refused_in_words(tmp_path, saved):
+    with pytest.raises(BadModelFile, match="no such file"):
+        checkpoint.load(tmp_path / "gone")
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(BadModelFile, match="contrique models import"):
+        checkpoint.load(tmp_path / "text")
+    save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(BadModelFile, match="not one made by contrique"):
+        checkpoint.load(tmp_path / "foreign.safetensors")
+    torch.save({"a": 1}, tmp_path / "pickle.pt")
+    with pytest.raises(BadModelFile, match="contrique models import"):
+        checkpoint.load(tmp_path / "pickle.pt")
+
+
+def test_other_preprocessing_architecture_or_format_is_refused(saved):
+    with pytest.raises(BadModelFile, match="trained for preprocessing 99"):
+        checkpoint.load(rewrite(saved, preprocessing=99))
+    with pytest.raises(BadModelFile, match="'vgg', which this contrique does not know"):
+        checkpoint.load(rewrite(saved, preprocessing=1, arch="vgg"))
+    with pytest.raises(BadModelFile, match="upgrade"):
+        checkpoint.load(rewrite(saved, format=2))
+
+
+def test_a_model_with_missing_tensors_is_refused(saved, tiny):
+    content = tensorfile.read(saved)
+    name = next(name for name in content.tensors if name.startswith("encoder."))
+    tensors = {key: value for key, value in content.tensors.items() if key != name}
+    kept = {
+        key.removeprefix("encoder."): value
+        for key, value in tensors.items()
+        if key.startswith("encoder.")
+    }
+    header = {**content.header, "fingerprint": checkpoint.fingerprint("tiny", kept)}
+    tensorfile.write(saved, kind="encoder", header=header, tensors=tensors)
+    with pytest.raises(BadModelFile, match="does not hold a whole tiny"):
+        checkpoint.load(saved)

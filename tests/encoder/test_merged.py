@@ -1,0 +1,80 @@
+"""Merged layers: the maps of the encoder they were made from."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from contrique_cli.encoder import merged
+from contrique_cli.encoder.model import ARCHITECTURES
+
+CPU = torch.device("cpu")
+
+
+def encoder(arch):
+    """With batch statistics and affine parts that matter."""
+    torch.manual_seed(0)
+    network = ARCHITECTURES[arch].build().eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0.0, 0.1)
+    return network
+
+
+def stages(network, images, arch):
+    found = []
+    with torch.inference_mode():
+        for place, layer in enumerate(network):
+            images = layer(images)
+            if place in ARCHITECTURES[arch].stages:
+                found.append(images)
+    return found
+
+
+@pytest.mark.parametrize("has_one_call", [True, False])
+@pytest.mark.parametrize("arch", ["tiny", "resnet18", "resnet50"])
+def test_every_stage_is_that_of_the_encoder_for_pixels_of_8_bit(monkeypatch, arch, has_one_call):
+    if not has_one_call:  # as on a GPU, or without oneDNN
+        monkeypatch.setattr(merged, "_has_one_call", lambda device: False)
+    network = encoder(arch)
+    pixels = torch.randint(0, 256, (2, 3, 70, 45)).float()
+    expected = stages(network, pixels / 255, arch)
+    found = stages(
+        merged.merge(network, device=CPU, dtype=torch.float32, white=255.0), pixels, arch
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours.contiguous(), theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_the_encoder_stays_as_it_is():
+    network = encoder("resnet18")
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    merged.merge(network, device=CPU, dtype=torch.bfloat16)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("shape", [(8, 3, 7, 7), (8, 16, 3, 3)])
+def test_rounded_weights_are_near_and_keep_the_sum_of_each_kernel(shape):
+    torch.manual_seed(0)
+    weight = torch.randn(shape)
+    rounded = merged.round_weights(weight, torch.bfloat16).float()
+    assert (rounded - weight).abs().max() < 0.02
+    kept = (rounded - weight).sum((2, 3)).abs()
+    plain = (weight.bfloat16().float() - weight).sum((2, 3)).abs()
+    assert kept.mean() < 0.6 * plain.mean()
+
+
+def test_weights_of_one_pixel_keep_the_sum_of_eight_channels():
+    torch.manual_seed(0)
+    weight = torch.randn(8, 64, 1, 1)
+    rounded = merged.round_weights(weight, torch.bfloat16).float()
+    error = (rounded - weight).reshape(8, 8, 8).sum(2).abs()
+    assert (
+        error.mean()
+        < 0.6 * (weight.bfloat16().float() - weight).reshape(8, 8, 8).sum(2).abs().mean()
+    )

@@ -1,0 +1,113 @@
+"""The flaw probe: names, confidence, and files that are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from contrique_cli.encoder import checkpoint
+from contrique_cli.errors import BadModelFile
+from contrique_cli.models import flaws
+from contrique_cli.models.flaws import FlawProbe
+from contrique_cli.scoring import score
+from contrique_cli.scoring import scorer as scoring_scorer
+
+
+@pytest.fixture
+def probe():
+    return FlawProbe(
+        names=["none", "blur", "noise"],
+        weights=np.eye(3, dtype=np.float32),
+        bias=np.zeros(3, np.float32),
+        confidence=0.6,
+        encoder="f" * 64,
+        figures={"accuracy": 0.9},
+    )
+
+
+def test_probabilities_are_the_softmax_of_the_linear_map(probe):
+    found = probe.probabilities(np.array([[1.0, 2.0, 0.5]]))
+    odds = np.exp([1.0, 2.0, 0.5])
+    np.testing.assert_allclose(found[0], odds / odds.sum(), rtol=1e-12)
+
+
+def test_huge_features_do_not_overflow(probe):
+    assert probe.name(np.array([[0.0, 1e6, 0.0]])) == [("blur", 1.0)]
+
+
+def test_the_likeliest_flaw_is_named_from_the_confidence_on(probe):
+    sure, unsure = np.log([[0.1, 0.7, 0.2], [0.2, 0.5, 0.3]])
+    assert probe.name(np.stack([sure, unsure])) == [
+        ("blur", pytest.approx(0.7)),
+        ("none", pytest.approx(0.2)),
+    ]
+
+
+def test_a_saved_probe_comes_back_whole(probe, tmp_path):
+    flaws.save(tmp_path / "p.safetensors", probe)
+    again = flaws.load(tmp_path / "p.safetensors")
+    assert (again.names, again.confidence, again.encoder) == (
+        probe.names,
+        probe.confidence,
+        probe.encoder,
+    )
+    assert np.array_equal(again.weights, probe.weights)
+    assert again.figures == {"accuracy": 0.9}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"names": ["blur", "noise", "dark"]},
+        {"names": ["none", "blur"]},
+        {"confidence": 1.5},
+        {"weights": np.full((3, 3), np.nan, np.float32)},
+        {"bias": np.zeros(4, np.float32)},
+    ],
+)
+def test_impossible_numbers_are_refused(probe, tmp_path, change):
+    flaws.save(tmp_path / "p.safetensors", dataclasses.replace(probe, **change))
+    with pytest.raises(BadModelFile, match="no flaw probe can have"):
+        flaws.load(tmp_path / "p.safetensors")
+
+
+def test_another_kind_of_file_is_refused(tiny_regressor, home):
+    with pytest.raises(BadModelFile, match="not a flaw probe"):
+        flaws.load(home / "encoders" / "tiny.safetensors")
+
+
+def test_scoring_names_the_flaw_where_the_encoder_has_a_probe(photos, tiny, tiny_regressor, home):
+    scorer = scoring_scorer.load_scorer("tiny")
+    assert scorer.probe is None
+    width = 2 * tiny.length
+    sure = FlawProbe(
+        names=["none", "dark"],
+        weights=np.zeros((width, 2), np.float32),
+        bias=np.array([0.0, 2.0], np.float32),
+        confidence=0.5,
+        encoder=scorer.info.fingerprint,
+    )
+    (home / "flaws").mkdir()
+    flaws.save(home / "flaws" / "tiny.safetensors", sure)
+    with_probe = scoring_scorer.load_scorer("tiny")
+    (row,) = score.score([photos / "a.jpg"], with_probe, device=torch.device("cpu"))
+    assert (row.flaw, row.flaw_probability) == ("dark", pytest.approx(1 / (1 + np.exp(-2))))
+    (row,) = score.score([photos / "a.jpg"], scorer, device=torch.device("cpu"))
+    assert (row.flaw, row.flaw_probability) == (None, None)
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_models_lists_a_probe_with_what_it_names(contrique, probe, home):
+    (home / "flaws").mkdir()
+    encoder = checkpoint.read_info(home / "encoders" / "tiny.safetensors").fingerprint
+    flaws.save(home / "flaws" / "mine.safetensors", dataclasses.replace(probe, encoder=encoder))
+    (home / "flaws" / "bad.safetensors").write_bytes(b"no")
+    done = contrique("models")
+    assert done.status == 0
+    assert "flaw mine" in done.out
+    assert "none, blur, noise" in done.out
+    assert f"tiny ({encoder[:12]})" in done.out
+    assert "flaw bad" in done.out

@@ -1,0 +1,101 @@
+"""Which model is meant: bundled, the user's own by name, or a file; and which belong together."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.model import Contrique
+from contrique_cli.errors import BadModelFile, BadOption, RegressorMismatch, UnknownModel
+from contrique_cli.models import locating, regressor
+from contrique_cli.scoring import scorer as scoring_scorer
+
+
+def test_the_bundled_pair_loads_without_being_named():
+    scorer = scoring_scorer.load_scorer()
+    assert scorer.regressor.encoder == scorer.info.fingerprint
+    assert scorer.regressor_path.parent.parent.name == "bundled"
+
+
+def test_a_regressor_finds_its_encoder_and_an_encoder_its_regressor(tiny_regressor, home):
+    by_regressor = scoring_scorer.load_scorer(regressor_name="tiny")
+    by_model = scoring_scorer.load_scorer(model="tiny")
+    assert by_regressor.info == by_model.info
+    assert by_regressor.regressor_path == by_model.regressor_path
+    path = home / "regressors" / "tiny.safetensors"
+    assert scoring_scorer.load_scorer(regressor_name=str(path)).info == by_model.info
+
+
+def test_a_pair_that_does_not_belong_together_is_refused(tiny_regressor):
+    with pytest.raises(RegressorMismatch, match="was fitted on encoder"):
+        scoring_scorer.load_scorer(model="default", regressor_name="tiny")
+
+
+def test_an_encoder_without_a_regressor_says_how_to_fit_one(tmp_path):
+    path = tmp_path / "lonely.safetensors"
+    checkpoint.save(path, Contrique("tiny"), provenance={})
+    with pytest.raises(RegressorMismatch, match=f"fit-regressor --mos scores.csv --model {path}"):
+        scoring_scorer.load_scorer(model=str(path))
+    with pytest.raises(RegressorMismatch, match="--reference-column"):
+        scoring_scorer.load_scorer(model=str(path), task=regressor.FULL_REFERENCE)
+
+
+def test_a_regressor_without_its_encoder_says_so(tiny_regressor, home):
+    (home / "encoders" / "tiny.safetensors").unlink()
+    with pytest.raises(RegressorMismatch, match="give its file as --model"):
+        scoring_scorer.load_scorer(regressor_name="tiny")
+
+
+def test_a_missing_file_and_an_unknown_name_are_told_apart(tmp_path):
+    with pytest.raises(UnknownModel, match="no such file"):
+        locating.locate(checkpoint.KIND, str(tmp_path / "gone.safetensors"))
+    with pytest.raises(UnknownModel, match="no encoder is called 'nope'; there is: default"):
+        locating.locate(checkpoint.KIND, "nope")
+
+
+def test_a_name_becomes_a_file_in_the_users_folder_and_a_path_stays_one(home):
+    assert locating.destination("regressor", "mine") == home / "regressors" / "mine.safetensors"
+    assert locating.destination("regressor", "./x/mine.safetensors") == Path("x/mine.safetensors")
+    with pytest.raises(UnknownModel, match="bundled"):
+        locating.destination("regressor", "default")
+
+
+def test_a_damaged_file_among_the_users_models_stops_nobody_else(tiny_regressor, home):
+    (home / "regressors" / "a-broken.safetensors").write_bytes(b"x")
+    (home / "encoders" / "a-broken.safetensors").write_bytes(b"x")
+    assert scoring_scorer.load_scorer(model="tiny").info.arch == "tiny"
+    assert scoring_scorer.load_scorer(regressor_name="tiny").info.arch == "tiny"
+
+
+def test_weights_of_another_length_are_refused(tiny_regressor, home):
+    short = dataclasses.replace(tiny_regressor, weights=tiny_regressor.weights[:-2])
+    regressor.save(home / "regressors" / "short.safetensors", short)
+    with pytest.raises(BadModelFile, match="does not fit its encoder"):
+        scoring_scorer.load_scorer(regressor_name="short")
+
+
+def test_the_users_model_never_hides_a_bundled_one(tiny_regressor, home):
+    shutil.copy(home / "encoders" / "tiny.safetensors", home / "encoders" / "default.safetensors")
+    assert locating.load_encoder()[1].arch != "tiny"
+
+
+def test_fast_takes_the_regressor_of_that_name_and_its_smaller_working_size(tiny_regressor, home):
+    smaller = dataclasses.replace(tiny_regressor, max_side=64)
+    regressor.save(home / "regressors" / "fast.safetensors", smaller)
+    assert scoring_scorer.load_scorer("tiny", fast=True).regressor.max_side == 64
+    assert scoring_scorer.load_scorer("tiny").regressor.max_side == 128
+    assert (
+        scoring_scorer.load_scorer(fast=True).regressor.max_side
+        < scoring_scorer.load_scorer().regressor.max_side
+    )
+
+
+def test_fast_without_its_regressor_says_how_to_fit_one(tiny_regressor):
+    with pytest.raises(RegressorMismatch, match=r"leave --fast out.*--max-side 512"):
+        scoring_scorer.load_scorer("tiny", fast=True)
+    with pytest.raises(BadOption, match="--regressor"):
+        scoring_scorer.load_scorer(regressor_name="tiny", fast=True)

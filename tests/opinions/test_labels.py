@@ -1,0 +1,164 @@
+"""Tables of opinion scores: what is understood, and what is said about what is not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from contrique_cli.errors import BadLabels
+from contrique_cli.opinions import labels
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.jpg", "b.jpg", "c.jpg", "ref.png"):
+        (tmp_path / name).write_bytes(b"a photo")
+    return tmp_path
+
+
+def write(folder: Path, text: str | bytes, name: str = "scores.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def brief(found: labels.Labels) -> list[tuple[int, str, float]]:
+    return [(row.line, row.path.name, row.mos) for row in found.rows]
+
+
+THREE = [(2, "a.jpg", 1.5), (3, "b.jpg", 2.0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,mos\na.jpg,1.5\nb.jpg,2\n",
+        "\ufeffpath,mos\r\na.jpg,1.5\r\nb.jpg,2\r\n",
+        "MOS;Image Name\n1,5;a.jpg\n2,0;b.jpg",
+        "Filename\tstd\tQuality-Score\na.jpg\t9\t1.5\nb.jpg\t9\t 2 \n",
+        '"dist_img","mos"\n"a.jpg","1.5"\n"./b.jpg","2"\n',
+        "path,mos\na.jpg,1.5\nb.jpg,2\n,\n\n".encode("utf-16"),
+    ],
+    ids=["plain", "mark and CRLF", "decimal comma", "tabs", "quotes", "utf-16"],
+)
+def test_the_usual_tables_are_understood(folder, text):
+    assert brief(labels.read(write(folder, text))) == THREE
+
+
+def test_blank_lines_and_quoted_breaks_do_not_shift_line_numbers(folder):
+    text = 'path,note,mos\n\na.jpg,"two\nlines",1\n , ,\nb.jpg,,bad\n'
+    with pytest.raises(BadLabels, match=r"the score is not a number: line 6;"):
+        labels.read(write(folder, text))
+
+
+def test_relative_paths_start_from_the_folder_given_and_absolute_ones_stay(folder, tmp_path):
+    (tmp_path / "tables").mkdir()
+    table = write(tmp_path / "tables", f"path,mos\na.jpg,1\n{folder / 'b.jpg'},2\n")
+    assert [row.path for row in labels.read(table, photos=folder).rows] == [
+        folder / "a.jpg",
+        folder / "b.jpg",
+    ]
+
+
+def test_columns_can_be_named(folder):
+    table = write(folder, "x,y,z,w\na.jpg,1,s1,ref.png\nb.jpg,2,s2,ref.png\n")
+    found = labels.read(
+        table, path_column="x", mos_column="Y", group_column="z", reference_column="w"
+    )
+    assert [row.group for row in found.rows] == ["s1", "s2"]
+    assert {row.reference for row in found.rows} == {folder / "ref.png"}
+    assert found.group_column == "z"
+
+
+def test_references_are_the_groups_where_none_are_named(folder):
+    found = labels.read(write(folder, "path,mos,r\na.jpg,1,ref.png\n"), reference_column="r")
+    assert (found.group_column, found.rows[0].group) == ("r", "ref.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("file,path,mos\n", {}, r"the photos could be in file and path; name one with --path-col"),
+        ("path,mos,dmos\n", {}, r"scores could be in mos and dmos; name one with --mos-column"),
+        ("x,mos\n", {}, r"no column .* holds the photos; .*--path-column \(columns: x, mos\)"),
+        ("path,x\n", {}, r"no column .* holds the opinion scores; name it with --mos-column"),
+        ("a.jpg,1\nb.jpg,2\n", {}, r"its first line must name the columns, as in path,mos"),
+        ("path,mos\n", {"group_column": "g"}, r"no column g \(--group\); it has: path, mos"),
+        ("path,g,G,mos\n", {"group_column": "Ĝ"}, r"no column Ĝ"),
+        ("path,g,g,mos\n", {"group_column": "g"}, r"2 columns called g; rename one"),
+        ("path,mos\n", {"mos_column": "path"}, r"cannot both be in column path"),
+        ("path,mos\n", {}, r"holds no rows"),
+        ("", {}, r"scores.csv is empty"),
+        ("\n \n", {}, r"scores.csv is empty"),
+        (b"\x89PNG\r\n\x1a\n\0\0", {}, r"not UTF-8 text \(line 1\)"),
+        (b"path,mos\na.jpg,1\0\n", {}, r"not a text file \(line 2\)"),
+        ("path,mos\nfête.jpg,1\n".encode("latin-1"), {}, r"not UTF-8 text \(line 2\); save"),
+        ('path,mos\n"a.jpg,1\n', {}, r"line 2: not readable as CSV"),
+        ("path,mos\na.jpg\n", {}, r"too few columns: line 2"),
+        ("path,mos\n,1\n", {}, r"no photo named: line 2"),
+        ("path,mos\na.jpg,nan\nb.jpg,inf\nc.jpg,\n", {}, r"not a number: lines 2, 3, 4; mend"),
+        ("path,mos\na.jpg,1,5\na.jpg,x\n", {}, r"not a number: line 3"),
+        ("path,mos,g\na.jpg,1,\n", {"group_column": "g"}, r"no group named: line 2"),
+        ("path,mos,r\na.jpg,1,\n", {"reference_column": "r"}, r"no reference named: line 2"),
+        (
+            "path,mos,g\na.jpg,1,x\na.jpg,1,y\n",
+            {"group_column": "g"},
+            r"than one group: lines 2, 3",
+        ),
+    ],
+)
+def test_complaints_say_what_where_and_what_to_do(folder, text, options, message):
+    with pytest.raises(BadLabels, match=message):
+        labels.read(write(folder, text), **options)
+
+
+def test_many_bad_lines_are_counted_and_the_first_named(folder):
+    rows = "".join(f"{n}.jpg,bad\n" for n in range(30))
+    with pytest.raises(BadLabels, match=r"lines 2, 3, 4, 5, 6, 7, 8, 9, ... \(30 in all\)"):
+        labels.read(write(folder, "path,mos\n" + rows))
+
+
+@pytest.mark.parametrize("name", ["gone.csv", "."])
+def test_a_table_that_is_no_file_is_refused(folder, name):
+    with pytest.raises(BadLabels, match=r"no such file|not a file"):
+        labels.read(folder / name)
+
+
+def test_a_photo_on_two_lines_counts_once_with_the_mean(folder):
+    found = labels.read(write(folder, "path,mos\na.jpg,1\nb.jpg,5\n./a.jpg,2\n"))
+    assert brief(found) == [(2, "a.jpg", 1.5), (3, "b.jpg", 5.0)]
+    assert found.notes == [
+        "1 photo stands on more than one line; the mean of the scores counts: lines 2, 4."
+    ]
+
+
+def test_missing_photos_and_references_are_left_out_by_line(folder):
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "folder.jpg").mkdir()
+    table = write(
+        folder,
+        "path,mos,r\ngone.jpg,1,ref.png\na.jpg,2,ref.png\nb.jpg,3,gone.png\n"
+        "pipe.jpg,3,ref.png\nfolder.jpg,3,ref.png\n" + "x" * 300 + ".jpg,3,ref.png\n",
+    )
+    found = labels.read(table, reference_column="r")
+    assert [row.line for row in found.rows] == [3]
+    assert [(one.line, one.path.name[:9], one.reason) for one in found.left_out] == [
+        (2, "gone.jpg", "no such file"),
+        (4, "b.jpg", f"reference {folder / 'gone.png'}: no such file"),
+        (5, "pipe.jpg", "not a regular file"),
+        (6, "folder.jp", "not a regular file"),
+        (7, "xxxxxxxxx", "file name too long"),
+    ]
+
+
+def test_dmos_brings_a_hint_about_its_direction(folder):
+    found = labels.read(write(folder, "path,DMOS\na.jpg,1\n"))
+    assert ["--lower-is-better" in note for note in found.notes] == [True]
+
+
+def test_a_column_that_looks_like_groups_brings_a_hint(folder):
+    table = write(folder, "path,mos,Scene\na.jpg,1,x\n")
+    assert ["--group Scene" in note for note in labels.read(table).notes] == [True]
+    assert labels.read(table, group_column="Scene").notes == []

@@ -1,0 +1,403 @@
+"""Photos: what is found, what is opened and what is refused, and which pixels come out."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import struct
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from contrique_cli.errors import Unreadable
+from contrique_cli.photos import bounds, finding, opening, pixels
+from tests.conftest import make_photo, without_privileges
+
+
+def names(sources: list[Path], left_out: Counter[str] | None = None) -> list[str]:
+    found = finding.find(sources, Counter() if left_out is None else left_out)
+    return [f"!{one.reason}" if isinstance(one, Unreadable) else one.name for one in found]
+
+
+def open_any(path: Path, **options) -> opening.Photo:
+    return opening.open_rgb(path, **{"max_side": 0, **options})
+
+
+def reason(path: Path, **options) -> str:
+    with pytest.raises(Unreadable) as caught:
+        open_any(path, **options)
+    assert caught.value.path == path
+    return caught.value.reason
+
+
+# ---------------------------------------------------------------------------------- finding
+
+
+def test_a_folder_gives_its_photos_in_name_order_at_any_depth(tmp_path):
+    for name in ("b/2.PNG", "b/10.jpg", "a.webp", "c.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert names([tmp_path]) == ["a.webp", "c.tif", "10.jpg", "2.PNG"]
+
+
+def test_hidden_and_foreign_files_are_left_out_and_counted(tmp_path):
+    for name in (".hidden.jpg", "notes.txt", "a.jpg", "movie.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / ".thumbs").mkdir()
+    left_out = Counter()
+    assert names([tmp_path], left_out) == ["a.jpg"]
+    assert left_out == {"hidden": 2, "not a photo format": 2}
+
+
+def test_a_file_named_by_the_user_is_taken_whatever_its_suffix(tmp_path):
+    (tmp_path / "photo.dat").write_bytes(b"x")
+    assert names([tmp_path / "photo.dat"]) == ["photo.dat"]
+
+
+def test_a_missing_path_and_a_broken_link_are_rows_with_a_reason(tmp_path):
+    (tmp_path / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert names([tmp_path / "gone.jpg", tmp_path]) == ["!no such file", "!no such file"]
+
+
+def test_symlink_loops_end(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "up").symlink_to(tmp_path)
+    (tmp_path / "self.jpg").symlink_to("self.jpg")
+    found = names([tmp_path])
+    assert found[0] == "a.jpg"
+    assert len(found) == 2
+    assert "symbolic links" in found[1]
+
+
+def test_one_file_by_several_names_is_scored_once_and_counted(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    (tmp_path / "hard.jpg").hardlink_to(tmp_path / "a.jpg")
+    (tmp_path / "soft.jpg").symlink_to("a.jpg")
+    left_out = Counter()
+    dotted = tmp_path / "." / "a.jpg"
+    assert names([tmp_path, dotted, tmp_path], left_out) == ["a.jpg"]
+    assert left_out["further names of a photo already listed"] == 3
+
+
+def test_a_pipe_or_a_socket_is_a_row_with_a_reason_and_never_blocks(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    monkeypatch.chdir(tmp_path)  # a socket's path may not be long
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.jpg")
+        found = names([tmp_path])
+    assert found == ["!not a regular file but a named pipe", "!not a regular file but a socket"]
+    assert reason(tmp_path / "pipe.jpg") == "not a regular file but a named pipe"
+
+
+def test_files_and_folders_without_permission_are_rows(tmp_path):
+    (tmp_path / "closed").mkdir()
+    make_photo().save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").chmod(0)
+    (tmp_path / "closed").chmod(0)
+    with without_privileges(tmp_path):
+        assert names([tmp_path]) == ["a.jpg", "!permission denied"]
+        assert reason(tmp_path / "a.jpg") == "permission denied"
+    (tmp_path / "closed").chmod(0o700)
+
+
+# ---------------------------------------------------------------------------------- opening
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.jpg", {}),
+        ("a.png", {}),
+        ("a.webp", {"lossless": True}),
+        ("a.tif", {"compression": "tiff_lzw"}),
+        ("a.bmp", {}),
+        ("a.gif", {}),
+        ("a.avif", {}),
+    ],
+)
+def test_every_format_opens(tmp_path, name, options):
+    path = tmp_path / name
+    if Image.registered_extensions().get(path.suffix) not in Image.SAVE:
+        pytest.skip(f"this Pillow has no {path.suffix}")
+    photo = make_photo()
+    photo.save(path, **options)
+    opened = open_any(path)
+    assert (opened.width, opened.height, opened.image.mode) == (160, 120, "RGB")
+    difference = np.abs(np.asarray(opened.image, float) - np.asarray(photo, float)).mean()
+    assert difference < 8  # a GIF's palette of 256 colours is the worst of them
+
+
+def test_heic_opens_with_the_extra(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    photo = make_photo()
+    path = tmp_path / "a.heic"
+    pillow_heif.from_pillow(photo).save(path, quality=90)
+    assert open_any(path).image.size == photo.size
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.jpg"])
+def test_a_heic_of_an_iphone_is_turned_once_though_it_says_so_twice(tmp_path, name):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    upright = make_photo()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = pillow_heif.from_pillow(upright.transpose(Image.Transpose.ROTATE_90))
+    stored.save(tmp_path / name, exif=exif.tobytes(), quality=95)
+    assert pillow_heif.open_heif(tmp_path / name).size == upright.size  # its container turns it
+    assert b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06" in (tmp_path / name).read_bytes()
+    photo = open_any(tmp_path / name)
+    assert (photo.width, photo.height) == upright.size
+    difference = np.abs(np.asarray(photo.image, float) - np.asarray(upright, float)).mean()
+    assert difference < 4
+
+
+def test_a_heic_of_10_bit_keeps_its_brightness(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    photo = make_photo()
+    deep = (np.asarray(photo, np.uint16) * 257).tobytes()
+    pillow_heif.from_bytes("RGB;16", photo.size, deep).save(tmp_path / "a.heic", quality=95)
+    opened = np.asarray(open_any(tmp_path / "a.heic").image, float)
+    assert np.abs(opened - np.asarray(photo, float)).mean() < 4
+
+
+def test_a_heic_is_judged_by_its_pixels_and_not_by_its_thumbnail(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    for name, thumbnails in (("with.heic", [160]), ("without.heic", [])):
+        photo = pillow_heif.from_pillow(make_photo(width=320, height=240))
+        photo.save(tmp_path / name, quality=90, thumbnails=thumbnails)
+    reduced = [
+        np.asarray(open_any(tmp_path / name, max_side=80).image)
+        for name in ("with.heic", "without.heic")
+    ]
+    assert np.array_equal(*reduced)
+
+
+def test_a_heic_of_several_pictures_gives_its_first(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    several = pillow_heif.from_pillow(make_photo(0))
+    several.add_from_pillow(make_photo(1))
+    several.save(tmp_path / "a.heic", quality=95)
+    opened = np.asarray(open_any(tmp_path / "a.heic").image, float)
+    assert np.abs(opened - np.asarray(make_photo(0), float)).mean() < 4
+
+
+def test_a_wrong_suffix_does_not_matter(tmp_path):
+    make_photo().save(tmp_path / "a.png", format="JPEG")
+    assert open_any(tmp_path / "a.png").image.size == (160, 120)
+
+
+def test_what_is_no_picture_says_so(tmp_path):
+    for name, content, expected in (
+        ("empty.jpg", b"", "the file is empty"),
+        ("text.jpg", b"hello, world\n" * 20, "not a picture in a known format"),
+        (
+            "vector.jpg",
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+            "not a picture in a known format",
+        ),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert reason(tmp_path / name) == expected
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_truncated_file_is_unreadable_not_half_a_photo(tmp_path, kind, share):
+    whole = io.BytesIO()
+    make_photo().save(whole, format=kind)
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(whole.getvalue()[: int(len(whole.getvalue()) * share)])
+    assert reason(path)
+
+
+def test_bytes_flipped_at_random_never_escape_as_another_error(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "odd.jpg"
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"):
+        whole = io.BytesIO()
+        make_photo(width=64, height=48).save(whole, format=kind)
+        for _ in range(30):
+            data = np.frombuffer(whole.getvalue(), np.uint8).copy()
+            at = rng.integers(0, min(len(data), 400), 8)
+            data[at] = rng.integers(0, 256, 8)
+            path.write_bytes(data.tobytes())
+            try:
+                open_any(path, max_megapixels=1)
+            except Unreadable as problem:
+                assert problem.reason
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (31, 400)])
+def test_too_few_pixels_are_refused_with_both_sizes(tmp_path, size):
+    make_photo(width=size[0], height=size[1]).save(tmp_path / "small.png")
+    assert reason(tmp_path / "small.png").startswith(f"too small to judge: {size[0]}x{size[1]}")
+
+
+def test_the_smallest_photo_that_counts_has_32_pixels(tmp_path):
+    make_photo(width=32, height=32).save(tmp_path / "small.png")
+    assert open_any(tmp_path / "small.png").image.size == (32, 32)
+
+
+def test_a_panorama_is_too_thin_at_working_size_but_not_when_that_is_large(tmp_path):
+    Image.new("RGB", (20000, 20)).save(tmp_path / "thin.png")
+    assert "gives 1024x1" in reason(tmp_path / "thin.png", max_side=1024)
+    Image.new("RGB", (20000, 200)).save(tmp_path / "wide.png")
+    assert "gives 1024x10" in reason(tmp_path / "wide.png", max_side=1024)
+    assert open_any(tmp_path / "wide.png", max_side=8192).image.size == (8192, 82)
+
+
+def test_grey_palette_bilevel_and_cmyk_become_rgb(tmp_path):
+    photo = make_photo()
+    for mode, name in (
+        ("L", "l.png"),
+        ("P", "p.png"),
+        ("1", "1.png"),
+        ("CMYK", "c.jpg"),
+        ("LA", "la.png"),
+    ):
+        photo.convert(mode).save(tmp_path / name)
+        assert open_any(tmp_path / name).image.mode == "RGB"
+    grey = np.asarray(open_any(tmp_path / "l.png").image)
+    assert (grey[..., 0] == np.asarray(photo.convert("L"))).all()
+
+
+def test_transparency_lies_over_white(tmp_path):
+    image = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
+    image.paste((0, 0, 255, 255), (0, 0, 20, 40))
+    image.save(tmp_path / "a.png")
+    opened = open_any(tmp_path / "a.png").image
+    assert opened.getpixel((5, 5)) == (0, 0, 255)
+    assert opened.getpixel((35, 5)) == (255, 255, 255)
+    palette = Image.new("P", (40, 40), 0)
+    palette.putpalette([9, 9, 9, 200, 100, 50])
+    palette.paste(1, (0, 0, 20, 40))
+    palette.save(tmp_path / "p.png", transparency=0)
+    assert open_any(tmp_path / "p.png").image.getpixel((35, 5)) == (255, 255, 255)
+
+
+def test_16_bit_and_float_samples_keep_their_brightness(tmp_path):
+    grey = np.asarray(make_photo().convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    Image.fromarray(grey.astype(np.float32) / 255).save(tmp_path / "unit.tif")
+    Image.fromarray(grey.astype(np.float32)).save(tmp_path / "byte.tif")
+    Image.fromarray(grey.astype(np.int32) * 257).save(tmp_path / "int.tif")
+    for name in ("deep.png", "unit.tif", "byte.tif", "int.tif"):
+        opened = np.asarray(open_any(tmp_path / name).image)[..., 0]
+        assert np.abs(opened.astype(int) - grey).max() <= 1, name
+
+
+def test_a_16_bit_colour_png_opens(tmp_path):
+    rows = b"".join(b"\0" + struct.pack(">120H", *([65535, 0, 30000] * 40)) for _ in range(40))
+    chunks = b"\x89PNG\r\n\x1a\n"
+    for name, data in (
+        (b"IHDR", struct.pack(">IIBBBBB", 40, 40, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ):
+        chunks += (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+    (tmp_path / "rgb16.png").write_bytes(chunks)
+    red, green, blue = open_any(tmp_path / "rgb16.png").image.getpixel((3, 3))
+    assert (red, green) == (255, 0)
+    assert abs(blue - 30000 / 257) <= 1
+
+
+def test_a_float_photo_with_holes_is_refused(tmp_path):
+    samples = np.ones((40, 40), np.float32)
+    samples[3, 3] = np.nan
+    Image.fromarray(samples).save(tmp_path / "nan.tif")
+    assert "not finite" in reason(tmp_path / "nan.tif")
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "PNG"])
+def test_an_animation_gives_its_first_frame(tmp_path, kind):
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
+    path = tmp_path / f"a.{kind.lower()}"
+    frames[0].save(path, format=kind, save_all=True, append_images=frames[1:], duration=100)
+    red, _green, blue = open_any(path).image.getpixel((20, 20))
+    assert red > 200 > 50 > blue
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_comes_out_upright(tmp_path, orientation):
+    upright = make_photo()
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the operation that tilts it
+    tilted = upright if orientation == 1 else upright.transpose(undo[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    tilted.save(tmp_path / "a.png", exif=exif)
+    photo = open_any(tmp_path / "a.png")
+    assert (photo.width, photo.height) == upright.size
+    assert np.array_equal(np.asarray(photo.image), np.asarray(upright))
+    reduced = open_any(tmp_path / "a.png", max_side=80).image
+    assert reduced.size == (80, 60)
+
+
+def test_a_decompression_bomb_is_refused_from_its_header(tmp_path):
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
+    bomb += struct.pack(">I", zlib.crc32(chunk)) + struct.pack(">I", 9) + b"IDAT" + b"\0" * 13
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    assert reason(tmp_path / "bomb.png").startswith(
+        "60000x60000 is 3600 megapixels, over the limit"
+    )
+    make_photo().save(tmp_path / "a.png")
+    assert "over the limit of 0.01" in reason(tmp_path / "a.png", max_megapixels=0.01)
+
+
+def test_pillows_own_limit_is_left_as_it_was(tmp_path):
+    make_photo().save(tmp_path / "a.png")
+    before = Image.MAX_IMAGE_PIXELS
+    open_any(tmp_path / "a.png")
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_large_jpeg_decoded_at_reduced_size_gives_nearly_the_same_pixels(tmp_path):
+    make_photo(width=1600, height=1200).save(tmp_path / "a.jpg", quality=95)
+    make_photo(width=1600, height=1200).save(tmp_path / "a.png")
+    reduced = np.asarray(open_any(tmp_path / "a.jpg", max_side=256).image, float)
+    exact = np.asarray(open_any(tmp_path / "a.png", max_side=256).image, float)
+    assert reduced.shape == (192, 256, 3)
+    assert np.abs(reduced - exact).mean() < 1.5
+
+
+def test_a_photo_is_never_enlarged(tmp_path):
+    assert bounds.working_size(100, 50, 1024) == (100, 50)
+    assert bounds.working_size(4000, 3000, 1024) == (1024, 768)
+    assert bounds.working_size(3000, 4000, 1024) == (768, 1024)
+    assert bounds.working_size(4000, 3000, 0) == (4000, 3000)
+
+
+# ---------------------------------------------------------------------------------- tensors
+
+
+@pytest.mark.parametrize("size", [(160, 120), (161, 119), (33, 32)])
+def test_halving_is_pillows_bicubic_within_one_level(size):
+    image = make_photo(width=size[0], height=size[1])
+    expected = pixels.to_tensor(
+        image.resize((size[0] // 2, size[1] // 2), Image.Resampling.BICUBIC)
+    )
+    halved = pixels.halve(pixels.to_unit(pixels.to_tensor(image))[None])[0] * 255
+    difference = (halved - expected).abs()
+    assert halved.shape == expected.shape
+    assert difference.max() <= 1.001  # Pillow rounds in fixed point: ties may fall the other way
+    assert (difference > 0.5).float().mean() < 0.01
+
+
+def test_halving_does_not_depend_on_the_batch():
+    batch = torch.stack([pixels.to_unit(pixels.to_tensor(make_photo(seed))) for seed in range(3)])
+    assert torch.equal(pixels.halve(batch)[1:2], pixels.halve(batch[1:2]))
+
+
+def test_unit_samples_span_zero_to_one():
+    unit = pixels.to_unit(torch.tensor([0, 255], dtype=torch.uint8))
+    assert unit.tolist() == [0.0, 1.0]

@@ -1,0 +1,386 @@
+"""The gallery in a real browser: what it shows, what the keys do, what a list of picks holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contrique_cli.reports import gallery, thumbnails
+from contrique_cli.reports.rows import Row
+from tests.browser import CHROMIUM, Browser
+from tests.conftest import make_photo
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, which is not installed")
+
+SHOWN = "[...document.querySelectorAll('.cell')].map(e => e.querySelector('.name').textContent)"
+COUNT = "document.querySelector('#count').textContent"
+FOCUSED = "document.activeElement.closest('.cell')?.querySelector('.name').textContent"
+LARGE = "document.querySelector('#large').open"
+LARGE_PATH = "document.querySelector('#large-path').textContent"
+HOSTILE = [
+    "<img src=x onerror=alert(1)>.jpg",
+    "<|script><script>alert(1)<|script>.jpg".replace("|", "\\"),
+    "'\"-alert(1)-'\".jpg",
+    "\u202egpj.exe",
+    "two\nlines.jpg",
+    os.fsdecode(b"caf\xe9.jpg"),
+    "naïve 照片.jpg",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    one = Browser(tmp_path_factory.mktemp("browser"))
+    yield one
+    one.close()
+
+
+def write(folder: Path, rows: list[Row]) -> str:
+    """A gallery of generated photos that exist; its address."""
+    for number, row in enumerate(rows):
+        if row.score is not None:
+            (folder / row.path).parent.mkdir(parents=True, exist_ok=True)
+            make_photo(number % 5, row.width, row.height).save(folder / row.path, "JPEG")
+    made = thumbnails.make(
+        (folder / row.path for row in rows if row.score is not None), max_side=64
+    )
+    with (folder / "gallery.html").open("wb") as file:
+        gallery.write(file, rows, [one for one in made if isinstance(one, bytes)], folder=folder)
+    return f"file://{folder}/gallery.html"
+
+
+def ranked(names: list[str], **more: object) -> list[Row]:
+    """Rows with scores 95, 85, 75 ... in the order of the names."""
+    return [
+        Row(path=Path(name), rank=place + 1, score=95.0 - 10 * place, width=96, height=64, **more)
+        for place, name in enumerate(names)
+    ]
+
+
+@pytest.fixture(scope="module")
+def six_address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of a gallery of a.jpg to f.jpg in two folders, the first two blurred, and a failure."""
+    rows = ranked(["x/a.jpg", "x/b.jpg"], flaw="blur")
+    rows += ranked(["", "", "x/c.jpg", "y/d.jpg", "y/e.jpg", "y/f.jpg"], flaw="none")[2:]
+    rows.append(Row(path=Path("y/bad.jpg"), error="the file is empty"))
+    folder = tmp_path_factory.mktemp("six")
+    with contextlib.chdir(folder):
+        return write(folder, rows)
+
+
+@pytest.fixture
+def six(browser, six_address) -> Browser:
+    open_fresh(browser, six_address)
+    return browser
+
+
+def open_fresh(browser: Browser, address: str) -> None:
+    browser.complaints.clear()
+    browser.requests.clear()
+    browser.resize(1000, 700)
+    browser.run("try { localStorage.clear() } catch {}")  # all local files share one
+    browser.open(address)
+
+
+def show(browser: Browser, count: str) -> None:
+    browser.until(f"{COUNT} === {count!r}")
+
+
+def picked_in(browser: Browser, button: str, name: str) -> bytes:
+    """The list of picks that a button downloads."""
+    for old in browser.downloads.iterdir():
+        old.unlink()
+    browser.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(browser.downloads))
+    browser.click(button)
+    target = browser.downloads / name
+    browser.wait(lambda: target.exists() and target.stat().st_size, name)
+    return target.read_bytes()
+
+
+def test_it_opens_from_disk_without_a_complaint_and_asks_for_nothing_else(six, six_address):
+    assert six.run(SHOWN) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg", "f.jpg"]
+    six.until("[...document.querySelectorAll('.cell img')].every(i => i.naturalWidth === 64)")
+    assert six.run("document.querySelectorAll('.cell img').length") == 6
+    assert six.complaints == []
+    asked = {one for one in six.requests if not one.startswith("data:")}
+    assert asked == {six_address}
+
+
+def test_each_photo_has_its_score_flaw_and_path(six):
+    texts = "[...document.querySelectorAll('.caption > div')].map(e => e.textContent).slice(0, 2)"
+    assert six.run(texts) == ["95.0blur", "x/a.jpg"]
+
+
+def test_the_sliders_bound_the_score_with_a_live_count(six):
+    six.slide("#low", 50)
+    six.slide("#high", 90)
+    show(six, "4 of 6 photos")
+    assert six.run(SHOWN) == ["b.jpg", "c.jpg", "d.jpg", "e.jpg"]
+    assert six.run("document.querySelector('#bounds').textContent.match(/\\d+/g)") == [
+        "50",
+        "90",
+    ]
+    six.click("#reset")
+    show(six, "6 photos")
+
+
+def test_the_sliders_cannot_cross(six):
+    six.slide("#high", 40)
+    six.slide("#low", 60)
+    show(six, "0 of 6 photos")
+    assert six.run("[low.value, high.value]") == ["40", "40"]
+
+
+def test_the_histogram_follows_the_other_filters(six):
+    tall = "[...histogram.children].filter(e => e.getAttribute('height') > 0).length"
+    inside = "[...histogram.querySelectorAll('.within')].filter(e => e.height.baseVal.value).length"
+    assert six.run(tall) == 6
+    six.click("#flaws button", at=2)
+    show(six, "4 of 6 photos")
+    assert six.run(tall) == 4
+    six.slide("#low", 70)
+    show(six, "1 of 6 photos")
+    assert (six.run(tall), six.run(inside)) == (4, 1)
+
+
+def test_a_folder_and_a_flaw_filter_with_counts_of_what_they_would_leave(six):
+    choices = (
+        "[...document.querySelectorAll('#folders button')]"
+        ".map(e => [...e.children].map(c => c.textContent))"
+    )
+    assert six.run(choices) == [["All", "6"], ["x", "3"], ["y", "3"]]
+    six.slide("#low", 60)
+    six.click("#folders button", at=2)
+    show(six, "1 of 6 photos")
+    assert six.run(choices) == [["All", "4"], ["x", "3"], ["y", "1"]]
+    assert six.run(SHOWN) == ["d.jpg"]
+
+
+def test_find_looks_in_names_and_folders(six):
+    six.press("/")
+    six.type("Y e.j")
+    show(six, "1 of 6 photos")
+    assert six.run(SHOWN) == ["e.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [("worst", "fedcba"), ("path", "abcdef"), ("folder", "abcdef")]
+)
+def test_it_sorts(six, order, expected):
+    six.slide("#sort", order)
+    six.until(f"{SHOWN}.map(n => n[0]).join('') === {expected!r}")
+    six.until(f"document.querySelectorAll('.heading').length === {2 if order == 'folder' else 0}")
+
+
+def test_a_photo_without_a_score_is_listed_with_its_reason(six):
+    six.click("#to-failed")
+    assert six.run("document.querySelector('#failed').open")
+    assert six.run("document.querySelector('#failed li').innerText.split('\\n')[0]").startswith(
+        "y/bad.jpg"
+    )
+    assert "the file is empty" in six.run("document.querySelector('#failed').innerText")
+
+
+def test_arrows_move_the_focus_and_space_and_p_pick(six):
+    six.press("ArrowRight")
+    assert six.run(FOCUSED) == "a.jpg"
+    six.press("ArrowRight")
+    six.press(" ")
+    six.press("End")
+    six.press("p")
+    assert six.run(FOCUSED) == "f.jpg"
+    assert picked_in(six, "#download", "picks.txt") == b"x/b.jpg\ny/f.jpg\n"
+    assert picked_in(six, "#download-nul", "picks-nul.txt") == b"x/b.jpg\0y/f.jpg\0"
+    assert six.complaints == []
+
+
+def test_the_focus_is_always_seen_and_has_words(six):
+    six.press("ArrowRight")
+    six.press("p")
+    assert six.run("document.activeElement.ariaLabel") == "a.jpg, score 95.0, blur, picked"
+    assert six.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert (
+        six.run(
+            "document.querySelectorAll('#grid [tabindex=\"0\"], #grid .photo:not([tabindex])').length"
+        )
+        == 1
+    )
+
+
+def test_the_large_view_leads_through_the_photos_and_back(six):
+    six.press("ArrowRight")
+    six.press("Enter")
+    six.until(LARGE)
+    assert six.run(LARGE_PATH) == "x/a.jpg"
+    six.press("ArrowRight")
+    six.press("p")
+    six.press("ArrowLeft")
+    six.press("ArrowLeft")  # there is none before
+    assert six.run(LARGE_PATH) == "x/a.jpg"
+    six.press("End")
+    assert six.run(LARGE_PATH) == "y/f.jpg"
+    six.press("Escape")
+    six.until(f"!{LARGE}")
+    six.until(f"{FOCUSED} === 'f.jpg'")
+    assert picked_in(six, "#download", "picks.txt") == b"x/b.jpg\n"
+
+
+def test_the_large_view_shows_the_file_itself_where_it_is_at_hand(six, six_address):
+    Path(six_address.removeprefix("file://")).with_name("y").joinpath("f.jpg").unlink()
+    six.click(".photo")
+    six.until("document.querySelector('#picture').naturalWidth === 96")
+    assert six.complaints == []
+    six.press("End")
+    six.until("document.querySelector('#picture').naturalWidth === 64")
+    assert "thumbnail" in six.run("document.querySelector('#large-more').textContent")
+    six.press("Escape")
+
+
+def test_a_zoom_stays_at_its_place_from_photo_to_photo(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for row in ranked(["a.jpg", "b.jpg"]):
+        make_photo().resize((2000, 1500)).save(tmp_path / row.path)
+    rows = [replace(row, width=2000, height=1500) for row in ranked(["a.jpg", "b.jpg"])]
+    with (tmp_path / "gallery.html").open("wb") as file:
+        gallery.write(file, rows, [None, None], folder=tmp_path)
+    open_fresh(browser, f"file://{tmp_path}/gallery.html")
+    size = "document.querySelector('#picture').getBoundingClientRect().width"
+    place = "[stage.scrollLeft, stage.scrollTop]"
+    original = "document.querySelector('#picture').src.endsWith('{}.jpg')"
+    browser.click(".photo")
+    browser.until(original.format("a"))
+    assert browser.run(size) < 1000
+    browser.press("z")
+    assert browser.run(size) == 2000
+    middle = browser.run(place)
+    assert middle == [pytest.approx(500, abs=20), pytest.approx(430, abs=60)]
+    browser.press("ArrowRight")
+    browser.until(original.format("b"))
+    assert (browser.run(size), browser.run(place)) == (2000, middle)
+    browser.click("#zoom")
+    assert browser.run(size) < 1000
+    browser.press("Escape")
+
+
+def test_all_shown_can_be_picked_and_that_undone(six):
+    six.click("#folders button", at=1)
+    show(six, "3 of 6 photos")
+    six.click("#pick-shown")
+    assert six.run("document.querySelector('#picked').textContent") == "3 picked"
+    assert picked_in(six, "#download", "picks.txt") == b"x/a.jpg\nx/b.jpg\nx/c.jpg\n"
+    six.click("#clear")
+    assert six.run("document.querySelector('#tray').hidden")
+    six.click("#toast button")
+    assert six.run("document.querySelector('#picked').textContent") == "3 picked"
+
+
+def test_picks_are_still_there_when_the_page_is_opened_again(six):
+    six.press("ArrowRight")
+    six.press("p")
+    six.open(six.run("location.href"))
+    assert six.run("document.querySelector('#picked').textContent") == "1 picked"
+
+
+def test_picks_can_be_looked_at_alone(six):
+    six.click(".pick", at=2)
+    six.click("#picked-only")
+    show(six, "1 of 6 photos")
+    assert six.run(SHOWN) == ["c.jpg"]
+
+
+def test_picks_are_copied_one_a_line(six):
+    six.send("Browser.grantPermissions", permissions=["clipboardReadWrite"])
+    six.click("#pick-shown")
+    six.click("#copy")
+    six.until("document.querySelector('#toast').textContent.includes('copied')")
+    assert six.run("navigator.clipboard.readText()").split("\n") == [
+        *("x/a.jpg", "x/b.jpg", "x/c.jpg"),
+        *("y/d.jpg", "y/e.jpg", "y/f.jpg"),
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_hostile_names_run_nothing_and_come_out_of_the_list_as_they_are(
+    browser, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    open_fresh(browser, write(tmp_path, ranked(HOSTILE)))
+    assert browser.run("document.querySelectorAll('.cell').length") == len(HOSTILE)
+    shown = browser.run(SHOWN)
+    assert shown[0] == HOSTILE[0]
+    assert shown[3:6] == ["\\u{202e}gpj.exe", "two\\u{a}lines.jpg", "caf\\xe9.jpg"]
+    browser.click("#pick-shown")
+    names = picked_in(browser, "#download-nul", "picks-nul.txt").split(b"\0")
+    assert names == [*map(os.fsencode, HOSTILE), b""]
+    browser.click(".photo")
+    for _ in HOSTILE:
+        browser.until("document.querySelector('#picture').naturalWidth === 96")
+        browser.press("ArrowRight")
+    browser.press("Escape")
+    assert browser.complaints == []
+
+
+def test_a_burst_is_its_best_photo_until_it_is_opened(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = ranked(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+    rows[1:] = [replace(row, burst=7, is_burst_best=row.path.name == "c.jpg") for row in rows[1:]]
+    open_fresh(browser, write(tmp_path, rows))
+    assert browser.run(SHOWN) == ["a.jpg", "c.jpg"]
+    assert browser.run(COUNT) == "4 photos, 2 in stacks"
+    assert browser.run("document.querySelectorAll('.stack')[1].textContent") == "3 +"
+    browser.click(".stack", at=1)
+    assert browser.run(SHOWN) == ["a.jpg", "c.jpg", "b.jpg", "d.jpg"]
+    browser.press("End")
+    browser.press("b")  # closes, and the focus is on the best
+    assert browser.run(SHOWN) == ["a.jpg", "c.jpg"]
+    assert browser.run(FOCUSED) == "c.jpg"
+    browser.click("#stack")
+    browser.until(f"{SHOWN}.join() === 'a.jpg,b.jpg,c.jpg,d.jpg'")
+
+
+def test_of_a_thousand_photos_only_those_near_the_window_are_elements(
+    browser, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        Row(path=Path(f"{n:04}.jpg"), rank=n + 1, score=100 - n / 10, width=96, height=64)
+        for n in range(1000)
+    ]
+    make_photo().save(tmp_path / "0000.jpg")
+    thumbnail = thumbnails.to_webp(tmp_path / "0000.jpg", max_side=64)
+    with (tmp_path / "gallery.html").open("wb") as file:
+        gallery.write(file, rows, [thumbnail] * 1000, folder=tmp_path)
+    open_fresh(browser, f"file://{tmp_path}/gallery.html")
+    assert 5 < browser.run("document.querySelectorAll('.cell').length") < 60
+    browser.run("scrollTo(0, document.body.scrollHeight)")
+    browser.until(f"{SHOWN}.includes('0999.jpg')")
+    assert browser.run("document.querySelectorAll('.cell').length") < 60
+    browser.until("[...document.querySelectorAll('.cell img')].every(i => i.naturalWidth === 64)")
+
+
+def test_dark_and_light_follow_the_system_until_one_is_chosen(six):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    six.prefer(prefers_color_scheme="light")
+    light = six.run(ground)
+    six.prefer(prefers_color_scheme="dark")
+    dark = six.run(ground)
+    assert light != dark
+    six.click("#theme")
+    assert six.run(ground) == light
+    six.open(six.run("location.href"))
+    assert six.run(ground) == light
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(six):
+    six.resize(390, 844, is_phone=True)
+    six.click("#show-panel")
+    six.click("#pick-shown")
+    assert six.run("document.documentElement.scrollWidth") <= 390
+    assert six.run("tray.getBoundingClientRect().right") <= 390
+    assert six.run("tray.scrollWidth <= tray.clientWidth")

@@ -1,0 +1,128 @@
+"""Reports read back as they were written, and as a spreadsheet saves them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from contrique_cli.errors import BadReport
+from contrique_cli.reports import reading
+from contrique_cli.reports import rows as report_rows
+from contrique_cli.reports.rows import Row
+
+HOSTILE = [
+    b"=cmd()|.png",
+    b"+1.png",
+    b"-r.png",
+    b"@x.png",
+    b"\ttab.png",
+    b"new\nline.png",
+    b"carriage\rreturn.png",
+    b'q"uo,te;.png',
+    b"'apostrophe.png",
+    b" blank .png",
+    b"\xff\xfe.png",
+    "\N{CAMERA}.png".encode(),
+    b"\x1b[31m.png",
+    b"..\\..\\x.png",
+]
+ROWS = [
+    Row(path=Path(os.fsdecode(name)), score=float(number), raw=0.5, flaw="blur", error=None)
+    for number, name in enumerate(HOSTILE)
+] + [Row(path=Path("bad.png"), error="=no photo")]
+FORMS = {
+    "csv": report_rows.to_csv,
+    "json": lambda rows: report_rows.to_json(rows, {"version": "1"}),
+    "jsonl": lambda rows: b"".join(map(report_rows.to_json_line, rows)),
+}
+
+
+def simple(rows: list[Row]) -> list[tuple]:
+    return [(str(row.path), row.score, row.flaw, row.error) for row in rows]
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_json_reads_back_exactly(form):
+    assert simple(reading.read(FORMS[form](ROWS), "r")) == simple(ROWS)
+
+
+def test_csv_reads_back_with_every_path_among_its_spellings():
+    for row, original in zip(reading.read(FORMS["csv"](ROWS), "r"), ROWS, strict=True):
+        assert original.path in reading.spellings(row.path)
+        assert (row.score, row.flaw, row.error) == (original.score, original.flaw, original.error)
+
+
+def test_a_spelling_for_formulas_is_the_same_file():
+    assert list(reading.spellings(Path("./=x.jpg"))) == [Path("=x.jpg")]
+    assert list(reading.spellings(Path("'=x.jpg"))) == [Path("'=x.jpg"), Path("=x.jpg")]
+
+
+TABLES = {
+    "other order of columns": "score,extra,path\n2,x,a.jpg\n,y,b.jpg\n",
+    "semicolons and decimal commas": "path;score;flaw\na.jpg;2,0;\nb.jpg;;\n",
+    "tabs": "path\tscore\na.jpg\t2\nb.jpg\t\n",
+    "capitals and blanks": " Path , SCORE \na.jpg,2\nb.jpg,\n",
+    "crlf": "path,score\r\na.jpg,2\r\nb.jpg,\r\n",
+    "quotes": '"path","score"\n"a.jpg","2"\n"b.jpg",""\n',
+    "short lines": "path,score\na.jpg,2\nb.jpg\n",
+    "long lines": "path,score\na.jpg,2,x,y\nb.jpg,,z\n",
+    "empty lines": "path,score\n\na.jpg,2\n\nb.jpg,\n\n",
+    "later row holds": "path,score\na.jpg,1\na.jpg,2\nb.jpg,\n",
+    "array": '[{"path": "a.jpg", "score": 2}, {"path": "b.jpg", "score": null}]',
+    "lines": '{"path": "a.jpg", "score": 2}\n\n{"path": "b.jpg"}',
+    "pretty": json.dumps({"photos": [{"path": "a.jpg", "score": 2}, {"path": "b.jpg"}]}, indent=4),
+}
+
+
+@pytest.mark.parametrize("text", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+def test_other_shapes_of_the_same_report_read_the_same(text, codec):
+    rows = reading.read(text.encode(codec), "r")
+    assert simple(rows) == [("a.jpg", 2.0, None, None), ("b.jpg", None, None, None)]
+
+
+def test_one_line_of_json_lines_is_a_report():
+    assert len(reading.read(b'{"path": "a.jpg", "score": 2}\n', "r")) == 1
+
+
+def test_a_report_saved_by_pandas_reads_back(tmp_path):
+    rows = [row for row in ROWS if "\r" not in str(row.path)]  # which pandas does not quote
+    (tmp_path / "r.csv").write_bytes(report_rows.to_csv(rows))
+    table = pd.read_csv(tmp_path / "r.csv")
+    again = reading.read(table.sort_index(axis=1).to_csv(index=True).encode(), "r")
+    assert [row.score for row in again] == [row.score for row in rows]
+    lines = table.to_json(orient="records", lines=True).encode()
+    assert [row.score for row in reading.read(lines, "r")] == [row.score for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "no column path and no column score"),
+        (b"path,score\n", "lists no photo"),
+        (b"a,b\n1,2\n", r"no column path and no column score \(but a, b\)"),
+        (b"path,mos\na,1\n", "no column score"),
+        (b"path,score\na,1\nb,good\n", "line 3: the score 'good' is not a number"),
+        (b"path,score\na,nan\n", "line 2: the score"),
+        (b"path,score\n,1\n", "line 2 has no path"),
+        (b"path,score\na\0b,1\n", "line 2 has no path"),
+        (b"path,score\n\xe4.jpg,1\n", "not UTF-8 text"),
+        (b"path,score\n" + b"a" * 200_000 + b",1\n", "field larger than field limit"),
+        (b'{"photos": 3}', "is not a list"),
+        (b'{"photos": [3]}', "photo 1 is not a row"),
+        (b'{"photos": []}', "lists no photo"),
+        (b'{"path": "a", "score": true}', "is not a number"),
+        (b'{"path": "a", "score": 1e999}', "is not a number"),
+        (b'{"path": 7, "score": 1}', "photo 1 has no path"),
+        (b'{"path": "a", "score": 1}\n{"path": "b", "sc', "line 2 is not JSON"),
+        (b"[" * 100_000, "nested too deeply|not JSON"),
+        (b'{"path": "a", "score": {}}', "is not a number"),
+    ],
+)
+def test_what_is_no_report_is_refused_with_the_place(data, message):
+    with pytest.raises(BadReport, match=message):
+        reading.read(data, "r.csv")

@@ -1,0 +1,282 @@
+"""`contrique score --watch`: what counts as arrived, and the program from start to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contrique_cli.cli import watch as cli_watch
+from contrique_cli.scoring.watch import Watcher
+from tests.conftest import make_photo, spawn
+
+TINY = ("--regressor", "tiny", "--device", "cpu", "--watch-interval", "0.1")
+
+
+class Look:
+    """A watcher with a clock of its own: each look is a second after the last."""
+
+    def __init__(self, *folders: Path, known: dict[Path, int] | None = None) -> None:
+        known = known or {}
+        self.now = 0.0
+        self.watcher = Watcher(
+            folders, is_known=lambda path, at: at <= known.get(path, -1), settle=1.0
+        )
+
+    def __call__(self, seconds: float = 1.0) -> list[str]:
+        self.now += seconds
+        ready, troubles = self.watcher.poll(self.now)
+        return [path.name for path in ready] + [f"!{one.reason}" for one in troubles]
+
+
+def write(path: Path, content: bytes = b"x", at: int = 1) -> None:
+    path.write_bytes(content)
+    os.utime(path, ns=(at, at))
+
+
+def test_a_photo_is_ready_once_it_stood_still(tmp_path):
+    look = Look(tmp_path)
+    write(tmp_path / "a.jpg")
+    assert [look(), look(0.5), look(0.5), look(), look()] == [[], [], ["a.jpg"], [], []]
+
+
+def test_a_photo_still_being_written_waits(tmp_path):
+    look = Look(tmp_path)
+    for size in range(1, 5):
+        write(tmp_path / "a.jpg", b"x" * size, at=size)
+        assert look() == []
+    assert look() == ["a.jpg"]
+
+
+def test_a_changed_photo_is_ready_again(tmp_path):
+    look = Look(tmp_path)
+    write(tmp_path / "a.jpg")
+    assert [look(), look()] == [[], ["a.jpg"]]
+    write(tmp_path / "a.jpg", b"xy", at=2)
+    assert [look(), look(), look()] == [[], ["a.jpg"], []]
+
+
+def test_a_photo_put_in_place_of_another_of_equal_size_and_time_is_a_change(tmp_path):
+    look = Look(tmp_path)
+    write(tmp_path / "a.jpg")
+    assert [look(), look()] == [[], ["a.jpg"]]
+    write(tmp_path / "b.part")
+    (tmp_path / "b.part").replace(tmp_path / "a.jpg")
+    assert [look(), look()] == [[], ["a.jpg"]]
+
+
+def test_temporary_names_wait_for_their_rename(tmp_path):
+    look = Look(tmp_path)
+    for name in (".a.jpg.Xy12", "b.jpg.part", "c.jpg.crdownload", "notes.txt"):
+        write(tmp_path / name)
+    assert [look(), look()] == [[], []]
+    (tmp_path / ".a.jpg.Xy12").rename(tmp_path / "a.jpg")
+    assert [look(), look()] == [[], ["a.jpg"]]
+
+
+def test_new_subfolders_are_watched_too(tmp_path):
+    look = Look(tmp_path)
+    assert look() == []
+    (tmp_path / "day" / "one").mkdir(parents=True)
+    write(tmp_path / "day" / "one" / "a.jpg")
+    assert [look(), look()] == [[], ["a.jpg"]]
+
+
+def test_deleted_photos_are_forgotten_and_count_anew(tmp_path):
+    look = Look(tmp_path)
+    write(tmp_path / "a.jpg")
+    assert [look(), look()] == [[], ["a.jpg"]]
+    (tmp_path / "a.jpg").unlink()
+    assert look() == []
+    assert look.watcher._seen == {}
+    write(tmp_path / "a.jpg")
+    assert [look(), look()] == [[], ["a.jpg"]]
+
+
+def test_known_photos_are_ready_only_if_newer(tmp_path):
+    write(tmp_path / "old.jpg", at=10)
+    write(tmp_path / "new.jpg", at=30)
+    look = Look(tmp_path, known={tmp_path / "old.jpg": 20, tmp_path / "new.jpg": 20})
+    assert [look(), look(), look()] == [[], ["new.jpg"], []]
+
+
+def test_a_folder_that_comes_back_is_told_once_and_its_photos_stay_known(tmp_path):
+    folder, away = tmp_path / "card", tmp_path / "away"
+    folder.mkdir()
+    write(folder / "a.jpg")
+    look = Look(folder)
+    assert [look(), look()] == [[], ["a.jpg"]]
+    folder.rename(away)
+    assert [look(), look()] == [["!no such file"], []]
+    away.rename(folder)
+    assert [look(), look()] == [[], []]
+    folder.rename(away)
+    assert look() == ["!no such file"]
+
+
+# ------------------------------------------------------------------------------ the program
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_regressor: object) -> Path:
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    make_photo(0).save(folder / "first.jpg")
+    return folder
+
+
+def wait_for(target: Path, count: int, program: subprocess.Popen[bytes]) -> list[dict]:
+    for _ in range(1200):
+        lines = target.read_bytes().splitlines() if target.exists() else []
+        if len(lines) >= count:
+            return [json.loads(line) for line in lines]
+        if program.poll() is not None:
+            pytest.fail(f"it ended: {program.stderr.read()}")
+        time.sleep(0.05)
+    pytest.fail(f"only {lines}")
+
+
+def stop(program: subprocess.Popen[bytes], signum: int) -> str:
+    program.send_signal(signum)
+    err = program.stderr.read().decode()
+    assert program.wait(timeout=60) == 0, err
+    return err
+
+
+def watching(folder: Path, *options: object, **pipes: object) -> subprocess.Popen[bytes]:
+    return spawn(["score", folder, "--watch", *options, *TINY], stderr=subprocess.PIPE, **pipes)
+
+
+def test_photos_are_lines_as_they_arrive_until_ctrl_c(folder, tmp_path):
+    target = tmp_path / "report.jsonl"
+    with watching(folder, "--output", target) as program:
+        assert Path(wait_for(target, 1, program)[0]["path"]).name == "first.jpg"
+        whole = (folder / "first.jpg").read_bytes()
+        (folder / "sub").mkdir()
+        (folder / "sub" / "second.jpg").write_bytes(whole)
+        (folder / "bad.jpg").write_bytes(whole[: len(whole) // 2])
+        rows = {Path(row["path"]).name: row for row in wait_for(target, 3, program)}
+        assert rows["second.jpg"]["score"] is not None
+        assert rows["bad.jpg"]["score"] is None
+        assert rows["bad.jpg"]["error"]
+        (folder / "bad.jpg").write_bytes(whole)
+        assert wait_for(target, 4, program)[3]["score"] is not None
+        err = stop(program, signal.SIGINT)
+    assert "stopped: 3 photos scored, 1 failed" in err
+    assert "Traceback" not in err
+
+
+class FewLooks:
+    """Stands in for `time`: after so many looks, a second apart, somebody presses Ctrl-C."""
+
+    def __init__(self, count: int) -> None:
+        self.now, self.end = 0.0, float(count)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, _seconds: float) -> None:
+        self.now += 1
+        if self.now >= self.end:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def look(contrique, folder, tmp_path, monkeypatch):
+    """Watch for three looks and give the names in the report, then what was said."""
+
+    def watch(*options: object) -> tuple[list[str], str]:
+        target = tmp_path / "report.jsonl"
+        monkeypatch.setattr(cli_watch, "time", FewLooks(3))
+        done = contrique("score", folder, "--watch", "-o", target, *options, *TINY)
+        assert done.status == 0, done.err
+        rows = [json.loads(line) for line in target.read_bytes().splitlines()]
+        return [Path(row["path"]).name for row in rows], done.err
+
+    return watch
+
+
+def test_a_second_watch_continues_the_report(look, folder):
+    assert look()[0] == ["first.jpg"]
+    make_photo(1).save(folder / "second.jpg")
+    names, err = look()
+    assert names == ["first.jpg", "second.jpg"]
+    assert "stopped: 1 photos scored, 0 failed, report in" in err
+    later = time.time() + 60
+    os.utime(folder / "first.jpg", (later, later))
+    assert look()[0] == ["first.jpg", "second.jpg", "first.jpg"]
+
+
+def test_a_report_cut_short_is_mended_and_its_last_photo_scored_again(look, folder, tmp_path):
+    make_photo(1).save(folder / "second.jpg")
+    assert look()[0] == ["first.jpg", "second.jpg"]
+    target = tmp_path / "report.jsonl"
+    target.write_bytes(target.read_bytes()[:-30])
+    names, err = look()
+    assert names == ["first.jpg", "second.jpg"]
+    assert "the last line was cut short and is removed" in err
+
+
+def test_what_failed_is_tried_again_by_the_next_watch(look, folder):
+    (folder / "first.jpg").write_bytes(b"x")
+    assert [look()[0] for _ in range(2)] == [["first.jpg"], ["first.jpg"] * 2]
+
+
+def test_bounds_hold_in_a_watch_too(look):
+    assert look("--min-score", 100.0, "--quiet") == ([], "")
+
+
+def test_a_broken_link_is_one_line(look, folder):
+    (folder / "link.jpg").symlink_to(folder / "nowhere.jpg")
+    assert sorted(look()[0]) == ["first.jpg", "link.jpg"]
+
+
+@pytest.fixture
+def quiet_reader(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with watching(folder, "--quiet", stdout=subprocess.PIPE) as program:
+        yield program
+
+
+def test_without_output_lines_go_to_standard_output_and_a_closed_reader_ends_it(
+    folder, quiet_reader
+):
+    row = json.loads(quiet_reader.stdout.readline())
+    assert Path(row["path"]).name == "first.jpg"
+    quiet_reader.stdout.close()
+    make_photo(1).save(folder / "second.jpg")
+    assert quiet_reader.wait(timeout=60) == -signal.SIGPIPE
+    assert quiet_reader.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--gallery", "page.html"),
+        ("--xmp",),
+        ("--absolute",),
+        ("--top", 3),
+        ("--reverse",),
+        ("--fail-under", 5),
+        ("--bursts",),
+        ("--burst-best-only",),
+        ("--format", "csv"),
+        ("--format", "table"),
+        ("--output", "report.csv"),
+    ],
+)
+def test_what_needs_all_photos_at_once_is_refused(contrique, folder, options):
+    done = contrique("score", folder, "--watch", *options, *TINY)
+    assert done.status == 2
+    assert "--watch" in done.err
+
+
+@pytest.mark.parametrize("path", ["-", "no/such/folder", __file__])
+def test_what_is_no_folder_cannot_be_watched(contrique, folder, path):
+    done = contrique("score", path, "--watch", *TINY)
+    assert (done.status, "needs folders" in done.err) == (2, True)
