@@ -59,20 +59,23 @@ def choose_precision(name: str, device: torch.device) -> str:
     """
     if name not in PRECISIONS:
         raise BadOption(f"precision {name!r}: choose one of {', '.join(PRECISIONS)}")
-    if name == "bf16" and device.type == "cpu" and not _can_bf16():
-        raise BadOption("this processor cannot compute in bf16: leave --precision out")
+    if device.type == "cpu" and not _can_compute(name):
+        raise BadOption(f"this processor cannot compute in {name}: leave --precision out")
     if name != config.PRECISION:
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     if device.type == "cpu":
-        return "bf16" if has_bf16_instructions() else "fp32"
+        return "bf16" if has_bf16_instructions() and _can_compute("bf16") else "fp32"
     return "fp32"
 
 
-def _can_bf16() -> bool:
-    """Whether a CPU's convolutions take bfloat16 at all, quickly or not."""
-    ask = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+def _can_compute(precision: str) -> bool:
+    """Whether a CPU's convolutions take a precision at all, quickly or not.
+
+    oneDNN knows: it may be held to less than the processor has (`ONEDNN_MAX_CPU_ISA`).
+    """
+    ask = getattr(torch.ops.mkldnn, f"_is_mkldnn_{precision}_supported", None)
     return ask is None or bool(ask())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -48,7 +50,7 @@ class Convolution(nn.Module):
         self.weight = weight.contiguous(memory_format=torch.channels_last)
         self.steps = (folded.padding, folded.stride, folded.dilation, folded.groups)
         self.has_relu = has_relu
-        self.is_one_call = _has_one_call(device)
+        self.is_one_call = _has_one_call(device, dtype)
         if self.is_one_call:
             self.weight = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.steps)  # noqa: SLF001 - what torch.compile emits
 
@@ -198,10 +200,22 @@ def round_weights(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return rounded.reshape(weight.shape)
 
 
-def _has_one_call(device: torch.device) -> bool:
-    return (
-        device.type == "cpu"
-        and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
-        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-        and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")
-    )
+def _has_one_call(device: torch.device, dtype: torch.dtype) -> bool:
+    return device.type == "cpu" and _takes_one_call(dtype)
+
+
+@cache
+def _takes_one_call(dtype: torch.dtype) -> bool:
+    """Whether oneDNN computes a layer of one pixel; its private calls may refuse, or be gone."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    maps, bias = torch.zeros(1, 1, 1, 1, dtype=dtype), torch.zeros(1)
+    steps = ([0, 0], [1, 1], [1, 1], 1)
+    try:
+        weight = torch.ops.mkldnn._reorder_convolution_weight(maps, *steps)  # noqa: SLF001 - to find out
+        call = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001 - to find out
+        call(maps, weight, bias, *steps, "relu", [], "")
+        call.binary(maps, maps, weight, None, *steps, "add", 1.0, "relu", [], "")
+    except (AttributeError, RuntimeError):
+        return False
+    return True

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +17,7 @@ from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadOption
 from contrique_cli.photos import pixels as photo_pixels
 from contrique_cli.scoring import scorer as scoring_scorer
-from tests.conftest import blurred, make_photo
+from tests.conftest import ROOT, blurred, make_photo
 
 
 def pixels(seed=0, width=96, height=64):
@@ -29,31 +35,43 @@ def test_features_are_those_of_the_model(arch, pooling):
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
-def test_half_precision_moves_no_score_of_the_bundled_model_by_a_fifth_of_a_point():
+def test_half_precision_moves_no_score_of_the_bundled_model_by_a_fifth_of_a_point(monkeypatch):
+    monkeypatch.setattr(backend, "_can_compute", lambda precision: True)  # PyTorch's own ways do
     scorer = scoring_scorer.load_scorer()
     photos = [make_photo(seed, 512, 384) for seed in range(2)]
     photos.append(blurred(photos[0], 2))
     scores = {}
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", "bf16", "fp16"):
         embed = backend.prepare(scorer.model, precision)
         rows = [features.embed_scales(embed, photo_pixels.to_tensor(one)[None]) for one in photos]
         raw = scorer.regressor.predict(torch.cat(rows).numpy())
         scores[precision] = scorer.regressor.to_score(raw)
     assert np.ptp(scores["fp32"]) > 5
     np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=0.2)
+    np.testing.assert_allclose(scores["fp16"], scores["fp32"], atol=0.2)
 
 
-def test_features_are_float32_of_finite_numbers_in_any_precision(tiny):
+def test_features_are_float32_of_finite_numbers_in_any_precision(tiny, monkeypatch):
+    monkeypatch.setattr(backend, "_can_compute", lambda precision: True)
     for precision in backend.PRECISIONS:
         found = backend.prepare(tiny, precision)(pixels())
         assert found.dtype == torch.float32
         assert found.isfinite().all()
 
 
-def test_automatic_precision_is_what_the_processor_has(monkeypatch):
-    for has, expected in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(backend, "has_bf16_instructions", lambda has=has: has)
-        assert backend.choose_precision("auto", torch.device("cpu")) == expected
+@pytest.mark.parametrize(
+    ("has_instructions", "is_taken", "expected"),
+    [(True, True, "bf16"), (True, False, "fp32"), (False, True, "fp32"), (False, False, "fp32")],
+)
+def test_automatic_precision_is_what_the_processor_has_and_onednn_takes(
+    monkeypatch, has_instructions, is_taken, expected
+):
+    monkeypatch.setattr(backend, "has_bf16_instructions", lambda: has_instructions)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: is_taken)
+    assert backend.choose_precision("auto", torch.device("cpu")) == expected
+
+
+def test_automatic_precision_of_other_devices():
     assert backend.choose_precision("fp32", torch.device("cuda")) == "fp32"
     assert backend.choose_precision("auto", torch.device("mps")) == "fp32"
 
@@ -73,7 +91,51 @@ def test_cuda_gives_the_features_of_the_cpu(precision):
     torch.testing.assert_close(found.cpu(), expected, atol=1e-2, rtol=0)
 
 
-def test_bf16_on_a_processor_that_cannot_is_refused_in_words(monkeypatch):
-    monkeypatch.setattr(backend, "_can_bf16", lambda: False)
-    with pytest.raises(BadOption, match="leave --precision out"):
-        backend.choose_precision("bf16", torch.device("cpu"))
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_precision_that_the_processor_lacks_is_refused_in_words(monkeypatch, precision):
+    monkeypatch.setattr(torch.ops.mkldnn, f"_is_mkldnn_{precision}_supported", lambda: False)
+    with pytest.raises(BadOption, match=f"cannot compute in {precision}: leave --precision out"):
+        backend.choose_precision(precision, torch.device("cpu"))
+
+
+SCORE_IN_EVERY_PRECISION = """
+import sys
+from typer.testing import CliRunner
+from contrique_cli.cli import app
+for precision in ("auto", "fp32", "bf16", "fp16"):
+    words = ["score", sys.argv[1], "--format", "json", "--no-cache", "--precision", precision]
+    done = CliRunner().invoke(app, words)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    print(repr((precision, done.exit_code, done.stdout, done.stderr)))
+"""
+"""One process for each of oneDNN's limits, which are read once."""
+
+
+@pytest.mark.parametrize("limit", ["SSE41", "AVX2", "AVX512_CORE", None])
+def test_scores_are_equal_whatever_onednn_is_held_to(photos, limit):
+    environment = {name: value for name, value in os.environ.items() if "ONEDNN" not in name}
+    if limit is not None:
+        environment["ONEDNN_MAX_CPU_ISA"] = limit
+    done = subprocess.run(
+        [sys.executable, "-c", SCORE_IN_EVERY_PRECISION, str(photos)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = [ast.literal_eval(line) for line in done.stdout.splitlines()]
+    scores = {}
+    for precision, status, out, err in found:
+        if status == 0:
+            rows = json.loads(out)["photos"]
+            scores[precision] = {row["path"]: row["score"] for row in rows}
+        else:
+            assert precision in {"bf16", "fp16"}
+            assert err == (
+                f"error: this processor cannot compute in {precision}: leave --precision out\n"
+            )
+    assert len(scores["fp32"]) == 3
+    for other in scores.values():
+        assert other == pytest.approx(scores["fp32"], abs=0.5)

@@ -39,13 +39,30 @@ def stages(network, images, arch):
 @pytest.mark.parametrize("arch", ["tiny", "resnet18", "resnet50"])
 def test_every_stage_is_that_of_the_encoder_for_pixels_of_8_bit(monkeypatch, arch, has_one_call):
     if not has_one_call:  # as on a GPU, or without oneDNN
-        monkeypatch.setattr(merged, "_has_one_call", lambda device: False)
+        monkeypatch.setattr(merged, "_has_one_call", lambda device, dtype: False)
     network = encoder(arch)
     pixels = torch.randint(0, 256, (2, 3, 70, 45)).float()
     expected = stages(network, pixels / 255, arch)
     found = stages(
         merged.merge(network, device=CPU, dtype=torch.float32, white=255.0), pixels, arch
     )
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours.contiguous(), theirs, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["_reorder_convolution_weight", "_convolution_pointwise"])
+@pytest.mark.parametrize("error", [RuntimeError, AttributeError])
+def test_where_onednn_refuses_a_layer_pytorch_computes_it(monkeypatch, name, error):
+    def refuse(*args):
+        raise error("needs another processor")
+
+    merged._takes_one_call.cache_clear()
+    monkeypatch.setattr(torch.ops.mkldnn, name, refuse)
+    network = encoder("tiny")
+    pixels = torch.rand(1, 3, 40, 30)
+    expected = stages(network, pixels, "tiny")
+    found = stages(merged.merge(network, device=CPU, dtype=torch.float32), pixels, "tiny")
+    merged._takes_one_call.cache_clear()
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours.contiguous(), theirs, rtol=1e-3, atol=1e-3)
 
