@@ -14,7 +14,7 @@ PACKAGE = ROOT / "contrique_cli"
 
 NOUNS = (
     "errors config files modelfiles report journal xmp ratings reportfile picks transfer placement "
-    "undofile bounds exif rawfile rgb images likeness resnet model merged backend tensorfile checkpoint regressor flaws "
+    "undofile bounds exif rawfile rgb images likeness resnet efficientnet imagenet model merged backend tensorfile checkpoint regressor flaws "
     "weights capacity features identity sqlitefile featurecache recall thumbnails gallery featurefile pairs "
     "labels samples metrics ridge gridding contributions heatmap "
     "official.pickles official official.checkpointfile official.ridgefile "
