@@ -21,7 +21,7 @@ ROOMS = {
     "photos": "bounds exif raw rgb pixels finding opening",
     "distortions": "randomness colour dct blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
-        "resnet model merged backend capacity tensorfile checkpoint features "
+        "resnet efficientnet model merged backend capacity tensorfile checkpoint features "
         "cache.identity cache.sqlitefile cache.featurecache cache.recall export pairs"
     ),
     "models": (
@@ -33,7 +33,7 @@ ROOMS = {
     "scoring": "scorer score compare watch contributions heatmap explain api",
     "opinions": "labels samples metrics ridge ladders prior fit evaluate",
     "pretraining": (
-        "trainconfig runevents runfiles views batchplan photostore batches loss schedule pace "
+        "trainconfig runevents runfiles imagenet views batchplan photostore batches loss schedule pace "
         "ranks learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
@@ -182,7 +182,7 @@ TESTED_ELSEWHERE = set(
         "scoring.scorer scoring.score opinions.samples opinions.prior "
         "pretraining.runevents pretraining.runparts cli.console cli.options cli.deliver "
         "cli.bursts cli.watch cli.compare cli.features cli.explain cli.fit cli.evaluate "
-        "cli.models cli.app "
+        "cli.models cli.app pretraining.imagenet "
     ).split()
 )
 """Files whose tests bear another name; each is a debt."""

@@ -16,6 +16,7 @@ import pytest
 
 from contrique_cli.version import __version__
 from tests.conftest import ROOT, blurred, make_photo
+from tests.test_architecture import ROOMS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COOKBOOK = re.search(r"\n## Cookbook\n.*?(?=\n## )", README, re.DOTALL).group()
@@ -142,11 +143,10 @@ def test_ci_runs_the_test_command_of_readme():
     assert command in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-def test_the_floor_plan_of_readme_names_every_room():
-    plan = README[README.index("roof ") : README.index("Nouns import only")]
-    rooms = {path.stem for path in (ROOT / "contrique_cli").glob("*.py")} - {"__init__", "__main__"}
-    houses = {path.parent.name + "/" for path in (ROOT / "contrique_cli").glob("*/__init__.py")}
-    assert rooms | houses <= set(plan.split())
+def test_the_floor_plan_of_readme_is_the_tree():
+    plan = README[README.index("errors version config ") : README.index("A file imports only")]
+    names = re.findall(r"^(.*?)  ", plan, flags=re.MULTILINE)
+    assert " ".join(names).replace("/", "").split() == list(ROOMS)
 
 
 def test_the_version_is_in_the_changelog():

@@ -54,7 +54,7 @@ def worsen(pixels: torch.Tensor, number: int, kind: int, level: int, seed: int) 
     Args:
         pixels: uint8 RGB, shape (3, H, W).
         number: of the quarter.
-        kind, level, seed: see `distortions.apply_kind`.
+        kind, level, seed: see `bank.apply_kind`.
     """
     down, across = quarter_of(pixels.shape[1], pixels.shape[2], number)
     part = photo_pixels.to_unit(pixels[None, :, down, across])  # (1, 3, H // 2, W // 2)

@@ -15,7 +15,7 @@ class Grouping:
 
         Args:
             gap: longest pause within a burst in seconds; None for the default.
-            max_megapixels: see `images.open_rgb`.
+            max_megapixels: see `opening.open_rgb`.
             quiet: no progress and no summary.
         """
         self.gap = config.BURST_GAP if gap is None else gap

@@ -54,10 +54,11 @@ def train(  # noqa: PLR0917 - options of a command
         Path | None, typer.Option(help="TOML file of settings; options win over it.")
     ] = None,
     arch: Annotated[
-        str | None, typer.Option(help=f"resnet50, resnet18 or tiny. [{TrainConfig.arch}]")
+        str | None, typer.Option(help=f"resnet50, resnet18, lite0 or tiny. [{TrainConfig.arch}]")
     ] = None,
     init: Annotated[
-        str | None, typer.Option(help="Encoder file to start from instead of random weights.")
+        str | None,
+        typer.Option(help="Encoder file to start from instead of random weights, or imagenet."),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help=f"Passes over the larger half. [{TrainConfig.epochs}]")

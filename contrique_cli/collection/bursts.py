@@ -38,7 +38,7 @@ def mark(
     Args:
         rows: unranked.
         gap: longest pause within a burst in seconds; see `likeness.group`.
-        max_megapixels: see `images.open_rgb`.
+        max_megapixels: see `opening.open_rgb`.
         workers: threads; by default one per processor.
         on_photo: called after each photo.
 

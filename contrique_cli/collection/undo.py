@@ -163,7 +163,7 @@ def undo(
     """Move files back to where they came from.
 
     Args:
-        moves: see `undofile.read`.
+        moves: see `read`.
         is_dry_run: look at everything and move nothing.
 
     Yields:

@@ -27,7 +27,7 @@ class EncoderInfo:
     Attributes:
         arch: a key of `model.ARCHITECTURES`.
         pooling: one of `model.POOLINGS`.
-        preprocessing: `images.PREPROCESSING` of the version that made the file.
+        preprocessing: `pixels.PREPROCESSING` of the version that made the file.
         fingerprint: sha256, 64 hexadecimal digits; see `fingerprint`.
         provenance: plain facts: data, epochs, licence, version of contrique ...
     """
@@ -77,7 +77,7 @@ def save(
         projector: store it too; scoring does not need it, training on does.
 
     Raises:
-        CannotWrite: see `files.replacing`.
+        CannotWrite: see `writing.replacing`.
     """
     encoder = {
         name: value.detach().cpu().to(torch.float16)

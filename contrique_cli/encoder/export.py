@@ -45,7 +45,7 @@ def save(
     encoder, working size and failed photos are in the schema's metadata under `contrique`.
 
     Raises:
-        CannotWrite: see `files.replacing`.
+        CannotWrite: see `writing.replacing`.
     """
     if path.suffix.lower() == ".parquet":
         _save_parquet(path, photos, failed, encoder=encoder, max_side=max_side)

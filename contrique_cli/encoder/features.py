@@ -37,7 +37,7 @@ class Features:
         path: as found.
         width, height: of the file, in upright pixels.
         values: [full scale, half scale], each of length 1; shape (2F,), float32.
-        source: what was decoded; see `images.Photo`.
+        source: what was decoded; see `opening.Photo`.
     """
 
     path: Path
@@ -77,7 +77,7 @@ def extract(
     Args:
         paths: photos; what is opened or found `Unreadable` already is taken as it is.
         model: in evaluation mode, on the device to use.
-        max_side, max_megapixels: see `images.open_rgb`.
+        max_side, max_megapixels: see `opening.open_rgb`.
         batch_size: photos of equal size embedded at once; by default what a GPU's memory carries,
             and on a CPU each worker embeds its own photos one by one.
         workers: threads; by default what cores and memory allow.

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from contrique_cli.encoder import resnet
+from contrique_cli.encoder import efficientnet, resnet
 from contrique_cli.errors import BadOption, UnknownDevice
 
 PROJECTION = 128
@@ -61,6 +61,7 @@ ARCHITECTURES = {
     "resnet18-c4": Architecture(
         partial(resnet.build, resnet.Basic, (2, 2, 2)), resnet.STAGES[:-1], (64, 64, 128, 256)
     ),
+    "lite0": Architecture(efficientnet.build, efficientnet.STAGES, efficientnet.WIDTHS),
     "tiny": Architecture(_tiny, (2, 5, 8), (8, 16, 16)),
 }
 """By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017."""

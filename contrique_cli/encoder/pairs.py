@@ -50,7 +50,7 @@ def match(reference: Path, distorted: Path, left_out: Counter[str]) -> Matched:
     Args:
         reference: a photo, or a folder searched to any depth.
         distorted: a photo where the reference is one; or a folder.
-        left_out: counts, by reason, what was left out on purpose; see `images.find`.
+        left_out: counts, by reason, what was left out on purpose; see `finding.find`.
 
     Raises:
         NoImagesFound: there is not a single pair.
@@ -132,7 +132,7 @@ def extract(
     Args:
         pairs: what to compare.
         model: in evaluation mode, on the device to use.
-        max_side, max_megapixels: see `images.open_rgb`.
+        max_side, max_megapixels: see `opening.open_rgb`.
         shelf: see `recall.extract`.
 
     Yields:

@@ -38,7 +38,7 @@ def write(
     """Write a file whole or not at all.
 
     Raises:
-        CannotWrite: see `files.replacing`.
+        CannotWrite: see `writing.replacing`.
     """
     metadata = {"format": json.dumps(FORMAT), "kind": json.dumps(f"contrique {kind}")}
     metadata |= {key: json.dumps(value) for key, value in header.items()}

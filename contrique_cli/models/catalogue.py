@@ -22,7 +22,7 @@ class Row:
     """One installed model, as far as it can be read.
 
     Attributes:
-        kind: `checkpoint.KIND`, `regressor.KIND` or `modelfiles.FLAW`.
+        kind: `checkpoint.KIND`, `regressor.KIND` or `installed.FLAW`.
         name: what --model or --regressor takes.
         path: where it lies.
         is_bundled: whether it came with the package.

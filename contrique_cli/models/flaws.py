@@ -80,7 +80,7 @@ def save(path: Path, probe: FlawProbe) -> None:
     """Write a probe, whole or not at all; plain numbers and facts, no pickle.
 
     Raises:
-        CannotWrite: see `files.replacing`.
+        CannotWrite: see `writing.replacing`.
     """
     header = {
         "names": list(probe.names),

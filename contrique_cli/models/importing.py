@@ -44,7 +44,7 @@ def import_file(
         model: for an official regressor: name or path of its encoder; by default the imported
             official one.
         lower_is_better: for an official regressor: whether it predicts a DMOS; by default known
-            from the file's name, see `official.LABELS`. So are the next two.
+            from the file's name, see `recognising.LABELS`. So are the next two.
         full_reference: whether it is for `compare`.
         scale: lowest and highest opinion.
 

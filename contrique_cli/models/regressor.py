@@ -158,7 +158,7 @@ def save(path: Path, regressor: Regressor) -> None:
     """Write a regressor, whole or not at all; plain numbers and facts, no pickle.
 
     Raises:
-        CannotWrite: see `files.replacing`.
+        CannotWrite: see `writing.replacing`.
     """
     header = {
         "task": regressor.task,

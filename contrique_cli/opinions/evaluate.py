@@ -61,7 +61,7 @@ def evaluate(
     Args:
         opinions: the table; with a reference column, full-reference. Its direction may differ from
             the regressor's.
-        scorer: see `weights.load_scorer`; full-reference where the opinions are.
+        scorer: see `scorer.load_scorer`; full-reference where the opinions are.
         device: see `model.pick_device`.
         max_megapixels: refuse larger photos.
         cache: features of photos seen before; None does without.

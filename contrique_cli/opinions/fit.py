@@ -72,7 +72,7 @@ def fit(
 
     Args:
         opinions: the table; with a reference column, the regressor is full-reference.
-        model, info: see `weights.load_encoder`.
+        model, info: see `locating.load_encoder`.
         device: see `model.pick_device`.
         max_side: working size in pixels; scoring with the regressor will use the same.
         max_megapixels: refuse larger photos.

@@ -65,7 +65,7 @@ class Ladders:
 
 
 def flaw_of(kind: int, level: int) -> str:
-    """What a photographer would call the version of a ladder; see `distortions.flaw_of`.
+    """What a photographer would call the version of a ladder; see `bank.flaw_of`.
 
     Args:
         kind: 1 to 25, or one of `EXPOSURES`.
@@ -105,7 +105,7 @@ def climb(
     Args:
         paths: clean photos.
         model: in evaluation mode, on the device to use.
-        kinds: to take, numbers of `distortions.KINDS` and of `EXPOSURES`.
+        kinds: to take, numbers of `bank.KINDS` and of `EXPOSURES`.
         kinds_per_photo: how many of them each photo gets; at most all.
         max_side: long side in pixels at which photos are distorted and judged.
         seed: of the distortions.

@@ -69,7 +69,7 @@ def gather(
         labels: the table.
         model: in evaluation mode, on the device to use.
         at_least: photos needed to go on.
-        max_side, max_megapixels: see `images.open_rgb`.
+        max_side, max_megapixels: see `opening.open_rgb`.
         shelf: see `recall.extract`.
         on_photo: told how many photos of how many are done.
 

@@ -79,7 +79,7 @@ def open_rgb(
     CMYK converted. Colour profiles are not applied, as in the published method.
 
     Of a RAW file the embedded preview, where its long side is at least the working size; else the
-    sensor data, developed at half size where that suffices (see `rawfile.RawFile.develop`).
+    sensor data, developed at half size where that suffices (see `raw.RawFile.develop`).
 
     Args:
         path: a regular file of one of `FORMATS`, judged by content; or a RAW file, by suffix.

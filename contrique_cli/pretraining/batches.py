@@ -23,7 +23,7 @@ class Cuttings:
 
     Attributes:
         plan: the share.
-        classes: int64, shape (B,), ordinary photos from `distortions.CLASSES` on.
+        classes: int64, shape (B,), ordinary photos from `bank.CLASSES` on.
         regions: uint8, shape (B, 3, 2S, 2S), on the device.
         closeups: ordinary photos' squares at full scale, uint8, shape (A, 3, S, S).
         views: what `make_views` gives, where a thread has made them already.

@@ -133,7 +133,7 @@ def plan_batch(
 def _draw_distortions(
     rng: np.random.Generator, n: int, photos_per_class: int, pristine_share: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Kinds and levels, shape (n,) each: uniform over `distortions.CLASSES` draws."""
+    """Kinds and levels, shape (n,) each: uniform over `bank.CLASSES` draws."""
     cells = rng.integers(0, CLASSES, n)  # 0: undistorted, then kind by kind
     if pristine_share is not None:
         distorted = rng.integers(1, CLASSES, n)

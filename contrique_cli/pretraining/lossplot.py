@@ -37,7 +37,7 @@ def draw(path: Path, steps: Sequence[int], losses: Sequence[float], title: str) 
         title: above the curve.
 
     Raises:
-        CannotWrite: see `files.replacing`.
+        CannotWrite: see `writing.replacing`.
     """
     picture = Image.new("RGB", SIZE, _WHITE)
     pen = ImageDraw.Draw(picture)

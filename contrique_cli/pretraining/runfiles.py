@@ -69,7 +69,7 @@ class RunFiles:
         """Write the whole configuration, first thing.
 
         Raises:
-            CannotWrite: see `files.replacing`.
+            CannotWrite: see `writing.replacing`.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         content = {"format": FORMAT, "config": config, **facts}

@@ -9,6 +9,7 @@ import torch
 from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadOption, BadTrainingData
+from contrique_cli.pretraining import imagenet
 from contrique_cli.pretraining.batchplan import Halves, split
 from contrique_cli.pretraining.learner import Learner
 from contrique_cli.pretraining.photostore import PhotoStore, free_memory
@@ -83,16 +84,23 @@ def make_store(
 def make_learner(
     config: TrainConfig, precision: str, device: torch.device, place: Place
 ) -> Learner:
-    """The network, from random weights of the seed or from an encoder file.
+    """The network, from random weights of the seed, an encoder file or ImageNet weights.
 
     Raises:
-        BadOption: the file holds another architecture.
-        BadModelFile: see `checkpoint.load`.
+        BadOption: those are of another architecture.
+        BadModelFile: see `checkpoint.load` and `imagenet.load_into`.
+        MissingExtra: see `imagenet.load_into`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = Contrique(config.arch, config.pooling)
-    if config.init is not None:
+    if config.init == imagenet.NAME:
+        if config.arch != imagenet.ARCH:
+            raise BadOption(
+                f"ImageNet weights are for {imagenet.ARCH}; give --arch {imagenet.ARCH}"
+            )
+        imagenet.load_into(model.encoder)
+    elif config.init is not None:
         start, info = checkpoint.load(Path(config.init))
         if info.arch != config.arch:
             raise BadOption(f"{config.init} is a {info.arch}; give --arch {info.arch}")

@@ -55,7 +55,8 @@ class TrainConfig:
     pooling: str = "stages"
     """What features the encoder's file will give: see `model.POOLINGS`."""
     init: str | None = None
-    """Encoder file to start from; None starts from random weights, as the paper does."""
+    """Encoder file to start from, or `imagenet`; None starts from random weights, as the paper
+    does."""
     image_size: int = 256
     """Side of a view in pixels; regions of twice this side are cut from the photos."""
     batch_size: int = 64

@@ -42,7 +42,7 @@ def make(
 
     Args:
         paths: photos.
-        max_side, max_megapixels: see `images.open_rgb`.
+        max_side, max_megapixels: see `opening.open_rgb`.
         workers: threads; by default one per processor.
     """
     workers = workers or min(os.cpu_count() or 1, MAX_WORKERS)
@@ -76,7 +76,7 @@ def to_webp(path: Path, *, max_side: int, max_megapixels: float = config.MAX_MEG
     A short colour profile goes along, so that wide-gamut photos keep their colours.
 
     Args:
-        path, max_side, max_megapixels: see `images.open_rgb`.
+        path, max_side, max_megapixels: see `opening.open_rgb`.
 
     Raises:
         Unreadable: whatever is wrong with this one file.

@@ -39,7 +39,7 @@ class Score:
         path: of the file; None for a picture that came from memory.
         score: 0-100, higher is better; None where the photo could not be scored.
         raw: the regressor's own value; None without a score.
-        flaw, flaw_probability: see `report.Row`.
+        flaw, flaw_probability: see `rows.Row`.
         width, height: in upright pixels, before any reduction.
         error: why there is no score; None where there is one.
     """

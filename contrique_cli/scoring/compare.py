@@ -30,7 +30,7 @@ def compare(
 
     Args:
         matched: see `pairs.match`.
-        scorer: see `weights.load_scorer`, with the task `FULL_REFERENCE`.
+        scorer: see `scorer.load_scorer`, with the task `FULL_REFERENCE`.
         device: see `model.pick_device`.
         max_megapixels: refuse larger photos.
         cache: features of photos seen before; None does without.

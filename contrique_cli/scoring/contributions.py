@@ -89,7 +89,7 @@ def shares(found: Iterable[Layer], bias: float, size: tuple[int, int]) -> torch.
     Args:
         found: see `layers`.
         bias: of the regressor, counted to every place.
-        size: rows and columns of the grid, see `gridding.size`.
+        size: rows and columns of the grid, see `size`.
 
     Returns:
         Raw units, shape (rows, columns), float64.

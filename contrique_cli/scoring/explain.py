@@ -109,13 +109,13 @@ def explain(
 
     Args:
         path: the photo.
-        scorer: see `weights.load_scorer`.
+        scorer: see `scorer.load_scorer`.
         device: see `model.pick_device`.
         method: `config.WINDOWS`: the raw value that a window round each place would have alone,
             all moved by one number so that their mean is the photo's own. `config.SHARES`: what
             each place adds to the photo's raw value, see `contributions.shares`.
         max_side: working size in pixels; None takes the regressor's own.
-        max_megapixels: see `images.open_rgb`.
+        max_megapixels: see `opening.open_rgb`.
 
     Raises:
         Unreadable: the photo cannot be judged.

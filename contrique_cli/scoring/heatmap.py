@@ -105,7 +105,7 @@ def save(path: Path, picture: Image.Image, description: str) -> None:
     """Write a PNG, whole or not at all.
 
     Raises:
-        CannotWrite: see `files.replacing`.
+        CannotWrite: see `writing.replacing`.
     """
     facts = PngImagePlugin.PngInfo()
     facts.add_text("Software", f"contrique {__version__}")

@@ -32,8 +32,8 @@ def score(
     """Score photos as they come, in the order of the paths.
 
     Args:
-        paths: see `images.find`; photos opened already are taken as they are.
-        scorer: see `weights.load_scorer`.
+        paths: see `finding.find`; photos opened already are taken as they are.
+        scorer: see `scorer.load_scorer`.
         device: see `model.pick_device`.
         max_side: working size in pixels; None takes the regressor's own.
         max_megapixels, batch_size, workers, precision: see `features.extract`.

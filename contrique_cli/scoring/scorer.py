@@ -56,7 +56,7 @@ class Scorer:
             path: as found.
             values: features, shape (2F,).
             size: width and height of the file, in upright pixels.
-            source: what was decoded; see `images.Photo`.
+            source: what was decoded; see `opening.Photo`.
         """
         raw = self.regressor.predict(values[None])  # (1, 2F) -> (1,)
         flaw = None if self.probe is None else self.probe.name(values[None])[0]

@@ -17,7 +17,7 @@ class Arrivals(NamedTuple):
     """What a look at the folders brought.
 
     Attributes:
-        ready: photos to score, in the order of `images.find`.
+        ready: photos to score, in the order of `finding.find`.
         troubles: paths that cannot be looked at, each told once, until its reason changes.
     """
 
@@ -51,7 +51,7 @@ class Watcher:
         """Begin; nothing is looked at yet.
 
         Args:
-            folders: to watch, to any depth; see `images.find` for what is left out.
+            folders: to watch, to any depth; see `finding.find` for what is left out.
             is_known: whether a photo, with the time of its last change in nanoseconds, was scored
                 before the watch began.
             settle: seconds without a change after which a photo counts as complete.

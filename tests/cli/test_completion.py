@@ -76,7 +76,7 @@ def test_after_a_separator_come_folders_and_model_files(tiny_regressor, home, mo
 
 def test_completing_a_model_loads_nothing_heavy(tiny_regressor):
     code = (
-        "import sys; from contrique_cli import cli, completion; completion.regressors('')\n"
+        "import sys; from contrique_cli.cli import app, completion; completion.regressors('')\n"
         "print({'torch', 'numpy', 'PIL', 'safetensors'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)

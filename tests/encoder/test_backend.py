@@ -101,7 +101,7 @@ def test_a_precision_that_the_processor_lacks_is_refused_in_words(monkeypatch, p
 SCORE_IN_EVERY_PRECISION = """
 import sys
 from typer.testing import CliRunner
-from contrique_cli.cli import app
+from contrique_cli.cli.app import app
 for precision in ("auto", "fp32", "bf16", "fp16"):
     words = ["score", sys.argv[1], "--format", "json", "--no-cache", "--precision", precision]
     done = CliRunner().invoke(app, words)

@@ -44,7 +44,7 @@ def test_the_keys_of_resnet50_are_those_of_the_official_file():
 
 
 def test_an_unknown_architecture_lists_those_there_are():
-    with pytest.raises(BadOption, match="resnet50, resnet18, resnet18-c4, tiny"):
+    with pytest.raises(BadOption, match="resnet50, resnet18, resnet18-c4, lite0, tiny"):
         Contrique("vgg")
 
 

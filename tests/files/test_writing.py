@@ -80,11 +80,11 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     code = f"""
 import resource, signal
 from pathlib import Path
-from contrique_cli import files
+from contrique_cli.files import writing
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    with files.replacing(Path({str(path)!r})) as file:
+    with writing.replacing(Path({str(path)!r})) as file:
         file.write(b"x" * 5000)
 except files.CannotWrite as error:
     print(error)
@@ -101,8 +101,8 @@ def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from contrique_cli import files
-with files.replacing(Path({str(path)!r})) as file:
+from contrique_cli.files import writing
+with writing.replacing(Path({str(path)!r})) as file:
     file.write(b"half")
     file.flush()
     os.kill(os.getpid(), signal.SIGKILL)

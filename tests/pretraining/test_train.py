@@ -127,7 +127,7 @@ def test_a_run_killed_in_mid_epoch_goes_on_bit_by_bit_from_a_split_checkpoint(
     program = (
         "import json, sys, time, torch\n"
         "from pathlib import Path\n"
-        "from contrique_cli import train\n"
+        "from contrique_cli.pretraining import train\n"
         "from contrique_cli.pretraining import runevents, trainconfig\n"
         "values = json.loads(Path(sys.argv[1]).read_text())\n"
         "config = trainconfig.TrainConfig(**trainconfig.checked(values, 'test'))\n"

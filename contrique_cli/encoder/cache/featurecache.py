@@ -66,7 +66,7 @@ class Recipe:
     Attributes:
         encoder: fingerprint of the encoder.
         arch: what kind of encoder that is, for people.
-        preprocessing: `images.PREPROCESSING`.
+        preprocessing: `pixels.PREPROCESSING`.
         max_side: working size in pixels; 0 is full resolution.
         numbers: length of a feature vector, 2F.
         numerics: what the encoder computes in, one of `backend.PRECISIONS`, so that no score
@@ -91,7 +91,7 @@ class Remembered(NamedTuple):
 
     Attributes:
         width, height: of the file, in upright pixels.
-        source: what was decoded, see `images.Photo`.
+        source: what was decoded, see `opening.Photo`.
         values: features, shape (2F,), float32.
     """
 

@@ -82,7 +82,7 @@ def extract(
         load: gives the encoder, in evaluation mode, on the device to use; called when a photo has
             to be computed.
         shelf: where to look and to keep; None for neither.
-        max_side, max_megapixels: see `images.open_rgb`.
+        max_side, max_megapixels: see `opening.open_rgb`.
         options: the other keyword arguments of `features.extract`.
     """
 
