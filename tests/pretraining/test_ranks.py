@@ -47,9 +47,8 @@ def make_batch():
 
 def take_steps(place, micro_batch=0):
     """Two steps on this process's share; gradients of the second, loss and state."""
-    torch.manual_seed(place.rank)  # other weights at first, until they are shared
+    torch.manual_seed(place.rank)  # other weights at first, until the learner shares them
     model = Contrique("tiny")
-    ranks.share_state(model, place)
     learner = Learner(
         model,
         device=torch.device("cpu"),
