@@ -124,6 +124,16 @@ def test_global_batch_norm_is_batch_norm(monkeypatch, shape):
     torch.testing.assert_close(shared(inputs), own(inputs))
 
 
+def test_global_batch_norm_keeps_a_small_spread_far_from_zero(monkeypatch):
+    monkeypatch.setattr(ranks.distributed, "all_reduce", lambda tensor: None)
+    torch.manual_seed(0)
+    own = nn.BatchNorm2d(4)
+    shared = GlobalBatchNorm.like(own)
+    inputs = torch.randn(6, 4, 5, 3) * 0.1 + 1000
+    torch.testing.assert_close(shared(inputs), own(inputs), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(shared.running_var, own.running_var)
+
+
 def test_one_process_needs_no_others():
     rows = torch.ones(2, 3)
     assert ranks.gather(rows, Place()) is rows
