@@ -53,10 +53,16 @@ def test_a_recipe_gives_values_by_field(tmp_path):
     ("text", "message"),
     [
         ("epoch = 3", "did you mean epochs"),
-        ('epochs = "3"', "type int"),
-        ("epochs = true", "type int"),
-        ("compile = 1", "type bool"),
-        ("arch = 3", "type str"),
+        ('epochs = "3"', "epochs must be a whole number"),
+        ("epochs = true", "epochs must be a whole number"),
+        ("compile = 1", "compile must be true or false"),
+        ("arch = 3", "arch must be text"),
+        ("authentic = [1]", "list of texts"),
+        ('authentic = "photos"', "list of texts"),
+        ("lr = inf", "lr must be .* finite"),
+        (f"lr = {10**400}", "lr must be .* finite"),
+        (f"seed = {2**64}", "seed is"),
+        ("memory_budget = 1e308", "memory_budget is"),
         ("epochs =", "cannot be read"),
     ],
 )
@@ -64,7 +70,7 @@ def test_a_wrong_recipe_is_an_error_in_words(tmp_path, text, message):
     path = tmp_path / "r.toml"
     path.write_text(text)
     with pytest.raises(BadOption, match=message):
-        read_recipe(path)
+        TrainConfig(**read_recipe(path))
 
 
 def test_a_missing_recipe_is_an_error(tmp_path):
