@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import sys
 import tomllib
@@ -152,7 +153,10 @@ class TrainConfig:
             "patches": (self.patches >= 1, "at least 1"),
             "seed": (0 <= self.seed <= MOST_SEED, f"between 0 and {MOST_SEED}"),
             "precision": (self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
-            "max_side": (self.max_side == 0 or self.max_side >= self.image_size, "image_size"),
+            "max_side": (
+                self.max_side == 0 or self.max_side >= self.image_size,
+                f"0 or at least image_size, {self.image_size}",
+            ),
             "workers": (self.workers >= 0, "0 or more"),
             "memory_budget": (
                 0 <= self.memory_budget <= MOST_MEMORY,
@@ -245,6 +249,7 @@ def parse_size(text: str) -> int:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     unit = _UNITS.get(match[2].upper()) if match else None
-    if match is None or unit is None:
+    size = float(match[1]) * unit if match and unit else math.inf
+    if not math.isfinite(size):
         raise BadOption(f"{text!r} is not a size; write it like 15MiB")
-    return int(float(match[1]) * unit)
+    return int(size)

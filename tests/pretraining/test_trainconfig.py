@@ -31,6 +31,11 @@ def test_a_value_out_of_range_is_refused_by_name(field, value):
         TrainConfig(**{field: value})
 
 
+def test_a_longest_side_below_a_view_is_refused_in_words():
+    with pytest.raises(BadOption, match=r"max_side is 100; it must be 0 or at least image_size"):
+        TrainConfig(max_side=100)
+
+
 def test_the_peak_rate_follows_the_batch_unless_given():
     assert TrainConfig(batch_size=512).peak_lr == pytest.approx(0.6)
     assert TrainConfig(batch_size=64).peak_lr == pytest.approx(0.075)
@@ -90,7 +95,7 @@ def test_sizes_are_read_as_written(text, size):
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "MiB", "-3", "15 apples"])
+@pytest.mark.parametrize("text", ["", "MiB", "-3", "15 apples", "9" * 400])
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(BadOption, match="15MiB"):
         parse_size(text)
