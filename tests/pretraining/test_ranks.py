@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from contrique_cli.pretraining import ranks
-from tests.test_ranks import take_steps
+from tests.pretraining.test_ranks import take_steps
 
 place = ranks.read_place()
 device = ranks.join(place, torch.device("cpu"))
@@ -89,7 +89,7 @@ def pair(tmp_path_factory):
         for rank in range(2)
     ]
     try:
-        assert [process.wait(timeout=60) for process in processes] == [0, 0]
+        assert [process.wait(timeout=300) for process in processes] == [0, 0]
     finally:
         for process in processes:
             process.kill()
