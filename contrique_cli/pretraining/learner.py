@@ -77,6 +77,7 @@ class Learner:
         optimiser: str = "sgd",
         micro_batch: int = 0,
         has_centres: bool = False,
+        seed: int = 0,
         is_compiled: bool = False,
     ) -> None:
         """Move the model to the device and make its optimiser.
@@ -93,6 +94,7 @@ class Learner:
             optimiser: a key of `OPTIMISERS`.
             micro_batch: views per forward pass; 0 for all at once.
             has_centres: also contrast with a learnt centre per distortion class.
+            seed: of those centres at first.
             is_compiled: pass the encoder through torch.compile.
         """
         self.device = device
@@ -103,10 +105,12 @@ class Learner:
         self.micro_batch = micro_batch
         self.has_centres = has_centres
         if has_centres:  # a parameter like others: moved, averaged, saved; no part of the encoder
-            drawn = torch.randn(CLASSES, PROJECTION, generator=torch.Generator().manual_seed(0))
+            generator = torch.Generator().manual_seed(seed)
+            drawn = torch.randn(CLASSES, PROJECTION, generator=generator)
             model.register_parameter("centres", nn.Parameter(CENTRE_SCALE * drawn))
         ranks.with_shared_statistics(model, place, device)
-        self.model = model.to(device).to(memory_format=torch.channels_last).train()
+        ranks.share_state(model.to(device), place)
+        self.model = model.to(memory_format=torch.channels_last).train()
         if is_compiled:
             self.model.encoder.compile()
         groups: Groups = [

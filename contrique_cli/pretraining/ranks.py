@@ -70,38 +70,32 @@ def leave(place: Place) -> None:
         distributed.destroy_process_group()
 
 
-class _Gather(torch.autograd.Function):
-    """All processes' rows; backwards, the gradients that all processes have for mine."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor) -> torch.Tensor:
-        ctx.count = len(rows)
-        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
-        total = gradients[0].contiguous()
-        distributed.all_reduce(total)
-        start = distributed.get_rank() * ctx.count
-        return total[start : start + ctx.count]
-
-
 class _Sum(torch.autograd.Function):
-    """The sum over processes, whose gradient is summed over processes too."""
+    """The sum over processes, whose gradient is summed over processes too.
+
+    PyTorch has this as `torch.distributed.nn.functional.all_reduce`, but from 2.14 on that warns of
+    its removal and names a private function instead.
+    """
 
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:  # noqa: ARG004 - torch's form
-        total = values.clone()
-        distributed.all_reduce(total)
-        return total
+        return _sum(values)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:  # noqa: ARG004
-        total = gradients[0].clone()
-        distributed.all_reduce(total)
-        return total
+        return _sum(gradients[0])
+
+
+def _sum(values: torch.Tensor) -> torch.Tensor:
+    total = values.clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(total)
+    return total
+
+
+def add_up(values: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes, with gradients to every one of them."""
+    total: torch.Tensor = _Sum.apply(values)
+    return total
 
 
 def gather(rows: torch.Tensor, place: Place) -> torch.Tensor:
@@ -116,12 +110,10 @@ def gather(rows: torch.Tensor, place: Place) -> torch.Tensor:
     """
     if place.world == 1:
         return rows
-    if rows.requires_grad:
-        gathered: torch.Tensor = _Gather.apply(rows)
-        return gathered
-    parts = [torch.empty_like(rows) for _ in range(place.world)]
-    distributed.all_gather(parts, rows.contiguous())
-    return torch.cat(parts)
+    n = len(rows)
+    everyone = rows.new_zeros((place.world * n, *rows.shape[1:]))
+    everyone[place.rank * n : (place.rank + 1) * n] = rows
+    return add_up(everyone)
 
 
 def average_gradients(module: nn.Module, place: Place) -> None:
@@ -177,7 +169,7 @@ def with_shared_statistics(module: nn.Module, place: Place, device: torch.device
 
 
 class GlobalBatchNorm(nn.BatchNorm2d):
-    """Batch norm over all processes' rows, by sums and sums of squares; for the CPU."""
+    """Batch norm over all processes' rows; for the CPU."""
 
     @classmethod
     def like(cls, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> GlobalBatchNorm:
@@ -196,14 +188,15 @@ class GlobalBatchNorm(nn.BatchNorm2d):
         shape = [1, -1] + [1] * (inputs.dim() - 2)
         values = inputs.float()
         count = values.new_tensor([values.numel() / values.shape[1]])
-        sums = torch.cat([values.sum(dims), (values * values).sum(dims), count])
-        total: torch.Tensor = _Sum.apply(sums)
+        total = add_up(torch.cat([values.sum(dims), count]))
         n = total[-1].detach()
-        mean = total[: self.num_features] / n
-        variance = total[self.num_features : -1] / n - mean * mean
+        mean = total[:-1] / n
+        centred = values - mean.view(shape)
+        # On purpose not the mean square less the squared mean: a small spread would cancel.
+        variance = add_up((centred * centred).sum(dims)) / n
         self._remember(mean.detach(), variance.detach() * n / (n - 1))
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        result = (values - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)
+        result = centred * scale.view(shape) + self.bias.view(shape)
         return result.to(inputs.dtype)
 
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor) -> None:

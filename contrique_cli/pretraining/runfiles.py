@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,13 +13,11 @@ from contrique_cli.errors import BadOption, BadRun, CannotWrite
 from contrique_cli.files.writing import replacing
 from contrique_cli.pretraining.trainconfig import CONVENIENCE, checked
 
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows, where runs are not protected
-    fcntl = None  # type: ignore[assignment]
-
 FORMAT = 1
 """Version of `config.json`."""
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+"""What a file system without locks answers."""
 
 
 class RunFiles:
@@ -45,25 +44,31 @@ class RunFiles:
             BadRun: another one does.
             CannotWrite: the folder cannot be made or written to.
         """
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - `contrique --help` needs none
+
+        lock = self.folder / ".lock"
+        claim = FileLock(lock, timeout=0)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = (self.folder / ".lock").open("w", encoding="ascii")
-        except OSError as error:
-            raise CannotWrite(
-                f"the folder {self.folder} cannot be made or written to "
-                f"({(error.strerror or str(error)).lower()}); choose another --output"
+            _refuse_oddity(lock)
+            claim.acquire()
+        except Timeout as error:
+            raise BadRun(
+                f"another process is training in {self.folder}; wait for it or choose another "
+                "--output"
             ) from error
-        with file:
-            try:
-                _lock(file.fileno())
-            except BlockingIOError as error:
-                raise BadRun(
-                    f"another process is training in {self.folder}; wait for it or choose another "
-                    "--output"
+        except NotImplementedError:  # no locks here: no claim, no protection
+            pass
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise CannotWrite(
+                    f"the folder {self.folder} cannot be made or written to "
+                    f"({(error.strerror or str(error)).lower()}); choose another --output"
                 ) from error
-            except OSError:  # a file system without locks: no claim, no protection
-                pass
+        try:
             yield
+        finally:
+            claim.release()
 
     def write_config(self, config: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Write the whole configuration, first thing.
@@ -133,10 +138,14 @@ class RunFiles:
                 file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
 
 
-def _lock(descriptor: int) -> None:
-    """Take the lock of an open file, without waiting; it goes with the process."""
-    if fcntl is not None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _refuse_oddity(lock: Path) -> None:
+    """See that what stands in a lock's place is a lock: a link leads to a file of somebody else.
+
+    Raises:
+        CannotWrite: it is not.
+    """
+    if lock.is_symlink() or (lock.exists() and not lock.is_file()):
+        raise CannotWrite(f"{lock} is no plain file; remove it, or choose another --output")
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:

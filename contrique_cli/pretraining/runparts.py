@@ -84,27 +84,14 @@ def make_store(
 def make_learner(
     config: TrainConfig, precision: str, device: torch.device, place: Place
 ) -> Learner:
-    """The network, from random weights of the seed, an encoder file or ImageNet weights.
+    """The network with its optimiser; `--seed` decides every random weight.
 
     Raises:
-        BadOption: those are of another architecture.
-        BadModelFile: see `checkpoint.load` and `imagenet.load_into`.
-        MissingExtra: see `imagenet.load_into`.
+        BadOption, BadModelFile, MissingExtra: see `_make_model`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = Contrique(config.arch, config.pooling)
-    if config.init == imagenet.NAME:
-        if config.arch != imagenet.ARCH:
-            raise BadOption(
-                f"ImageNet weights are for {imagenet.ARCH}; give --arch {imagenet.ARCH}"
-            )
-        imagenet.load_into(model.encoder)
-    elif config.init is not None:
-        start, info = checkpoint.load(Path(config.init))
-        if info.arch != config.arch:
-            raise BadOption(f"{config.init} is a {info.arch}; give --arch {info.arch}")
-        model.load_state_dict(start.state_dict())
+        model = _make_model(config)
     return Learner(
         model,
         device=device,
@@ -117,5 +104,29 @@ def make_learner(
         weight_decay=config.weight_decay,
         micro_batch=config.micro_batch,
         has_centres=config.class_centres,
+        seed=config.seed,
         is_compiled=config.compile,
     )
+
+
+def _make_model(config: TrainConfig) -> Contrique:
+    """Random weights, or those of `--init`, with a random projector where that has none.
+
+    Raises:
+        BadOption: those are of another architecture.
+        BadModelFile: see `checkpoint.load` and `imagenet.load_into`.
+        MissingExtra: see `imagenet.load_into`.
+    """
+    model = Contrique(config.arch, config.pooling)
+    if config.init == imagenet.NAME:
+        if config.arch != imagenet.ARCH:
+            raise BadOption(
+                f"ImageNet weights are for {imagenet.ARCH}; give --arch {imagenet.ARCH}"
+            )
+        imagenet.load_into(model.encoder)
+    elif config.init is not None:
+        start, info = checkpoint.load(Path(config.init))
+        if info.arch != config.arch:
+            raise BadOption(f"{config.init} is a {info.arch}; give --arch {info.arch}")
+        model.load_state_dict(start.state_dict())
+    return model

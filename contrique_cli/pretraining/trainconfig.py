@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from contrique_cli.errors import BadOption
 
@@ -31,6 +34,14 @@ CONVENIENCE = frozenset(
     }
 )
 """Fields that may differ when a run is resumed: they change no weight."""
+
+MOST_SEED = 2**63 - 1
+"""PyTorch takes no larger one."""
+
+MOST_MEMORY = 1e9
+"""Gigabytes; beyond lies no machine, only a mistake."""
+
+_WORDS = {int: "a whole number", float: "a finite number", str: "text", bool: "true or false"}
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -140,11 +151,17 @@ class TrainConfig:
             "warmup": (0 <= self.warmup < 1, "at least 0 and below 1"),
             "temperature": (self.temperature > 0, "more than 0"),
             "patches": (self.patches >= 1, "at least 1"),
-            "seed": (self.seed >= 0, "0 or more"),
+            "seed": (0 <= self.seed <= MOST_SEED, f"between 0 and {MOST_SEED}"),
             "precision": (self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
-            "max_side": (self.max_side == 0 or self.max_side >= self.image_size, "image_size"),
+            "max_side": (
+                self.max_side == 0 or self.max_side >= self.image_size,
+                f"0 or at least image_size, {self.image_size}",
+            ),
             "workers": (self.workers >= 0, "0 or more"),
-            "memory_budget": (self.memory_budget >= 0, "0 or more"),
+            "memory_budget": (
+                0 <= self.memory_budget <= MOST_MEMORY,
+                f"between 0 and {MOST_MEMORY:g}",
+            ),
             "checkpoint_minutes": (self.checkpoint_minutes >= 0, "0 or more"),
             "probe_minutes": (self.probe_minutes >= 0, "0 or more"),
             "probe_photos": (self.probe_photos >= 0, "0 or more"),
@@ -193,31 +210,35 @@ def checked(values: Mapping[str, Any], source: str) -> dict[str, Any]:
     Raises:
         BadOption: an unknown name, or a value of another type.
     """
-    fields = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    types = get_type_hints(TrainConfig)
     result = {}
     for name, value in values.items():
-        if name not in fields:
-            near = difflib.get_close_matches(name, fields, n=1)
+        if name not in types:
+            near = difflib.get_close_matches(name, types, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise BadOption(f"{source} has the unknown key {name!r}{hint}")
-        result[name] = _cast(name, value, str(fields[name].type), source)
+        result[name] = _cast(name, value, types[name], source)
     return result
 
 
-def _cast(name: str, value: Any, annotation: str, source: str) -> Any:
-    if value is None and "None" in annotation:
-        return None
+def _cast(name: str, value: Any, wanted: Any, source: str) -> Any:
+    """A value in the type of its field; whole numbers stand for floats, lists for tuples."""
+    if get_origin(wanted) in {Union, UnionType}:  # every one is `X | None`
+        if value is None:
+            return None
+        wanted = get_args(wanted)[0]
     if name == "split_checkpoint" and isinstance(value, str):
         return parse_size(value)
-    if annotation.startswith("tuple") and isinstance(value, list | tuple):
-        return tuple(str(item) for item in value)
-    wanted = annotation.partition(" ")[0]
-    types: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
-    types["bool"] = (bool,)
-    is_bool = isinstance(value, bool)
-    if not isinstance(value, types.get(wanted, ())) or is_bool != (wanted == "bool"):
-        raise BadOption(f"{source}: {name} must be of type {wanted}, not {value!r}")
-    return float(value) if wanted == "float" and isinstance(value, int) else value
+    if get_origin(wanted) is tuple:
+        if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+            return tuple(value)
+    elif wanted is float:
+        if type(value) in {int, float} and abs(value) <= sys.float_info.max:
+            return float(value)
+    elif type(value) is wanted:  # a bool is no int here
+        return value
+    words = _WORDS.get(wanted, "a list of texts")
+    raise BadOption(f"{source}: {name} must be {words}, not {value!r}")
 
 
 def parse_size(text: str) -> int:
@@ -228,6 +249,7 @@ def parse_size(text: str) -> int:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     unit = _UNITS.get(match[2].upper()) if match else None
-    if match is None or unit is None:
+    size = float(match[1]) * unit if match and unit else math.inf
+    if not math.isfinite(size):
         raise BadOption(f"{text!r} is not a size; write it like 15MiB")
-    return int(float(match[1]) * unit)
+    return int(size)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+import contrique_cli
 from contrique_cli.cli import train
 from contrique_cli.errors import BadOption, BadRun, BadTrainingData
 from tests.conftest import ROOT, make_photo
@@ -137,3 +141,71 @@ def test_help_needs_no_torch():
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+BUNDLED = contrique_cli.__path__[0] + "/models/bundled/encoders/default.safetensors"
+"""Without a projector, which training has to make."""
+
+FROM_BUNDLED = ("--init", BUNDLED, "--arch", "resnet18-c4", "--precision", "fp32", "--epochs", 1)
+FROM_BUNDLED += ("--image-size", 32, "--batch-size", 4, "--workers", 1, "--device", "cpu")
+
+LEAVING_TENSORS = """
+import os, torch
+from contrique_cli.__main__ import main
+from contrique_cli.pretraining.learner import Learner
+
+torch.manual_seed(int(os.environ["RANK"]))  # what nobody has seeded differs
+step = Learner.step
+
+def step_and_save(self, *args):
+    loss = step(self, *args)
+    torch.save(self.tensors(), f"{os.environ['TENSORS']}/{os.environ['RANK']}.pt")
+    return loss
+
+Learner.step = step_and_save
+main()
+"""
+
+
+def train_from_bundled(data, output, *args):
+    """Losses and the encoder's file of three steps in this process."""
+    result = invoke("--data", data, "--output", output, *FROM_BUNDLED, *args)
+    assert "Done after 3 steps" in result.stderr
+    return losses(output), load_file(output / "encoder.safetensors")
+
+
+def losses(output):
+    lines = (output / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def alone(data, tmp_path_factory):
+    return train_from_bundled(data, tmp_path_factory.mktemp("alone"))
+
+
+def test_the_bundled_encoder_gets_a_projector_by_the_seed(data, tmp_path, alone):
+    torch.manual_seed(7)  # of no interest
+    again, tensors = train_from_bundled(data, tmp_path / "again")
+    assert again == alone[0]
+    assert all(torch.equal(tensors[name], value) for name, value in alone[1].items())
+    _, tensors = train_from_bundled(data, tmp_path / "other", "--seed", 1)
+    name = "projector.0.weight"
+    assert (tensors[name] - alone[1][name]).abs().mean() > 0.01
+
+
+def test_processes_of_torchrun_stay_equal_from_the_bundled_encoder_on(data, tmp_path, alone):
+    (tmp_path / "program.py").write_text(LEAVING_TENSORS)
+    args = ("train", "--data", data, "--output", tmp_path / "run", *FROM_BUNDLED)
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    subprocess.run(
+        [*torchrun, tmp_path / "program.py", *map(str, args)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TENSORS": str(tmp_path)},
+        check=True,
+    )
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    unequal = [name for name, value in first.items() if not torch.equal(value, second[name])]
+    assert not unequal
+    assert losses(tmp_path / "run") == pytest.approx(
+        alone[0], rel=1e-2
+    )  # sums in another order, grown in a step

@@ -11,20 +11,20 @@ from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.pretraining.learner import Learner, choose_precision
 from contrique_cli.pretraining.ranks import Place
 
+OPTIONS = {
+    "device": torch.device("cpu"),
+    "place": Place(),
+    "precision": "fp32",
+    "momentum": 0.9,
+    "weight_decay": 1e-4,
+    "temperature": 0.1,
+    "patches": 2,
+}
 
-def make(micro_batch=0, seed=0, precision="fp32", **more):
+
+def make(micro_batch=0, seed=0, **more):
     torch.manual_seed(seed)
-    options = {
-        "device": torch.device("cpu"),
-        "place": Place(),
-        "precision": precision,
-        "momentum": 0.9,
-        "weight_decay": 1e-4,
-        "temperature": 0.1,
-        "patches": 2,
-        "micro_batch": micro_batch,
-    }
-    return Learner(Contrique("tiny"), **(options | more))
+    return Learner(Contrique("tiny"), **(OPTIONS | {"micro_batch": micro_batch} | more))
 
 
 def freeze_statistics(learner):
@@ -162,3 +162,11 @@ def test_class_centres_learn_and_are_taken_up_again(batch):
     again = make(has_centres=True, seed=1)
     again.load_tensors(learner.tensors())
     torch.testing.assert_close(again.model.get_parameter("centres").detach(), learned)
+
+
+def test_class_centres_begin_where_the_seed_puts_them():
+    seeds = (0, 0, 1)
+    learners = [Learner(Contrique("tiny"), has_centres=True, seed=s, **OPTIONS) for s in seeds]
+    first, again, other = (learner.model.get_parameter("centres") for learner in learners)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

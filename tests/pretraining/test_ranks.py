@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from contrique_cli.pretraining import ranks
-from tests.test_ranks import take_steps
+from tests.pretraining.test_ranks import take_steps
 
 place = ranks.read_place()
 device = ranks.join(place, torch.device("cpu"))
@@ -47,9 +47,8 @@ def make_batch():
 
 def take_steps(place, micro_batch=0):
     """Two steps on this process's share; gradients of the second, loss and state."""
-    torch.manual_seed(place.rank)  # other weights at first, until they are shared
+    torch.manual_seed(place.rank)  # other weights at first, until the learner shares them
     model = Contrique("tiny")
-    ranks.share_state(model, place)
     learner = Learner(
         model,
         device=torch.device("cpu"),
@@ -90,7 +89,7 @@ def pair(tmp_path_factory):
         for rank in range(2)
     ]
     try:
-        assert [process.wait(timeout=60) for process in processes] == [0, 0]
+        assert [process.wait(timeout=300) for process in processes] == [0, 0]
     finally:
         for process in processes:
             process.kill()
@@ -123,6 +122,16 @@ def test_global_batch_norm_is_batch_norm(monkeypatch, shape):
         torch.testing.assert_close(shared.state_dict()[name], buffer)
     own.eval(), shared.eval()
     torch.testing.assert_close(shared(inputs), own(inputs))
+
+
+def test_global_batch_norm_keeps_a_small_spread_far_from_zero(monkeypatch):
+    monkeypatch.setattr(ranks.distributed, "all_reduce", lambda tensor: None)
+    torch.manual_seed(0)
+    own = nn.BatchNorm2d(4)
+    shared = GlobalBatchNorm.like(own)
+    inputs = torch.randn(6, 4, 5, 3) * 0.1 + 1000
+    torch.testing.assert_close(shared(inputs), own(inputs), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(shared.running_var, own.running_var)
 
 
 def test_one_process_needs_no_others():

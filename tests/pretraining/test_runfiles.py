@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from contrique_cli.errors import BadRun, CannotWrite
 from contrique_cli.pretraining.runfiles import RunFiles, read_config
 from contrique_cli.pretraining.trainconfig import TrainConfig
+from tests.conftest import ROOT
 
 
 def test_the_configuration_comes_back_as_it_was_written(tmp_path):
@@ -64,5 +69,36 @@ def test_a_folder_in_use_is_refused_until_it_is_free(tmp_path):
     first, second = RunFiles(tmp_path), RunFiles(tmp_path)
     with first.claimed(), pytest.raises(BadRun, match="another process"), second.claimed():
         pass
+    with RunFiles(tmp_path).claimed():
+        pass
+
+
+@pytest.mark.parametrize("target", ["precious", "missing"])
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path, target):
+    (tmp_path / "precious").write_text("mine")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".lock").symlink_to(tmp_path / target)
+    with pytest.raises(CannotWrite, match=r"\.lock .* remove it"), RunFiles(run).claimed():
+        pass
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_lock_that_is_no_file_is_refused(tmp_path, make):
+    make(tmp_path / ".lock")
+    with pytest.raises(CannotWrite, match=r"\.lock .* remove it"), RunFiles(tmp_path).claimed():
+        pass
+
+
+def test_a_killed_process_leaves_no_claim(tmp_path):
+    code = (
+        "import os, sys\nfrom pathlib import Path\n"
+        "from contrique_cli.pretraining.runfiles import RunFiles\n"
+        "with RunFiles(Path(sys.argv[1])).claimed():\n    os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=False)
+    assert done.returncode == -9
     with RunFiles(tmp_path).claimed():
         pass

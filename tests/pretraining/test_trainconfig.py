@@ -31,6 +31,11 @@ def test_a_value_out_of_range_is_refused_by_name(field, value):
         TrainConfig(**{field: value})
 
 
+def test_a_longest_side_below_a_view_is_refused_in_words():
+    with pytest.raises(BadOption, match=r"max_side is 100; it must be 0 or at least image_size"):
+        TrainConfig(max_side=100)
+
+
 def test_the_peak_rate_follows_the_batch_unless_given():
     assert TrainConfig(batch_size=512).peak_lr == pytest.approx(0.6)
     assert TrainConfig(batch_size=64).peak_lr == pytest.approx(0.075)
@@ -53,10 +58,16 @@ def test_a_recipe_gives_values_by_field(tmp_path):
     ("text", "message"),
     [
         ("epoch = 3", "did you mean epochs"),
-        ('epochs = "3"', "type int"),
-        ("epochs = true", "type int"),
-        ("compile = 1", "type bool"),
-        ("arch = 3", "type str"),
+        ('epochs = "3"', "epochs must be a whole number"),
+        ("epochs = true", "epochs must be a whole number"),
+        ("compile = 1", "compile must be true or false"),
+        ("arch = 3", "arch must be text"),
+        ("authentic = [1]", "list of texts"),
+        ('authentic = "photos"', "list of texts"),
+        ("lr = inf", "lr must be .* finite"),
+        (f"lr = {10**400}", "lr must be .* finite"),
+        (f"seed = {2**64}", "seed is"),
+        ("memory_budget = 1e308", "memory_budget is"),
         ("epochs =", "cannot be read"),
     ],
 )
@@ -64,7 +75,7 @@ def test_a_wrong_recipe_is_an_error_in_words(tmp_path, text, message):
     path = tmp_path / "r.toml"
     path.write_text(text)
     with pytest.raises(BadOption, match=message):
-        read_recipe(path)
+        TrainConfig(**read_recipe(path))
 
 
 def test_a_missing_recipe_is_an_error(tmp_path):
@@ -84,7 +95,7 @@ def test_sizes_are_read_as_written(text, size):
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "MiB", "-3", "15 apples"])
+@pytest.mark.parametrize("text", ["", "MiB", "-3", "15 apples", "9" * 400])
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(BadOption, match="15MiB"):
         parse_size(text)
