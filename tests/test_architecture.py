@@ -21,7 +21,7 @@ ROOMS = {
     "photos": "bounds exif raw rgb pixels finding opening",
     "distortions": "randomness colour dct blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
-        "resnet efficientnet model merged backend capacity tensorfile checkpoint features "
+        "efficientnet model merged backend capacity tensorfile checkpoint features "
         "cache.identity cache.sqlitefile cache.featurecache cache.recall export pairs"
     ),
     "models": (
@@ -61,7 +61,7 @@ LIGHT = {
 OWNERS = {
     "sklearn": {"opinions.fit"},
     "scipy": {"opinions.metrics", "opinions.ridge", "opinions.prior"},
-    "torchvision": set(),
+    "torchvision": {"encoder.model"},
     "sqlite3": {"encoder.cache.sqlitefile", "encoder.cache.featurecache"},
     "PIL": {
         *("photos.exif", "photos.rgb", "photos.pixels", "photos.opening", "scoring.heatmap"),

@@ -15,7 +15,7 @@ For generated JPEGs of 0.2, 2, 12 and 48 megapixels, in turns, each in a process
 
 Encoder and decoder share the cores of a CPU, so that the most that both can do together is
 1 / (1 / encoder + 1 / decode). Start-up is the whole command on one photo. Peak memory is that of
-the whole process. The last line on standard output is JSON. Needs torchvision (the test extra).
+the whole process. The last line on standard output is JSON.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.models.resnet import BasicBlock
 
 from contrique_cli.encoder.model import Contrique
-from contrique_cli.encoder.resnet import Basic
 
 TOP = 255
 """Largest number in a map."""
@@ -113,7 +113,7 @@ class Network:
 
 
 def _fold(block: nn.Module) -> Block:
-    if not isinstance(block, Basic):
+    if not isinstance(block, BasicBlock):
         raise TypeError("only ResNets of basic blocks are quantised")
     shortcut = None if block.downsample is None else Layer.fold(*block.downsample)
     return Block(Layer.fold(block.conv1, block.bn1), Layer.fold(block.conv2, block.bn2), shortcut)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-
-from contrique_cli.encoder.resnet import Basic, Bottleneck
 
 _SUM_KEPT = 8
 """Channels whose rounded weights keep their sum where a kernel has a single pixel."""
@@ -90,12 +89,16 @@ class Convolution(nn.Module):
 class Block(nn.Module):
     """A residual block of merged convolutions."""
 
-    def __init__(self, block: nn.Module, *, device: torch.device, dtype: torch.dtype) -> None:
-        """Merge a block in evaluation mode, which stays as it is."""
+    def __init__(self, block: Any, *, device: torch.device, dtype: torch.dtype) -> None:
+        """Merge a block in evaluation mode, which stays as it is.
+
+        Args:
+            block: a `BasicBlock` or `Bottleneck` of torchvision, known by its parts: other
+                networks shall not need torchvision.
+        """
         super().__init__()
-        assert isinstance(block, Basic | Bottleneck)  # noqa: S101 - so are all our groups
         pairs = [(block.conv1, block.bn1), (block.conv2, block.bn2)]
-        if isinstance(block, Bottleneck):
+        if hasattr(block, "conv3"):
             pairs.append((block.conv3, block.bn3))
         row = [Convolution(*pair, has_relu=True, device=device, dtype=dtype) for pair in pairs]
         self.row = nn.ModuleList(row)

@@ -10,11 +10,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from contrique_cli.encoder import efficientnet, resnet
-from contrique_cli.errors import BadOption, UnknownDevice
+from contrique_cli.encoder import efficientnet
+from contrique_cli.errors import BadOption, MissingExtra, UnknownDevice
 
 PROJECTION = 128
 """Numbers per patch that the contrastive loss sees (paper, section III)."""
+
+_STEM = 4
+"""Layers of a residual network before its groups of blocks: convolution to pooling."""
+
+_RESIDUAL = (2, 4, 5, 6, 7)
+"""Places in a residual network's row of maps worth pooling: the stem before its pooling, then the
+groups conv2_x to conv5_x."""
 
 
 def _tiny() -> nn.Sequential:
@@ -27,6 +34,27 @@ def _tiny() -> nn.Sequential:
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)
+
+
+def _residual(name: str, groups: int = 4) -> nn.Sequential:
+    """A residual network as the row of layers that the official files name their weights by.
+
+    Args:
+        name: of a builder in `torchvision.models`.
+        groups: of blocks, conv2_x first.
+
+    Raises:
+        MissingExtra: torchvision is not there or does not fit PyTorch.
+    """
+    try:
+        from torchvision import models  # noqa: PLC0415 - the default network does without
+    except (ImportError, RuntimeError) as error:  # RuntimeError: built for another PyTorch
+        raise MissingExtra(
+            f"torchvision, which builds ResNets, cannot be loaded ({error}); install torch and "
+            "torchvision together, from one package index"
+        ) from error
+    network = getattr(models, name)(weights=None)
+    return nn.Sequential(*list(network.children())[: _STEM + groups])
 
 
 @dataclass(frozen=True)
@@ -50,16 +78,10 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "resnet50": Architecture(
-        partial(resnet.build, resnet.Bottleneck, (3, 4, 6, 3)),
-        resnet.STAGES,
-        (64, 256, 512, 1024, 2048),
-    ),
-    "resnet18": Architecture(
-        partial(resnet.build, resnet.Basic, (2, 2, 2, 2)), resnet.STAGES, (64, 64, 128, 256, 512)
-    ),
+    "resnet50": Architecture(partial(_residual, "resnet50"), _RESIDUAL, (64, 256, 512, 1024, 2048)),
+    "resnet18": Architecture(partial(_residual, "resnet18"), _RESIDUAL, (64, 64, 128, 256, 512)),
     "resnet18-c4": Architecture(
-        partial(resnet.build, resnet.Basic, (2, 2, 2)), resnet.STAGES[:-1], (64, 64, 128, 256)
+        partial(_residual, "resnet18", groups=3), _RESIDUAL[:-1], (64, 64, 128, 256)
     ),
     "lite0": Architecture(efficientnet.build, efficientnet.STAGES, efficientnet.WIDTHS),
     "tiny": Architecture(_tiny, (2, 5, 8), (8, 16, 16)),

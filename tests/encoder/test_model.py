@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
+from torch import nn
 
+from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import ARCHITECTURES, Contrique, pick_device
-from contrique_cli.errors import BadOption, UnknownDevice
+from contrique_cli.errors import BadOption, MissingExtra, UnknownDevice
+from tests import official_files
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
@@ -41,6 +47,62 @@ def test_the_keys_of_resnet50_are_those_of_the_official_file():
         assert key in keys
     assert not [key for key in keys if key.startswith(("encoder.8", "encoder.9", "projector.5"))]
     assert "projector.0.bias" not in keys
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
+def test_maps_and_keys_of_resnets_are_those_of_the_published_layout(arch):
+    whole = official_files.resnet(arch)
+    state = official_files.official_state(whole)
+    expected = {name: value for name, value in state.items() if name.startswith("encoder.")}
+    model = Contrique(arch).eval()
+    encoder = {name.removeprefix("encoder."): value for name, value in expected.items()}
+    model.encoder.load_state_dict(encoder)  # strict: the same keys
+    images = torch.rand(2, 3, 70, 97)
+    with torch.inference_mode():
+        vectors = nn.functional.normalize(whole(images), dim=1)
+        torch.testing.assert_close(model.embed(images), vectors)
+
+
+OLD_FINGERPRINTS = {
+    "resnet50": "26778cd3500dd115edcaf1711ea2d095504e51fa15c6e206e3cd19ff98f7d69d",
+    "resnet18": "ed1d74c2ef222bbed81736ebf4136e2ec6ee8ac0d0c8a2eef98bb9acfe56a3b4",
+    "resnet18-c4": "c6b95c78af7bd34199da545b7557392c00aa9747a4ade2d68b2ed42cae5f6cfc",
+}
+"""Of encoders of one number per tensor, before torchvision built them: order, names and shapes."""
+
+
+@pytest.mark.parametrize("arch", OLD_FINGERPRINTS)
+def test_a_resnet_has_the_fingerprint_it_had_before_torchvision_built_it(arch):
+    with torch.device("meta"):
+        model = Contrique(arch)
+    state = {
+        name: torch.full(value.shape, float(place % 7)).to(value.dtype)
+        for place, (name, value) in enumerate(model.encoder.state_dict().items())
+    }
+    assert checkpoint.fingerprint(arch, state) == OLD_FINGERPRINTS[arch]
+
+
+def test_fewer_groups_end_the_network_early():
+    network = Contrique("resnet18-c4").eval()
+    assert network.encoder(torch.rand(1, 3, 64, 32)).shape == (1, 256, 4, 2)
+
+
+def test_a_torchvision_that_does_not_fit_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(MissingExtra, match="torch and torchvision together"):
+        Contrique("resnet18")
+
+
+@pytest.mark.parametrize(("arch", "is_needed"), [("lite0", False), ("resnet18", True)])
+def test_torchvision_is_loaded_for_resnets_only(arch, is_needed):
+    code = (
+        "import sys, torch\n"
+        "from contrique_cli.encoder.model import Contrique\n"
+        f"Contrique({arch!r}).eval().embed(torch.zeros(1, 3, 64, 64))\n"
+        "print('torchvision' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.strip() == str(is_needed).encode()
 
 
 def test_an_unknown_architecture_lists_those_there_are():
