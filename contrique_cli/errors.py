@@ -31,6 +31,10 @@ class Unreadable(ContriqueError):
         self.reason = reason
 
 
+class Refused(Exception):
+    """Why a photo cannot be used, in a few words; `opening` adds which: see `Unreadable`."""
+
+
 class BadModelFile(ContriqueError):
     """A model or regressor file is damaged, foreign or of a format this version does not know."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from contrique_cli.errors import Unreadable
+from contrique_cli.errors import Refused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,29 +21,27 @@ class Bounds:
     max_megapixels: float
     min_side: int
 
-    def check_pixels(self, width: int, height: int, path: Path) -> None:
+    def check_pixels(self, width: int, height: int) -> None:
         """Refuse a photo of too many pixels.
 
         Raises:
-            Unreadable: naming both numbers.
+            Refused: naming both numbers.
         """
         if width * height > self.max_megapixels * 1e6:
-            raise Unreadable(
-                path,
+            raise Refused(
                 f"{width}x{height} is {width * height / 1e6:.0f} megapixels, over the limit of "
                 f"{self.max_megapixels:g} (see --max-megapixels)",
             )
 
-    def size(self, width: int, height: int, path: Path) -> tuple[int, int]:
+    def size(self, width: int, height: int) -> tuple[int, int]:
         """Working size, (width, height), of a photo of this size.
 
         Raises:
-            Unreadable: it is too small, or too thin, to be judged.
+            Refused: it is too small, or too thin, to be judged.
         """
         size = working_size(width, height, self.max_side)
         if min(size) < self.min_side:
-            raise Unreadable(
-                path,
+            raise Refused(
                 f"too small to judge: {width}x{height} gives {size[0]}x{size[1]} at working "
                 f"size, the shortest side must have {self.min_side} pixels",
             )

@@ -7,15 +7,15 @@ import threading
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from contrique_cli import config
-from contrique_cli.errors import Unreadable
+from contrique_cli.errors import Refused, Unreadable
 from contrique_cli.files import reading
-from contrique_cli.photos import bounds, exif, finding, rgb
+from contrique_cli.photos import bounds, exif, rgb
 from contrique_cli.photos.bounds import Bounds
 from contrique_cli.photos.raw import RawFile, is_raw, opened
 
@@ -34,6 +34,14 @@ PHOTO, PREVIEW, RAW = "photo", "preview", "raw"
 
 PREVIEW_SHARE = 0.9
 """A preview this large beside the whole picture lacks its borders only, so it counts as whole."""
+
+IN_MEMORY = Path("<image>")
+"""What a photo without a file is called."""
+
+MAX_BYTES = 1 << 30
+"""Most that is read into memory before a decoder sees it."""
+
+_FTYP = 256  # bytes in which the brands of an ISO media file are looked for
 _HEIF_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs".split())
 
 _DRAFTED = ("JPEG", "MPO")
@@ -66,11 +74,12 @@ class Photo:
 
 
 def open_rgb(
-    path: Path,
+    source: Path | bytes | bytearray | memoryview | BinaryIO,
     *,
     max_side: int,
     max_megapixels: float = config.MAX_MEGAPIXELS,
     min_side: int = MIN_SIDE,
+    name: Path | None = None,
 ) -> Photo:
     """Open a photo as upright 8-bit RGB at working size.
 
@@ -82,10 +91,13 @@ def open_rgb(
     sensor data, developed at half size where that suffices (see `raw.RawFile.develop`).
 
     Args:
-        path: a regular file of one of `FORMATS`, judged by content; or a RAW file, by suffix.
+        source: a regular file; or the bytes of one; or a binary file, which is read from where it
+            stands to its end and stays open. One of `FORMATS`, judged by content; or a RAW file,
+            by the suffix of its name.
         max_side: longest side in pixels of the result; 0 keeps every pixel.
         max_megapixels: refuse, from the header alone, a photo of more.
         min_side: refuse a photo whose shortest side has fewer pixels at working size.
+        name: what to call it; by default its path, or `IN_MEMORY`.
 
     Returns:
         The photo; `image` has shape (H, W) with max(H, W) <= max_side.
@@ -93,18 +105,33 @@ def open_rgb(
     Raises:
         Unreadable: whatever is wrong with this one file.
     """
+    path = name or (source if isinstance(source, Path) else IN_MEMORY)
     limits = Bounds(max_side=max_side, max_megapixels=max_megapixels, min_side=min_side)
     try:
-        with reading.opened(path) as file:
-            if is_raw(file, path):
-                with opened(file, path) as raw:
-                    return _decode_raw(raw, path, limits)
-            with _identify(file, path) as image:
-                return _decode(image, path, limits)
-    except Unreadable:
-        raise
+        with _opened(source) as file:
+            return _open(file, path, limits)
     except Exception as error:  # decoders of hostile bytes raise anything; it is one row
         raise Unreadable(path, _reason(error)) from error
+
+
+def _opened(source: Path | bytes | bytearray | memoryview | BinaryIO) -> BinaryIO:
+    if isinstance(source, Path):
+        return reading.opened(source)
+    if not isinstance(source, bytes | bytearray | memoryview):
+        source = source.read(MAX_BYTES + 1)
+    if len(source) == 0:
+        raise Refused("the file is empty")
+    if len(source) > MAX_BYTES:
+        raise Refused(f"over the limit of {MAX_BYTES / 1e9:.0f} GB for what is read into memory")
+    return io.BytesIO(source)
+
+
+def _open(file: BinaryIO, path: Path, limits: Bounds) -> Photo:
+    if is_raw(file, path):
+        with opened(file) as raw:
+            return _decode_raw(raw, path, limits)
+    with _identify(file) as image:
+        return _decode(image, path, limits)
 
 
 def take(picture: Image.Image, path: Path, *, max_side: int, max_megapixels: float) -> Photo:
@@ -121,8 +148,6 @@ def take(picture: Image.Image, path: Path, *, max_side: int, max_megapixels: flo
     try:
         limits = Bounds(max_side=max_side, max_megapixels=max_megapixels, min_side=MIN_SIDE)
         return _decode(picture.copy(), path, limits)
-    except Unreadable:
-        raise
     except Exception as error:  # a picture may still be an unread file
         raise Unreadable(path, _reason(error)) from error
 
@@ -148,19 +173,23 @@ def from_array(samples: np.ndarray, path: Path) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(samples))
 
 
-def _identify(file: IO[bytes], path: Path) -> Image.Image:
+def _identify(file: BinaryIO) -> Image.Image:
     """Read the header; only then is known how much the file wants."""
-    head = file.read(12)
+    head = file.read(_FTYP)
     file.seek(0)
-    if path.suffix.lower() in finding.HEIF_EXTENSIONS or (
-        head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
-    ):
-        _register_heif(path)
+    if head[4:8] == b"ftyp" and not _HEIF_BRANDS.isdisjoint(_brands(head)):
+        _register_heif()
     Image.init()
     return _open_unlimited(file, [name for name in FORMATS if name in Image.OPEN])
 
 
-def _open_unlimited(file: IO[bytes], formats: list[str]) -> Image.Image:
+def _brands(head: bytes) -> set[bytes]:
+    """Brands in the first box of an ISO media file: its own and those it is compatible with."""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[start : start + 4] for start in range(8, end, 4)}
+
+
+def _open_unlimited(file: BinaryIO, formats: list[str]) -> Image.Image:
     """`Bounds` checks sizes itself, so Pillow's fixed limit steps aside."""
     with _PILLOW_LIMIT_LOCK:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -170,13 +199,11 @@ def _open_unlimited(file: IO[bytes], formats: list[str]) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _register_heif(path: Path) -> None:
+def _register_heif() -> None:
     try:
         import pillow_heif  # noqa: PLC0415 - the optional extra, needed by this file only
     except ImportError as error:
-        raise Unreadable(
-            path, "HEIC needs the extra package: pip install 'contrique[heif]'"
-        ) from error
+        raise Refused("HEIC needs the extra package: pip install 'contrique[heif]'") from error
     pillow_heif.register_heif_opener()
 
 
@@ -185,12 +212,14 @@ def _decode(
 ) -> Photo:
     """Pixels of an identified file, whose own orientation counts unless another is given."""
     width, height = image.size
-    limits.check_pixels(width, height, path)
-    size = limits.size(width, height, path)
+    limits.check_pixels(width, height)
+    size = limits.size(width, height)
     if orientation is None:
         orientation = exif.read_orientation(image) or exif.UPRIGHT
     taken = exif.read_taken(image)
     profile = image.info.get("icc_profile") if image.mode == "RGB" else None
+    if image.format == "TIFF":
+        orientation = exif.UPRIGHT  # Pillow turns it while it loads, and tells the size as seen
     if image.format in _DRAFTED:  # on purpose no others: HEIC would give its thumbnail
         margin = (round(size[0] * DRAFT_MARGIN), round(size[1] * DRAFT_MARGIN))
         image.draft("RGB", margin)  # never smaller than `margin`
@@ -204,8 +233,8 @@ def _decode(
 
 
 def _decode_raw(raw: RawFile, path: Path, limits: Bounds) -> Photo:
-    limits.check_pixels(raw.width, raw.height, path)
-    limits.check_pixels(*raw.stored, path)
+    limits.check_pixels(raw.width, raw.height)
+    limits.check_pixels(*raw.stored)
     longest = max(bounds.working_size(raw.width, raw.height, limits.max_side))
     photo = _decode_preview(raw, path, limits, longest)
     if photo is None:
@@ -248,6 +277,10 @@ def _preview_orientation(image: Image.Image, raw: RawFile) -> int:
 
 def _reason(error: BaseException) -> str:
     """A decoder's or the system's complaint in words for a photographer."""
+    if isinstance(error, Refused):
+        return str(error)
+    if isinstance(error, Unreadable):
+        return error.reason
     if isinstance(error, UnidentifiedImageError):
         return "not a picture in a known format"
     if isinstance(error, MemoryError):

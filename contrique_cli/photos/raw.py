@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from contrique_cli.errors import Unreadable
+from contrique_cli.errors import Refused
 
 EXTENSIONS = frozenset(
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .kdc .mef .mos .mrw .nef .nrw .orf "
@@ -42,9 +42,8 @@ class RawFile:
         taken: by the camera's clock, to the second; None where the file does not say.
     """
 
-    def __init__(self, libraw: Any, path: Path) -> None:
+    def __init__(self, libraw: Any) -> None:
         self._libraw = libraw
-        self._path = path
         sizes = libraw.sizes
         self.orientation = _ORIENTATIONS.get(sizes.flip, 1)
         sides = sizes.width, sizes.height
@@ -80,17 +79,17 @@ class RawFile:
             RGB, shape (H, W, 3) or about half of that, uint8.
 
         Raises:
-            Unreadable: the sensor data is damaged or of a kind that LibRaw does not know.
+            Refused: the sensor data is damaged or of a kind that LibRaw does not know.
         """
         try:
             pixels = self._libraw.postprocess(
                 half_size=is_half, use_camera_wb=True, no_auto_bright=True, output_bps=8
             )
         except Exception as error:
-            raise Unreadable(self._path, _reason(error)) from error
+            raise Refused(_reason(error)) from error
         developed = _as_rgb(pixels)
         if developed is None:
-            raise Unreadable(self._path, "damaged: LibRaw made no colour picture of it")
+            raise Refused("damaged: LibRaw made no colour picture of it")
         return developed
 
 
@@ -107,33 +106,31 @@ def is_raw(file: BinaryIO, path: Path) -> bool:
 
 
 @contextmanager
-def opened(file: BinaryIO, path: Path) -> Iterator[RawFile]:
+def opened(file: BinaryIO) -> Iterator[RawFile]:
     """Read the headers of a RAW file; nothing of its pictures yet.
 
     Args:
-        file: a regular file at its start. On purpose not its name, which LibRaw could not take
+        file: at its start. On purpose not its name, which LibRaw could not take
             where it is not UTF-8.
-        path: for messages.
 
     Raises:
-        Unreadable: rawpy is missing, or the file is nothing that LibRaw knows.
+        Refused: rawpy is missing, or the file is nothing that LibRaw knows.
     """
     try:
         import rawpy  # noqa: PLC0415 - the optional extra, needed by such files only
     except ImportError as error:
-        raise Unreadable(path, "RAW needs the extra package: pip install 'contrique[raw]'") from (
-            error
-        )
-    size = os.fstat(file.fileno()).st_size
+        raise Refused("RAW needs the extra package: pip install 'contrique[raw]'") from error
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     if size > MAX_BYTES:
-        raise Unreadable(path, f"a RAW file of {size / 1e9:.1f} GB is over the limit of 1 GB")
+        raise Refused(f"a RAW file of {size / 1e9:.1f} GB is over the limit of 1 GB")
     with ExitStack() as stack:
         try:
             libraw = rawpy.imread(file)
             stack.callback(libraw.close)
-            raw = RawFile(libraw, path)
+            raw = RawFile(libraw)
         except Exception as error:
-            raise Unreadable(path, _reason(error)) from error
+            raise Refused(_reason(error)) from error
         yield raw
 
 

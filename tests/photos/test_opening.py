@@ -134,6 +134,43 @@ def test_every_format_opens(tmp_path, name, options):
     assert difference < 8  # a GIF's palette of 256 colours is the worst of them
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("wrap", [bytes, bytearray, memoryview, io.BytesIO])
+def test_bytes_and_binary_files_give_the_pixels_of_the_file(tmp_path, kind, wrap):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "photo"
+    make_photo(width=640, height=480).save(path, kind, exif=exif, quality=95)
+    expected = open_any(path, max_side=128)
+    found = open_any(wrap(path.read_bytes()), max_side=128, name=path)
+    assert (found.path, found.width, found.height) == (path, 480, 640)
+    assert np.array_equal(np.asarray(found.image), np.asarray(expected.image))
+
+
+def test_a_binary_file_is_read_from_where_it_stands_and_stays_open(tmp_path):
+    make_photo().save(tmp_path / "a.png")
+    with io.BytesIO(b"header" + (tmp_path / "a.png").read_bytes()) as file:
+        file.seek(6)
+        assert open_any(file).image.size == (160, 120)
+        assert not file.closed
+
+
+def test_bytes_that_are_no_photo_are_refused_by_their_name(tmp_path):
+    for data, expected in ((b"", "the file is empty"), (b"x" * 99, "not a picture in a known")):
+        with pytest.raises(Unreadable, match=f"^<image>: {expected}"):
+            open_any(data)
+        with pytest.raises(Unreadable, match=f"^a.tar/b.jpg: {expected}"):
+            open_any(io.BytesIO(data), name=Path("a.tar/b.jpg"))
+    with pytest.raises(Unreadable, match=r"^<image>: 160x120 is 0 megapixels, over the limit"):
+        open_any(png_of(make_photo()), max_megapixels=0.01)
+
+
+def png_of(picture: Image.Image, **options) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG", **options)
+    return file.getvalue()
+
+
 def test_heic_opens_with_the_extra(tmp_path):
     pillow_heif = pytest.importorskip("pillow_heif")
     photo = make_photo()
@@ -326,18 +363,20 @@ def test_an_animation_gives_its_first_frame(tmp_path, kind):
     assert red > 200 > 50 > blue
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "lzw.tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation_comes_out_upright(tmp_path, orientation):
+def test_every_exif_orientation_comes_out_upright(tmp_path, orientation, name):
     upright = make_photo()
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the operation that tilts it
     tilted = upright if orientation == 1 else upright.transpose(undo[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    tilted.save(tmp_path / "a.png", exif=exif)
-    photo = open_any(tmp_path / "a.png")
+    options = {"compression": "tiff_lzw"} if name == "lzw.tif" else {}
+    tilted.save(tmp_path / name, exif=exif, **options)
+    photo = open_any(tmp_path / name)
     assert (photo.width, photo.height) == upright.size
     assert np.array_equal(np.asarray(photo.image), np.asarray(upright))
-    reduced = open_any(tmp_path / "a.png", max_side=80).image
+    reduced = open_any(tmp_path / name, max_side=80).image
     assert reduced.size == (80, 60)
 
 

@@ -64,6 +64,14 @@ class TestWithRawpy:
         assert photo.image.size == (128, 96)
         assert distance(photo, MOTIF) < 0.15
 
+    def test_bytes_with_a_name_are_developed_like_the_file(self, tmp_path):
+        save_dng(tmp_path / "a.dng", MOTIF)
+        photo = open_raw((tmp_path / "a.dng").read_bytes(), name=Path("in.tar/a.dng"))
+        assert (photo.source, photo.path) == ("raw", Path("in.tar/a.dng"))
+        assert np.array_equal(
+            np.asarray(photo.image), np.asarray(open_raw(tmp_path / "a.dng").image)
+        )
+
     def test_a_large_enough_preview_is_taken_instead(self, tmp_path):
         save_dng(tmp_path / "a.dng", MOTIF, preview=make_photo(9, 160, 120))
         photo = open_raw(tmp_path / "a.dng")
