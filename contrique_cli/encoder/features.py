@@ -86,7 +86,8 @@ def extract(
     device = next(model.parameters()).device
     embed = backend.prepare(model, precision)
     paths = iter(paths)
-    first = list(islice(paths, torch.get_num_threads()))  # a few photos get several cores each
+    most = workers or capacity.count_cores()
+    first = list(islice(paths, most))  # a few photos get several cores each
     load = capacity.choose(
         device, max_side=max_side, batch_size=batch_size, workers=workers, photos=len(first)
     )
@@ -160,7 +161,7 @@ def _in_batches(
         waiting: deque[Future[_Decoded | Unreadable]] = deque()
         while True:
             window = WINDOW * batches.size
-            ahead = islice(paths, max(0, 2 * window - len(waiting)))
+            ahead = islice(paths, max(0, max(2 * window, load.workers) - len(waiting)))
             waiting.extend(pool.submit(decode, path) for path in ahead)
             if not waiting:
                 return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -163,3 +165,27 @@ def test_a_photo_comes_out_while_the_next_is_not_known_yet(mixed, tiny):
     next(stream)
     stream.close()
     assert len(asked) <= 3
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+@pytest.mark.parametrize("batch", [[], ["--batch-size", 1]])
+@pytest.mark.parametrize("workers", [1, 8])
+def test_as_many_photos_are_decoded_at_once_as_there_are_workers(
+    contrique, tmp_path, monkeypatch, workers, batch
+):
+    (tmp_path / "many").mkdir()
+    for seed in range(8):
+        make_photo(seed, 40, 32).save(tmp_path / "many" / f"{seed}.png")
+    together = threading.Barrier(workers, timeout=20)
+    real, names = images.open_rgb, set()
+
+    def open_rgb(*args, **options):
+        names.add(threading.current_thread().name)
+        together.wait()
+        return real(*args, **options)
+
+    monkeypatch.setattr(images, "open_rgb", open_rgb)
+    options = ["--regressor", "tiny", "--device", "cpu", "--no-cache"]
+    done = contrique("score", tmp_path / "many", *options, *batch, "--workers", workers)
+    assert done.status == 0
+    assert len(names) == workers
