@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -22,8 +25,17 @@ MOST_DECODERS = 16
 _FULL_RESOLUTION = 5000
 """Long side in pixels to reckon with where photos are not reduced."""
 
-_UNKNOWN_MEMORY = 8e9
+_UNKNOWN_MEMORY = 4 * 2**30
 """Bytes to reckon with where the system does not tell."""
+
+_ROOT = Path("/")
+"""Where the system's own files are; tests have others."""
+
+_QUOTA = ("quota", "period")
+"""Microseconds of work per microseconds of time, as version 1 names its files."""
+
+_GROUPS = Path("sys/fs/cgroup")
+"""Where a container's limits are, from the root."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +70,7 @@ def choose(
         batch_size, workers: what the user wants; None chooses.
         photos: how many there are at most, where that is known.
     """
-    cores = torch.get_num_threads()
+    cores = count_cores()
     if device.type != "cpu" or batch_size is not None:
         return Load(
             workers=workers or min(max(cores, 2), MOST_DECODERS),
@@ -66,9 +78,21 @@ def choose(
             batch_size=batch_size or _fitting(_free_memory(device), max_side, MOST_AT_ONCE),
         )
     if workers is None:
-        workers = _fitting(_memory(), max_side, cores)
+        workers = _fitting(free_memory(), max_side, cores)
     workers = min(workers, photos or workers)
     return Load(workers=workers, cores=max(1, cores // workers), batch_size=None)
+
+
+def count_cores() -> int:
+    """Threads to compute with: as many as PyTorch's, or as a container may keep busy."""
+    quotas = [quota for folder in _folders("cpu") if (quota := _read_quota(folder)) is not None]
+    return min([torch.get_num_threads(), *(math.ceil(quota) for quota in quotas)])
+
+
+def free_memory() -> int:
+    """Bytes of main memory that may still be taken, of the machine's and of a container's."""
+    rooms = [room for folder in _folders("memory") if (room := _read_room(folder)) is not None]
+    return min([_machine_memory(), *rooms])
 
 
 def _fitting(memory: float, max_side: int, most: int) -> int:
@@ -81,12 +105,80 @@ def _free_memory(device: torch.device) -> float:
     """Bytes that the device has left; of the whole machine where it shares its memory."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    return _memory()
+    return free_memory()
 
 
-def _memory() -> float:
-    """Bytes of the machine."""
+def _machine_memory() -> int:
+    """Bytes that are free on Linux; elsewhere all there are."""
     try:
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        words = (_ROOT / "proc/meminfo").read_text(encoding="ascii").split()
+        return int(words[words.index("MemAvailable:") + 1]) * 1024
+    except (OSError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return _UNKNOWN_MEMORY
+
+
+# ---------------------------------------------------------------------------- control groups
+
+
+def _folders(controller: str) -> Iterator[Path]:
+    """Where limits of this process may stand: of its control group and of each one around it.
+
+    Both versions of control groups may be there at once. A container often shows its own group as
+    the outermost, whatever its name outside, so that some of these folders do not exist.
+
+    Source: the Linux man page cgroups(7), sections on /proc/PID/cgroup and both versions.
+    """
+    try:
+        lines = (_ROOT / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers and controller not in controllers.split(","):
+            continue
+        top = _ROOT / _GROUPS / controllers  # version 2 has no such folder, and no name here
+        group = Path(path.lstrip("/"))
+        yield from (top / one for one in (group, *group.parents))
+
+
+def _read_room(folder: Path) -> int | None:
+    """Bytes that a group may still take; None without a limit."""
+    names = ("memory.max", "memory.current", "inactive_file")
+    if not (folder / names[0]).exists():
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    limit, used, cached = names
+    try:
+        taken = _read_number(folder / used) - _read_cached(folder / "memory.stat", cached)
+        return max(0, _read_number(folder / limit) - taken)
+    except (OSError, ValueError):  # "max" is no number: no limit
+        return None
+
+
+def _read_number(path: Path) -> int:
+    return int(path.read_text(encoding="ascii"))
+
+
+def _read_cached(path: Path, name: str) -> int:
+    """Bytes of files that the system drops when memory is wanted; 0 where it does not tell."""
+    try:
+        words = path.read_text(encoding="ascii").split()
+        return int(words[words.index(name) + 1])
+    except (OSError, ValueError):
+        return 0
+
+
+def _read_quota(folder: Path) -> float | None:
+    """Processors that a group may keep busy; None without a limit."""
+    try:
+        if (folder / "cpu.max").exists():
+            words = (folder / "cpu.max").read_text(encoding="ascii").split()
+            quota, period = map(int, words)
+        else:
+            quota, period = (_read_number(folder / f"cpu.cfs_{one}_us") for one in _QUOTA)
+        return quota / period if quota > 0 else None
+    except (OSError, ValueError):  # "max" again, or -1: no limit
+        return None

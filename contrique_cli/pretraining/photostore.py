@@ -123,16 +123,6 @@ class PhotoStore:
             ) from unreadable
 
 
-def free_memory() -> int:
-    """Bytes of main memory that are free now; 4 GiB where the system does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123 - not a user's file
-            words = file.read().split()
-        return int(words[words.index("MemAvailable:") + 1]) * 1024
-    except (OSError, ValueError):
-        return 4 * 2**30
-
-
 def mirror_outwards(pixels: torch.Tensor, side: int) -> torch.Tensor:
     """Reflect a photo at its right and lower border until both sides have `side` pixels.
 

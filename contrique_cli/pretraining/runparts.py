@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
-from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder import capacity, checkpoint
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadOption, BadTrainingData
 from contrique_cli.pretraining import imagenet
 from contrique_cli.pretraining.batchplan import Halves, split
 from contrique_cli.pretraining.learner import Learner
-from contrique_cli.pretraining.photostore import PhotoStore, free_memory
+from contrique_cli.pretraining.photostore import PhotoStore
 from contrique_cli.pretraining.ranks import Place
 from contrique_cli.pretraining.runfiles import RunFiles
 from contrique_cli.pretraining.trainconfig import TrainConfig
@@ -64,7 +64,7 @@ def make_store(
     config: TrainConfig, photos: TrainPhotos, device: torch.device, place: Place
 ) -> PhotoStore:
     """The photos, with half of the free memory and a part of the GPU's to keep them in."""
-    budget = config.memory_budget * 1e9 or free_memory() / 2
+    budget = config.memory_budget * 1e9 or capacity.SHARE * capacity.free_memory()
     on_device = 0
     if device.type == "cuda":
         on_device = int(torch.cuda.mem_get_info(device)[0] * DEVICE_SHARE)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder import capacity, checkpoint
 from contrique_cli.errors import BadRun
 from contrique_cli.pretraining import lossplot, ranks, runparts, runstate, trainphotos
 from contrique_cli.pretraining.batches import cut_ahead, make_views
@@ -166,14 +166,14 @@ class _Run:
         """Step by step until the end or until asked to stop."""
         config = self.config
         steps = iter(range(self.step, self.total_steps)) if self.total_steps else count(self.step)
-        workers = config.workers or min(MOST_WORKERS, torch.get_num_threads())
+        workers = config.workers or min(MOST_WORKERS, capacity.count_cores())
         cuttings = cut_ahead(
             self.store,
             self._plan,
             steps=steps,
             side=config.image_size,
             workers=workers,
-            is_making_views=self.device.type == "cpu" and torch.get_num_threads() == 1,
+            is_making_views=self.device.type == "cpu" and capacity.count_cores() == 1,
         )
         with closing(cuttings):
             for cutting in cuttings:

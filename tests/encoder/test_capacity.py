@@ -6,15 +6,20 @@ import pytest
 import torch
 
 from contrique_cli.encoder import capacity
+from contrique_cli.pretraining import ranks, runparts
+from contrique_cli.pretraining.trainconfig import TrainConfig
+from contrique_cli.pretraining.trainphotos import TrainPhotos
 
 CPU = torch.device("cpu")
+REAL = {name: getattr(capacity, name) for name in ("_folders", "_machine_memory")}
 
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
     """Of 8 cores and 16 GB."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    monkeypatch.setattr(capacity, "_memory", lambda: 16e9)
+    monkeypatch.setattr(capacity, "_folders", lambda controller: iter(()))
+    monkeypatch.setattr(capacity, "_machine_memory", lambda: 16 * 10**9)
 
 
 def test_a_cpu_gives_each_core_a_photo():
@@ -28,7 +33,7 @@ def test_a_single_photo_gets_every_core():
 
 
 def test_little_memory_puts_more_cores_on_fewer_photos(monkeypatch):
-    monkeypatch.setattr(capacity, "_memory", lambda: 1e9)
+    monkeypatch.setattr(capacity, "_machine_memory", lambda: 10**9)
     load = capacity.choose(CPU, max_side=1024)
     assert (load.workers, load.cores) == (2, 4)
 
@@ -51,6 +56,145 @@ def test_a_gpu_gets_batches_by_its_free_memory(monkeypatch):
     assert capacity.choose(gpu, max_side=512).workers == 8
 
 
-def test_this_machine_has_memory(monkeypatch):
+def test_this_machine_has_memory_and_cores(monkeypatch):
     monkeypatch.undo()
-    assert capacity._memory() > 1e8
+    assert capacity.free_memory() > 1e8
+    assert capacity.count_cores() >= 1
+
+
+# ------------------------------------------------------------------------- limits of containers
+
+GB = 10**9
+UNLIMITED = 9223372036854771712  # what version 1 says
+
+
+@pytest.fixture
+def system(monkeypatch, tmp_path):
+    """Writes the system's files: those of a machine of 8 cores with 10 GB free, to begin with."""
+    for name, real in REAL.items():
+        monkeypatch.setattr(capacity, name, real)
+    monkeypatch.setattr(capacity, "_ROOT", tmp_path)
+
+    def write(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{text}\n")
+
+    write({"proc/meminfo": f"MemTotal: 16000000 kB\nMemAvailable: {10 * GB // 1024} kB"})
+    return write
+
+
+def version_2(folder, limit, used=0, cached=0, cpu="max 100000"):
+    place = f"sys/fs/cgroup/{folder}"
+    return {
+        f"{place}memory.max": limit,
+        f"{place}memory.current": used,
+        f"{place}memory.stat": f"anon 1\nactive_file 5\ninactive_file {cached}\nslab 7",
+        f"{place}cpu.max": cpu,
+    }
+
+
+def version_1(folder, limit, used=0, cached=0, quota=-1):
+    return {
+        f"sys/fs/cgroup/memory/{folder}memory.limit_in_bytes": limit,
+        f"sys/fs/cgroup/memory/{folder}memory.usage_in_bytes": used,
+        f"sys/fs/cgroup/memory/{folder}memory.stat": f"cache 9\ntotal_inactive_file {cached}",
+        f"sys/fs/cgroup/cpu,cpuacct/{folder}cpu.cfs_quota_us": quota,
+        f"sys/fs/cgroup/cpu,cpuacct/{folder}cpu.cfs_period_us": 100000,
+    }
+
+
+ALONE_2 = {"proc/self/cgroup": "0::/"}
+INSIDE_2 = {"proc/self/cgroup": "0::/outer/inner"}
+ALONE_1 = {"proc/self/cgroup": "5:memory:/\n4:cpu,cpuacct:/\n0::/"}
+HIDDEN_1 = {"proc/self/cgroup": "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc"}
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({}, 10),
+        (ALONE_2, 10),
+        (ALONE_2 | version_2("", 4 * GB, used=3 * GB, cached=2 * GB), 3),
+        (ALONE_2 | version_2("", "max", used=3 * GB), 10),
+        (ALONE_2 | version_2("", 64 * GB), 10),
+        (ALONE_2 | version_2("", GB, used=2 * GB), 0),
+        (INSIDE_2 | version_2("outer/inner/", "max") | version_2("outer/", 2 * GB), 2),
+        (INSIDE_2 | version_2("outer/inner/", GB) | version_2("outer/", 2 * GB), 1),
+        (ALONE_1 | version_1("", 4 * GB, used=3 * GB, cached=2 * GB), 3),
+        (ALONE_1 | version_1("", UNLIMITED, used=3 * GB), 10),
+        (HIDDEN_1 | version_1("", 4 * GB, used=1 * GB), 3),
+        (HIDDEN_1 | version_1("docker/abc/", 2 * GB) | version_1("", UNLIMITED), 2),
+        ({"proc/self/cgroup": "nonsense"}, 10),
+    ],
+)
+def test_free_memory_is_that_of_the_container_where_it_has_less(system, files, free):
+    system(files)
+    assert capacity.free_memory() == pytest.approx(free * GB, abs=1024)
+
+
+def test_a_container_that_does_not_tell_of_cached_files_has_its_limit(system, tmp_path):
+    system(ALONE_1 | version_1("", 4 * GB, used=1 * GB))
+    (tmp_path / "sys/fs/cgroup/memory/memory.stat").unlink()
+    assert capacity.free_memory() == 3 * GB
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, 8),
+        (ALONE_2 | version_2("", "max", cpu="max 100000"), 8),
+        (ALONE_2 | version_2("", "max", cpu="200000 100000"), 2),
+        (ALONE_2 | version_2("", "max", cpu="150000 100000"), 2),
+        (ALONE_2 | version_2("", "max", cpu="1600000 100000"), 8),
+        (INSIDE_2 | version_2("outer/", "max", cpu="50000 100000"), 1),
+        (ALONE_1 | version_1("", UNLIMITED, quota=-1), 8),
+        (HIDDEN_1 | version_1("", UNLIMITED, quota=300000), 3),
+    ],
+)
+def test_cores_are_those_that_the_container_may_keep_busy(system, files, cores):
+    system(files)
+    assert capacity.count_cores() == cores
+
+
+def test_a_system_without_such_files_has_memory_all_the_same(system, tmp_path):
+    (tmp_path / "proc/meminfo").unlink()
+    assert capacity.free_memory() > 1e8
+
+
+def test_scoring_keeps_within_the_container(system, contrique, photos, tiny_regressor, monkeypatch):
+    system(ALONE_2 | version_2("", GB, used=GB - 13_200_000, cpu="400000 100000"))
+    chosen = []
+    real = capacity.choose
+
+    def choose(*args, **options):
+        chosen.append(real(*args, **options))
+        return chosen[-1]
+
+    monkeypatch.setattr(capacity, "choose", choose)
+    done = contrique("score", photos, "--regressor", "tiny", "--device", "cpu", "--no-cache")
+    assert done.status == 0
+    # Half of 13.2 MB holds two photos of 128 x 128, and four cores are two for each.
+    assert [(one.workers, one.cores) for one in chosen] == [(2, 2)]
+
+
+def test_training_keeps_photos_in_half_of_what_the_container_has_left(system, photos):
+    system(ALONE_1 | version_1("", 4 * GB, used=1 * GB))
+    paths = tuple(sorted(photos.iterdir()))
+    photos_to_train_on = TrainPhotos(
+        synthetic=paths,
+        authentic=paths,
+        classes=None,
+        probe_synthetic=(),
+        probe_authentic=(),
+        unreadable=(),
+        left_out={},
+    )
+    store = runparts.make_store(
+        TrainConfig(batch_size=4, image_size=32),
+        photos_to_train_on,
+        CPU,
+        ranks.Place(),
+    )
+    assert store.memory_budget == 1.5 * GB

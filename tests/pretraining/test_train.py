@@ -125,7 +125,7 @@ def test_a_run_killed_in_mid_epoch_goes_on_bit_by_bit_from_a_split_checkpoint(
     config = make_config(data, split_checkpoint=5_000)
     (tmp_path / "config.json").write_text(json.dumps(config.as_dict()))
     program = (
-        "import json, sys, time, torch\n"
+        "import json, sys, torch\n"
         "from pathlib import Path\n"
         "from contrique_cli.pretraining import train\n"
         "from contrique_cli.pretraining import runevents, trainconfig\n"
@@ -134,11 +134,12 @@ def test_a_run_killed_in_mid_epoch_goes_on_bit_by_bit_from_a_split_checkpoint(
         "torch.set_num_threads(1)\n"
         "for event in train.train(config, Path(sys.argv[2]), device=torch.device('cpu')):\n"
         "    if isinstance(event, runevents.Saved): print(event.step, flush=True)\n"
-        "    if getattr(event, 'step', 0) > 6: time.sleep(0.2)\n"
+        "    if getattr(event, 'step', 0) > 6: sys.stdin.read()\n"  # until it is killed
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, tmp_path / "config.json", output],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
@@ -147,6 +148,7 @@ def test_a_run_killed_in_mid_epoch_goes_on_bit_by_bit_from_a_split_checkpoint(
             break
     process.send_signal(signal.SIGKILL)
     process.wait()
+    process.stdin.close()
     process.stdout.close()
     parts = list((output / "checkpoints").glob("step-*/tensors.[0-9]*"))
     assert len(parts) > 2
