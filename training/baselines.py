@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contrique_cli import config
 from contrique_cli.encoder import checkpoint, features
+from contrique_cli.encoder.backend import Embed
 from contrique_cli.encoder.features import Features
 from contrique_cli.encoder.model import STAGES, Contrique, pick_device
 from contrique_cli.models.regressor import NO_REFERENCE
@@ -45,7 +46,7 @@ def encoder_features(
     model: Contrique, paths: Sequence[Path], device: torch.device
 ) -> Iterator[np.ndarray]:
     """Both scales of each photo, shape (2D,)."""
-    for found in features.extract(paths, model.to(device), max_side=config.MAX_SIDE):
+    for found in features.extract(paths, Embed(model.to(device)), max_side=config.MAX_SIDE):
         if not isinstance(found, Features):
             raise found
         yield found.values

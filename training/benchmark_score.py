@@ -69,7 +69,7 @@ def photograph(seed: int, width: int, height: int) -> Image.Image:
 
 def ours(model: Contrique, paths: list[Path]) -> Callable[[], object]:
     """Files to features."""
-    return lambda: list(features.extract(paths, model, max_side=config.MAX_SIDE))
+    return lambda: list(features.extract(paths, backend.Embed(model), max_side=config.MAX_SIDE))
 
 
 def spread(work: Callable[[Path], object], paths: list[Path]) -> Callable[[], object]:
@@ -86,7 +86,7 @@ def pixels_of(path: Path) -> torch.Tensor:
 
 def encoder(model: Contrique, paths: list[Path]) -> Callable[[], object]:
     """Ready pixels to features."""
-    embed, ready = backend.prepare(model), pixels_of(paths[0])
+    embed, ready = backend.Embed(model), pixels_of(paths[0])
     if next(model.parameters()).device.type == "cpu":
         return spread(lambda _: features.embed_scales(embed, ready), paths)
     batch = ready.repeat(32, 1, 1, 1).to(next(model.parameters()).device)

@@ -113,7 +113,7 @@ def ways(model: Contrique, calibration: list[torch.Tensor]) -> dict[str, Run]:
         "torch fp32, plain": lambda pixels: model.embed(pixels.float() / 255)[0].numpy()
     }
     for name in ["fp32"] if LIMITED in os.environ else ["fp32", "bf16"]:
-        embed = backend.prepare(model, name)
+        embed = backend.Embed(model, name)
         found[f"torch {name}, merged"] = lambda pixels, embed=embed: embed(pixels)[0].numpy()
         found[f"OpenVINO {name}"] = compile_(Network(model), name.replace("fp32", "f32"))
     found["OpenVINO int8"] = compile_(eight_bits.quantise(model, calibration), "int8")

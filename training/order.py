@@ -91,7 +91,7 @@ def along_levels(paths: list[Path], scorer: Scorer) -> dict[int, list[float]]:
 
 def everyday(paths: list[Path], scorer: Scorer) -> dict[str, tuple[float, float]]:
     """For each everyday flaw: share of photos that score lower with it, and the mean drop."""
-    embed = backend.prepare(scorer.model)
+    embed = backend.Embed(scorer.model)
     drops: dict[str, list[float]] = {name: [] for name in EVERYDAY}
     for path in paths:
         photo = _as_jpeg(opening.open_rgb(path, max_side=config.MAX_SIDE).image, 90)

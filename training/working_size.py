@@ -169,7 +169,7 @@ def main() -> None:
 
     device = pick_device(args.device)
     model = checkpoint.load(args.model)[0] if args.model else locating.load_encoder()[0]
-    embed = backend.prepare(model.to(device))
+    embed = backend.Embed(model.to(device))
     with np.errstate(invalid="ignore"):
         study_rated(embed, args)
         if args.model is None or args.regressor:

@@ -47,6 +47,7 @@ def features(
     """
     from contrique_cli.encoder import export
     from contrique_cli.encoder import features as noun
+    from contrique_cli.encoder.backend import Embed
     from contrique_cli.encoder.cache import recall
     from contrique_cli.encoder.model import pick_device
     from contrique_cli.errors import NoImagesFound, Unreadable
@@ -66,13 +67,12 @@ def features(
     ):
         stream = recall.extract(
             listed,
-            lambda: encoder.to(place),
+            lambda: Embed(encoder.to(place), precision),
             recall.find_shelf(cache, info, max_side=max_side, device=place, precision=precision),
             max_side=max_side,
             max_megapixels=max_megapixels,
             batch_size=batch_size,
             workers=workers,
-            precision=precision,
         )
         for item in stream:
             if isinstance(item, Unreadable):

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from contrique_cli import config
 from contrique_cli.encoder import merged
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadOption
-
-Embed = Callable[[torch.Tensor], torch.Tensor]
-"""RGB pixels, uint8, shape (B, 3, H, W), to features on the device, shape (B, F), float32."""
 
 WHITE = 255.0
 """The brightest sample of a photo."""
@@ -22,30 +17,40 @@ PRECISIONS = (config.PRECISION, *DTYPES)
 """What the maps are computed in; their means and deviations always take float32."""
 
 
-@torch.inference_mode()
-def prepare(model: Contrique, precision: str = config.PRECISION) -> Embed:
+class Embed:
     """`model.embed` made fast: layers merged, in the layout and precision the device is quick at.
 
-    Args:
-        model: in evaluation mode, on the device to use; it stays as it is.
-        precision: one of `PRECISIONS`.
-
-    Raises:
-        BadOption: an unknown precision.
+    Attributes:
+        device: where features come out.
     """
-    device = next(model.parameters()).device
-    dtype = DTYPES[choose_precision(precision, device)]
-    # Whole numbers up to 256 are exact in bfloat16, their 255ths are not; in float16 it is the
-    # weights that would get too small.
-    white = 1.0 if dtype == torch.float16 else WHITE
-    encoder = merged.merge(model.encoder, device=device, dtype=dtype, white=white)
 
-    def embed(pixels: torch.Tensor) -> torch.Tensor:
-        here = pixels.to(device, non_blocking=True)
-        ready = here.to(dtype, memory_format=torch.channels_last).mul_(white / WHITE)
-        return model.pool(model.maps(ready, encoder))
+    @torch.inference_mode()
+    def __init__(self, model: Contrique, precision: str = config.PRECISION) -> None:
+        """Merge.
 
-    return torch.inference_mode()(embed)
+        Args:
+            model: in evaluation mode, on the device to use; it stays as it is.
+            precision: one of `PRECISIONS`.
+
+        Raises:
+            BadOption: see `choose_precision`.
+        """
+        self.device = next(model.parameters()).device
+        self._model = model
+        self._dtype = DTYPES[choose_precision(precision, self.device)]
+        # Whole numbers up to 256 are exact in bfloat16, their 255ths are not; in float16 it is the
+        # weights that would get too small.
+        self._white = 1.0 if self._dtype == torch.float16 else WHITE
+        self._encoder = merged.merge(
+            model.encoder, device=self.device, dtype=self._dtype, white=self._white
+        )
+
+    @torch.inference_mode()
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """RGB pixels, uint8, shape (B, 3, H, W), to features, shape (B, F), float32."""
+        here = pixels.to(self.device, non_blocking=True)
+        ready = here.to(self._dtype, memory_format=torch.channels_last).mul_(self._white / WHITE)
+        return self._model.pool(self._model.maps(ready, self._encoder))
 
 
 def choose_precision(name: str, device: torch.device) -> str:

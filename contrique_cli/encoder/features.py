@@ -17,7 +17,6 @@ import torch
 from contrique_cli import config
 from contrique_cli.encoder import backend, capacity
 from contrique_cli.encoder.capacity import Load
-from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
 from contrique_cli.photos.pixels import halve, to_tensor
@@ -62,13 +61,12 @@ _Decode = Callable[[_Source], _Decoded | Unreadable]
 
 def extract(
     paths: Iterable[_Source],
-    model: Contrique,
+    embed: backend.Embed,
     *,
     max_side: int,
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
-    precision: str = config.PRECISION,
 ) -> Iterator[Features | Unreadable]:
     """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
 
@@ -76,20 +74,17 @@ def extract(
 
     Args:
         paths: photos; what is opened or found `Unreadable` already is taken as it is.
-        model: in evaluation mode, on the device to use.
+        embed: the encoder, on the device to use.
         max_side, max_megapixels: see `opening.open_rgb`.
         batch_size: photos of equal size embedded at once; by default what a GPU's memory carries,
             and on a CPU each worker embeds its own photos one by one.
         workers: threads; by default what cores and memory allow.
-        precision: one of `backend.PRECISIONS`.
     """
-    device = next(model.parameters()).device
-    embed = backend.prepare(model, precision)
     paths = iter(paths)
     most = workers or capacity.count_cores()
     first = list(islice(paths, most))  # a few photos get several cores each
     load = capacity.choose(
-        device, max_side=max_side, batch_size=batch_size, workers=workers, photos=len(first)
+        embed.device, max_side=max_side, batch_size=batch_size, workers=workers, photos=len(first)
     )
     paths = chain(first, paths)
     decode = partial(_decode, max_side=max_side, max_megapixels=max_megapixels)
@@ -104,7 +99,7 @@ def embed_scales(embed: backend.Embed, pixels: torch.Tensor) -> torch.Tensor:
     """Features at full and half scale.
 
     Args:
-        embed: see `backend.prepare`.
+        embed: see `backend.Embed`.
         pixels: uint8 RGB, shape (B, 3, H, W).
 
     Returns:

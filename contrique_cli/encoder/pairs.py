@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from contrique_cli import config
+from contrique_cli.encoder import backend
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.recall import Shelf
 from contrique_cli.encoder.features import Features
@@ -143,7 +144,11 @@ def extract(
     """
     ahead, pairs = itertools.tee(pairs)
     stream = recall.extract(
-        _photos(ahead), lambda: model, shelf, max_side=max_side, max_megapixels=max_megapixels
+        _photos(ahead),
+        lambda: backend.Embed(model),
+        shelf,
+        max_side=max_side,
+        max_megapixels=max_megapixels,
     )
     last: Path | None = None
     reference: Features | Unreadable | None = None

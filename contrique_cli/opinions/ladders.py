@@ -119,7 +119,7 @@ def climb(
     values: list[np.ndarray] = []
     unreadable: list[Unreadable] = []
     count = min(kinds_per_photo, len(kinds))
-    embed = backend.prepare(model)
+    embed = backend.Embed(model)
     for place, path in enumerate(paths):
         own = [kinds[(place * count + turn) % len(kinds)] for turn in range(count)]
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contrique_cli.encoder import pairs
+from contrique_cli.encoder import backend, pairs
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.recall import Shelf
 from contrique_cli.encoder.features import Features
@@ -139,7 +139,11 @@ def _extract(
         )
     photos = (row.path for row in rows)
     return recall.extract(
-        photos, lambda: model, shelf, max_side=max_side, max_megapixels=max_megapixels
+        photos,
+        lambda: backend.Embed(model),
+        shelf,
+        max_side=max_side,
+        max_megapixels=max_megapixels,
     )
 
 

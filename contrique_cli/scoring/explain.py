@@ -127,7 +127,7 @@ def explain(
     photo = opening.open_rgb(path, max_side=size, max_megapixels=max_megapixels)
     model = scorer.model.to(device)
     pixels = to_tensor(photo.image).to(device)
-    embed = backend.prepare(model, "fp32")  # on purpose exact: the shares add up to this score
+    embed = backend.Embed(model, "fp32")  # on purpose exact: the shares add up to this score
     values = features.embed_scales(embed, pixels[None])[0].cpu().numpy()  # (2F,)
     row = scorer.judge(path, values, size=(photo.width, photo.height), source=photo.source)
     raw = row.raw

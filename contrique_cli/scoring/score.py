@@ -36,7 +36,8 @@ def score(
         scorer: see `scorer.load_scorer`.
         device: see `model.pick_device`.
         max_side: working size in pixels; None takes the regressor's own.
-        max_megapixels, batch_size, workers, precision: see `features.extract`.
+        max_megapixels, batch_size, workers: see `features.extract`.
+        precision: one of `backend.PRECISIONS`.
         cache: features of photos seen before; None does without.
 
     Yields:
@@ -49,13 +50,12 @@ def score(
     scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=size)
     stream = recall.extract(
         paths,
-        lambda: scorer.model.to(device),
+        lambda: scorer.prepare(device, precision),
         recall.find_shelf(cache, scorer.info, max_side=size, device=device, precision=precision),
         max_side=size,
         max_megapixels=max_megapixels,
         batch_size=batch_size,
         workers=workers,
-        precision=precision,
     )
     return (_row(item, scorer) for item in stream)
 

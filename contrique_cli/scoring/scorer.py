@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from contrique_cli import config
 from contrique_cli.encoder import checkpoint, tensorfile
+from contrique_cli.encoder.backend import Embed
 from contrique_cli.encoder.model import Contrique, length
 from contrique_cli.errors import BadModelFile, BadOption, RegressorMismatch
 from contrique_cli.models import flaws, installed, locating
@@ -39,6 +41,9 @@ class Scorer:
     regressor: Regressor
     regressor_path: Path
     probe: FlawProbe | None = None
+    _prepared: dict[tuple[torch.device, str], Embed] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def model(self) -> Contrique:
@@ -48,6 +53,18 @@ class Scorer:
             BadModelFile: see `checkpoint.load`.
         """
         return self.load()
+
+    def prepare(self, device: torch.device, precision: str) -> Embed:
+        """The encoder made fast for a device, once for each device and precision.
+
+        Raises:
+            BadModelFile: see `checkpoint.load`.
+            BadOption: see `backend.choose_precision`.
+        """
+        wanted = device, precision
+        if wanted not in self._prepared:
+            self._prepared[wanted] = Embed(self.model.to(device), precision)
+        return self._prepared[wanted]
 
     def judge(self, path: Path, values: np.ndarray, *, size: tuple[int, int], source: str) -> Row:
         """The unranked row of a photo, from its features.

@@ -31,7 +31,7 @@ def test_features_are_those_of_the_model(arch, pooling):
     model = Contrique(arch, pooling).eval()
     with torch.inference_mode():
         expected = model.embed(pixels() / 255)
-    found = backend.prepare(model, "fp32")(pixels())
+    found = backend.Embed(model, "fp32")(pixels())
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
@@ -42,7 +42,7 @@ def test_half_precision_moves_no_score_of_the_bundled_model_by_a_fifth_of_a_poin
     photos.append(blurred(photos[0], 2))
     scores = {}
     for precision in ("fp32", "bf16", "fp16"):
-        embed = backend.prepare(scorer.model, precision)
+        embed = backend.Embed(scorer.model, precision)
         rows = [features.embed_scales(embed, photo_pixels.to_tensor(one)[None]) for one in photos]
         raw = scorer.regressor.predict(torch.cat(rows).numpy())
         scores[precision] = scorer.regressor.to_score(raw)
@@ -54,7 +54,7 @@ def test_half_precision_moves_no_score_of_the_bundled_model_by_a_fifth_of_a_poin
 def test_features_are_float32_of_finite_numbers_in_any_precision(tiny, monkeypatch):
     monkeypatch.setattr(backend, "_can_compute", lambda precision: True)
     for precision in backend.PRECISIONS:
-        found = backend.prepare(tiny, precision)(pixels())
+        found = backend.Embed(tiny, precision)(pixels())
         assert found.dtype == torch.float32
         assert found.isfinite().all()
 
@@ -86,8 +86,8 @@ def test_an_unknown_precision_lists_those_there_are():
 def test_cuda_gives_the_features_of_the_cpu(precision):
     torch.manual_seed(0)
     model = Contrique("resnet18", "stages").eval()
-    expected = backend.prepare(model, "fp32")(pixels())
-    found = backend.prepare(model.to("cuda"), precision)(pixels())
+    expected = backend.Embed(model, "fp32")(pixels())
+    found = backend.Embed(model.to("cuda"), precision)(pixels())
     torch.testing.assert_close(found.cpu(), expected, atol=1e-2, rtol=0)
 
 

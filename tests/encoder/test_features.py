@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from contrique_cli.encoder import features
+from contrique_cli.encoder import backend, features
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
 from contrique_cli.photos import pixels as photo_pixels
@@ -16,7 +16,8 @@ from tests.conftest import make_photo
 
 
 def extract(paths, model, **options):
-    return list(features.extract(paths, model, **{"max_side": 128, "precision": "fp32", **options}))
+    embed = backend.Embed(model, "fp32")
+    return list(features.extract(paths, embed, **{"max_side": 128, **options}))
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_paths_are_taken_lazily(mixed, tiny):
             taken.append(mixed[0])
             yield mixed[0]
 
-    stream = features.extract(endless(), tiny, max_side=128, batch_size=2, workers=2)
+    stream = features.extract(endless(), backend.Embed(tiny), max_side=128, batch_size=2, workers=2)
     next(stream)
     stream.close()
     assert len(taken) <= 8
@@ -161,7 +162,7 @@ def test_a_photo_comes_out_while_the_next_is_not_known_yet(mixed, tiny):
             asked.append(index)
             yield path
 
-    stream = features.extract(slow(), tiny, max_side=128, workers=1)
+    stream = features.extract(slow(), backend.Embed(tiny), max_side=128, workers=1)
     next(stream)
     stream.close()
     assert len(asked) <= 3
@@ -177,14 +178,14 @@ def test_as_many_photos_are_decoded_at_once_as_there_are_workers(
     for seed in range(8):
         make_photo(seed, 40, 32).save(tmp_path / "many" / f"{seed}.png")
     together = threading.Barrier(workers, timeout=20)
-    real, names = images.open_rgb, set()
+    real, names = opening.open_rgb, set()
 
     def open_rgb(*args, **options):
         names.add(threading.current_thread().name)
         together.wait()
         return real(*args, **options)
 
-    monkeypatch.setattr(images, "open_rgb", open_rgb)
+    monkeypatch.setattr(opening, "open_rgb", open_rgb)
     options = ["--regressor", "tiny", "--device", "cpu", "--no-cache"]
     done = contrique("score", tmp_path / "many", *options, *batch, "--workers", workers)
     assert done.status == 0

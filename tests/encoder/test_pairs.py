@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contrique_cli.encoder import features, pairs
+from contrique_cli.encoder import backend, features, pairs
 from contrique_cli.encoder.pairs import Pair
 from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
 from contrique_cli.photos import opening
@@ -100,7 +100,7 @@ def test_features_are_the_differences_and_each_run_of_a_reference_is_opened_once
     found = list(pairs.extract(listed, tiny, max_side=0))
     assert set(opened.values()) == {1}
     for pair, one in zip(listed, found, strict=True):
-        first, second = features.extract(pair, tiny, max_side=0)
+        first, second = features.extract(pair, backend.Embed(tiny), max_side=0)
         assert np.array_equal(one.values, np.abs(first.values - second.values))
         assert (one.path, one.width, one.height) == (pair.path, 64, 48)
 

@@ -36,7 +36,7 @@ def test_a_ladder_begins_with_the_photo_itself_and_goes_down_five_levels(clean, 
     assert found.kinds.tolist() == [11, 18] * 3
     assert found.photos.tolist() == [0, 0, 1, 1, 2, 2]
     pixels = photo_pixels.to_tensor(opening.open_rgb(paths[1], max_side=0).image)
-    expected = embed_scales(backend.prepare(tiny), pixels[None])[0].numpy()
+    expected = embed_scales(backend.Embed(tiny), pixels[None])[0].numpy()
     np.testing.assert_allclose(found.features[2, 0], expected, atol=1e-6)
     np.testing.assert_allclose(found.features[1, 3], found.features[1, 0], atol=1e-6)  # shift of 0
     assert np.abs(found.features[0, 5] - found.features[0, 0]).max() > 1e-3
@@ -57,7 +57,7 @@ def test_less_and_more_light_are_ladders_of_their_own(clean, tiny, kind, light, 
     pixels = np.asarray(Image.open(paths[0]).convert("RGB"), dtype=np.float64) / 255
     taken = np.round(255 * np.clip(pixels**2.2 * light, 0, 1) ** (1 / 2.2))  # level 2: one stop
     expected = embed_scales(
-        backend.prepare(tiny), torch.from_numpy(taken.astype(np.uint8)).permute(2, 0, 1)[None]
+        backend.Embed(tiny), torch.from_numpy(taken.astype(np.uint8)).permute(2, 0, 1)[None]
     )
     np.testing.assert_allclose(found.features[0, 2], expected[0].numpy(), atol=1e-3)
     assert kind in ladders.TAUGHT

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from contrique_cli import Score, Scorer
+from contrique_cli.encoder import merged
 from contrique_cli.errors import RegressorMismatch, UnknownModel
 from tests.conftest import ROOT, make_photo
 
@@ -153,3 +154,14 @@ def test_it_says_which_model_it_is(scorer):
 def test_a_model_may_be_given_as_a_path(tiny_regressor, home: Path):
     path = home / "regressors" / "tiny.safetensors"
     assert Scorer(regressor=path, device="cpu").about["regressor"] == "tiny"
+
+
+def test_the_encoder_is_merged_once_however_often_a_photo_is_scored(scorer, photos, monkeypatch):
+    merges, real = [], merged.merge
+    monkeypatch.setattr(
+        merged, "merge", lambda *args, **options: merges.append(1) or real(*args, **options)
+    )
+    first = scorer.score_one(photos / "a.jpg")
+    assert scorer.score_one(photos / "a.jpg") == first
+    assert len(scorer.score(photos)) == 3
+    assert len(merges) == 1

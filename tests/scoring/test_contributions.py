@@ -69,7 +69,7 @@ def linear(model) -> torch.Tensor:
 
 def raw_of(model: Contrique, linear: torch.Tensor, pixels: torch.Tensor) -> float:
     return float(
-        embed_scales(backend.prepare(model, "fp32"), pixels[None]).numpy()[0].astype(float)
+        embed_scales(backend.Embed(model, "fp32"), pixels[None]).numpy()[0].astype(float)
         @ linear.double().numpy()
         + BIAS
     )
@@ -157,7 +157,7 @@ def critic(request, model) -> tuple[int, Judge]:
             )
             pixels = (worse[0] * 255).to(torch.uint8)
         rows.append(
-            embed_scales(backend.prepare(model, "fp32"), pixels[None]).numpy()[0].astype(float)
+            embed_scales(backend.Embed(model, "fp32"), pixels[None]).numpy()[0].astype(float)
         )
         levels.append(level)
     values, target = np.stack(rows), -np.array(levels, dtype=float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +17,7 @@ from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remem
 from contrique_cli.encoder.cache.identity import Identity, identify, is_unchanged
 from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.encoder.features import Features
-from contrique_cli.encoder.model import Contrique, length
+from contrique_cli.encoder.model import length
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos.opening import Photo
 
@@ -62,7 +63,7 @@ class _Miss(NamedTuple):
 
 def extract(
     paths: Iterable[Path | Unreadable | Photo],
-    load: Callable[[], Contrique],
+    load: Callable[[], backend.Embed],
     shelf: Shelf | None,
     *,
     max_side: int,
@@ -79,12 +80,12 @@ def extract(
     Args:
         paths: photos; those opened already are computed and not kept, and what is `Unreadable`
             already passes through.
-        load: gives the encoder, in evaluation mode, on the device to use; called when a photo has
-            to be computed.
+        load: gives the encoder; called at most once, when a photo has to be computed.
         shelf: where to look and to keep; None for neither.
         max_side, max_megapixels: see `opening.open_rgb`.
         options: the other keyword arguments of `features.extract`.
     """
+    load = functools.cache(load)
 
     def compute(photos: Iterable[Path | Unreadable | Photo]) -> Iterator[Features | Unreadable]:
         return features.extract(

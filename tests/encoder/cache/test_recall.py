@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from contrique_cli.encoder import checkpoint, features
+from contrique_cli.encoder import backend, checkpoint, features
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.errors import Unreadable
@@ -41,7 +41,7 @@ def nine(tmp_path):
 def extract(cache, tiny):
     """Recall with the tiny encoder."""
 
-    def run(paths, *, load=lambda: tiny, shelf=True, **options):
+    def run(paths, *, load=lambda: backend.Embed(tiny), shelf=True, **options):
         found = recall.find_shelf(
             cache if shelf else None, INFO, max_side=SIDE, device=torch.device("cpu")
         )
@@ -61,6 +61,10 @@ def opened(monkeypatch):
 
     monkeypatch.setattr(opening, "open_rgb", counting)
     return names
+
+
+def never():
+    raise AssertionError("nothing is to be computed")
 
 
 def names(items) -> list[str]:
@@ -86,7 +90,7 @@ def test_known_and_new_and_unreadable_photos_come_in_the_order_of_the_paths(extr
 def test_photos_seen_before_need_neither_decoder_nor_encoder(extract, nine, opened):
     first = list(extract(nine))
     opened.clear()
-    second = list(extract(nine, load=None))
+    second = list(extract(nine, load=never))
     assert opened == []
     for before, after in zip(first, second, strict=True):
         assert (before.path, before.width, before.height) == (after.path, after.width, after.height)
@@ -185,3 +189,13 @@ def test_a_stream_that_is_left_early_keeps_what_it_computed(extract, nine, opene
     opened.clear()
     list(extract(nine))
     assert sorted(opened) == ["5.png", "6.png", "7.png", "8.png"]
+
+
+def test_the_encoder_is_loaded_once_however_far_apart_new_photos_are(
+    extract, nine, tiny, monkeypatch
+):
+    monkeypatch.setattr(recall, "MOST_AHEAD", 1)
+    list(extract([*nine[1:4], *nine[5:8]]))
+    loads = []
+    list(extract(nine, load=lambda: loads.append(1) or backend.Embed(tiny)))
+    assert len(loads) == 1

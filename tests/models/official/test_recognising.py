@@ -87,7 +87,7 @@ def test_imported_weights_give_the_features_of_the_published_code(network, check
     for seed, size in enumerate([(128, 96), (97, 131), (255, 64), (65, 65), (123, 201)]):
         image = photo(*size, seed)
         pixels = photo_pixels.to_tensor(image)[None]
-        ours = features.embed_scales(backend.prepare(model, "fp32"), pixels).numpy()
+        ours = features.embed_scales(backend.Embed(model, "fp32"), pixels).numpy()
         published.append(published_features(network, image))
         differences.append(np.abs(ours - published[-1]).max())
     assert max(differences) < 1e-4  # point 10 of issue 2; 3e-6 was seen
