@@ -33,8 +33,8 @@ ROOMS = {
     "scoring": "scorer score compare watch contributions heatmap explain api",
     "opinions": "labels samples metrics ridge ladders prior fit evaluate",
     "pretraining": (
-        "trainconfig runevents runfiles imagenet views batchplan photostore batches loss schedule pace "
-        "ranks learner runstate probe trainphotos lossplot runparts train"
+        "trainconfig runevents runfiles imagenet views batchplan photostore batches loss pace ranks "
+        "learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
         "console completion options deliver gallery ratings bursts watch cache score compare "

@@ -54,7 +54,8 @@ def train(  # noqa: PLR0917 - options of a command
         Path | None, typer.Option(help="TOML file of settings; options win over it.")
     ] = None,
     arch: Annotated[
-        str | None, typer.Option(help=f"resnet50, resnet18, lite0 or tiny. [{TrainConfig.arch}]")
+        str | None,
+        typer.Option(help=f"resnet50, resnet18, resnet18-c4, lite0 or tiny. [{TrainConfig.arch}]"),
     ] = None,
     init: Annotated[
         str | None,

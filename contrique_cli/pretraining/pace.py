@@ -1,7 +1,8 @@
-"""How far a run is: its clock over all sessions, its speed, and what is due."""
+"""How far a run is: its clock over all sessions, speed, learning rate, and what is due."""
 
 from __future__ import annotations
 
+import math
 import time
 
 RATE_MEMORY = 0.9
@@ -12,7 +13,8 @@ class Pace:
     """The clock of one run.
 
     Attributes:
-        progress: share of the run that is done, in [0, 1]; set by `advance`.
+        progress: share of the run that is done, in [0, 1]; the run sets it from `measure`, to
+            the same value in all processes.
         rate: photos per second, smoothed; None before the first losses were read.
     """
 
@@ -86,3 +88,17 @@ class Pace:
         if self.total_steps is None or not self.rate:
             return 0.0
         return (self.total_steps - step) * self.batch_size / self.rate
+
+
+def learning_rate(progress: float, *, peak: float, warmup: float) -> float:
+    """Linear warm-up, then half a cosine down to zero.
+
+    Args:
+        progress: of the run, in [0, 1]: steps over all steps, or seconds over all seconds.
+        peak: rate at the end of the warm-up.
+        warmup: share of the run that the warm-up takes.
+    """
+    if progress < warmup:
+        return peak * progress / warmup
+    fall = (min(progress, 1.0) - warmup) / (1.0 - warmup)
+    return peak * 0.5 * (1.0 + math.cos(math.pi * fall))

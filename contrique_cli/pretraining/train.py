@@ -19,7 +19,7 @@ from contrique_cli.pretraining import lossplot, ranks, runparts, runstate, train
 from contrique_cli.pretraining.batches import cut_ahead, make_views
 from contrique_cli.pretraining.batchplan import BatchPlan, Halves, plan_batch, steps_per_epoch
 from contrique_cli.pretraining.learner import choose_precision
-from contrique_cli.pretraining.pace import Pace
+from contrique_cli.pretraining.pace import Pace, learning_rate
 from contrique_cli.pretraining.probe import Probe
 from contrique_cli.pretraining.ranks import Place
 from contrique_cli.pretraining.runevents import (
@@ -33,7 +33,6 @@ from contrique_cli.pretraining.runevents import (
     StepReport,
 )
 from contrique_cli.pretraining.runfiles import RunFiles
-from contrique_cli.pretraining.schedule import learning_rate
 from contrique_cli.pretraining.trainconfig import TrainConfig
 
 READ_EVERY = 10

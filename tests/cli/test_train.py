@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import contrique_cli
 from contrique_cli.cli import train
+from contrique_cli.encoder.model import ARCHITECTURES
 from contrique_cli.errors import BadOption, BadRun, BadTrainingData
 from tests.conftest import ROOT, make_photo
 
@@ -130,6 +131,11 @@ def test_ctrl_c_saves_and_stops(data, tmp_path):
 
 def test_the_clock_shows_hours_minutes_seconds():
     assert train._clock(3725.4) == "1:02:05"
+
+
+def test_help_names_every_architecture():
+    shown = invoke("--help").stdout
+    assert [name for name in ARCHITECTURES if name not in shown] == []
 
 
 def test_help_needs_no_torch():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contrique_cli.pretraining import pace as module
-from contrique_cli.pretraining.pace import Pace
+from contrique_cli.pretraining.pace import Pace, learning_rate
 
 
 @pytest.fixture
@@ -57,3 +57,15 @@ def test_what_is_due_is_due_again_after_its_time(clock):
     pace.note("save")
     assert not pace.is_due("save", 1.0)
     assert pace.is_due("probe", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"),
+    [(0.0, 0.0), (0.05, 0.3), (0.1, 0.6), (0.55, 0.3), (1.0, 0.0), (1.5, 0.0)],
+)
+def test_the_rate_rises_linearly_then_falls_as_half_a_cosine(progress, expected):
+    assert learning_rate(progress, peak=0.6, warmup=0.1) == pytest.approx(expected, abs=1e-12)
+
+
+def test_without_warm_up_the_run_begins_at_the_peak():
+    assert learning_rate(0.0, peak=0.5, warmup=0.0) == 0.5
