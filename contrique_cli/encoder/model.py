@@ -93,6 +93,10 @@ LAST, STAGES = POOLINGS = ("last", "stages")
 standard deviation of every stage's map."""
 
 
+_FLAT = 1e-8
+"""Variance below which a patch counts as flat: a root has no slope at 0."""
+
+
 class Contrique(nn.Module):
     """Encoder and projector of CONTRIQUE.
 
@@ -102,7 +106,7 @@ class Contrique(nn.Module):
         channels: D, of the last map.
         length: F, numbers per photo and scale: D, or twice the channels of all stages.
         encoder: images (B, 3, H, W) in [0, 1] to a map (B, D, h, w).
-        projector: patch features (N, D) to embeddings (N, K); used in pre-training only.
+        projector: patch features (N, F) to embeddings (N, K); used in pre-training only.
 
     Source: Madhusudana et al., IEEE TIP 2022, section III.
     """
@@ -121,10 +125,10 @@ class Contrique(nn.Module):
         self.length = length(arch, pooling)
         self.encoder = ARCHITECTURES[arch].build()
         self.projector = nn.Sequential(
-            nn.Linear(self.channels, self.channels, bias=False),
-            nn.BatchNorm1d(self.channels),
+            nn.Linear(self.length, self.length, bias=False),
+            nn.BatchNorm1d(self.length),
             nn.ReLU(inplace=True),
-            nn.Linear(self.channels, PROJECTION, bias=False),
+            nn.Linear(self.length, PROJECTION, bias=False),
             nn.BatchNorm1d(PROJECTION),
         )
 
@@ -176,17 +180,28 @@ class Contrique(nn.Module):
     def cells(self, images: torch.Tensor, patches: int = 2) -> torch.Tensor:
         """Features of a grid of patches per image, before the projector.
 
+        They are what `embed` gives, taken over a patch instead of the whole map: with pooling
+        "last" the published ones, with "stages" what a regressor will see.
+
         Args:
             images: RGB in [0, 1], shape (B, 3, H, W).
-            patches: side of the grid the encoder's map is pooled to.
+            patches: side of the grid that maps are pooled to.
 
         Returns:
-            Shape (B * patches**2, D), float32, the patches of one image side by side, each row of
-            Euclidean length 1.
+            Shape (B * patches**2, F), float32, the patches of one image side by side, each row, or
+            each stage's part of it, of Euclidean length 1.
         """
-        maps = functional.adaptive_avg_pool2d(self.encoder(images).float(), patches)  # (B, D, p, p)
-        rows = maps.flatten(2).transpose(1, 2).reshape(-1, self.channels)  # (B * p * p, D)
-        return functional.normalize(rows, dim=1)
+        rows = []
+        for maps in self.maps(images):
+            values = maps.float()
+            part = functional.adaptive_avg_pool2d(values, patches)  # (B, C, p, p)
+            if self.pooling == STAGES:
+                squares = functional.adaptive_avg_pool2d(values * values, patches)
+                deviations = (squares - part * part).clamp(min=_FLAT).sqrt()
+                part = torch.cat([part, deviations], dim=1)
+            part = part.flatten(2).transpose(1, 2).flatten(0, 1)  # (B * p * p, C)
+            rows.append(functional.normalize(part, dim=1))
+        return torch.cat(rows, dim=1)
 
 
 def length(arch: str, pooling: str) -> int:

@@ -12,6 +12,7 @@ RepL4NLP 2021 (gradient caching).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -24,7 +25,7 @@ from contrique_cli.encoder import backend
 from contrique_cli.encoder.model import PROJECTION, Contrique
 from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.pretraining import ranks
-from contrique_cli.pretraining.loss import centre_loss, contrastive_loss
+from contrique_cli.pretraining.loss import anchor_loss, centre_loss, contrastive_loss
 from contrique_cli.pretraining.ranks import Place
 
 Groups = list[dict[str, Any]]
@@ -79,6 +80,10 @@ class Learner:
         has_centres: bool = False,
         seed: int = 0,
         is_compiled: bool = False,
+        encoder_lr: float = 1.0,
+        trained_layers: int = 0,
+        has_frozen_norm: bool = False,
+        anchor: float = 0.0,
     ) -> None:
         """Move the model to the device and make its optimiser.
 
@@ -96,6 +101,10 @@ class Learner:
             has_centres: also contrast with a learnt centre per distortion class.
             seed: of those centres at first.
             is_compiled: pass the encoder through torch.compile.
+            encoder_lr: share of the learning rate that the encoder gets.
+            trained_layers: so many of the encoder's first layers learn; 0: all.
+            has_frozen_norm: keep the statistics of the encoder's batch norm.
+            anchor: weight of `anchor_loss` on patches of photos that were not distorted.
         """
         self.device = device
         self.place = place
@@ -108,14 +117,26 @@ class Learner:
             generator = torch.Generator().manual_seed(seed)
             drawn = torch.randn(CLASSES, PROJECTION, generator=generator)
             model.register_parameter("centres", nn.Parameter(CENTRE_SCALE * drawn))
-        ranks.with_shared_statistics(model, place, device)
+        self.has_frozen_norm = has_frozen_norm
+        self.anchor = anchor
+        if trained_layers:
+            model.encoder[trained_layers:].requires_grad_(requires_grad=False)
         ranks.share_state(model.to(device), place)
-        self.model = model.to(memory_format=torch.channels_last).train()
+        model = model.to(memory_format=torch.channels_last)
+        self.start = copy.deepcopy(model).eval() if anchor else None
+        self.model = ranks.with_shared_statistics(model, place, device)
+        self._set_training()
         if is_compiled:
             self.model.encoder.compile()
-        groups: Groups = [
-            {"params": [p for p in model.parameters() if p.ndim > 1]},
-            {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
+        groups = [
+            {"params": params, "share": share, **({} if is_matrix else {"weight_decay": 0.0})}
+            for is_matrix in (True, False)
+            for share, params in (
+                (encoder_lr, _learning(self.model.encoder, is_matrix=is_matrix)),
+                (1.0, _learning(self.model.projector, is_matrix=is_matrix)),
+                (1.0, [model.get_parameter("centres")] if has_centres and is_matrix else []),
+            )
+            if params
         ]
         self.optimiser = OPTIMISERS[optimiser](groups, momentum, weight_decay)
         needs_scaler = precision == "fp16" and device.type == "cuda"
@@ -136,7 +157,7 @@ class Learner:
             BadRun: the device's memory does not suffice for the smallest micro-batch.
         """
         for group in self.optimiser.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["share"]
         views = views.contiguous(memory_format=torch.channels_last)
         of_patches = classes.to(self.device).repeat(2).repeat_interleave(self.patches**2)  # (2BP,)
         while True:
@@ -171,14 +192,14 @@ class Learner:
         if not self.micro_batch or self.micro_batch >= len(views):
             with self._autocast():
                 cells = self.model.cells(views, self.patches)
-            loss = self._loss(cells, classes)
+            loss = self._loss(cells, views, classes)
             torch.autograd.backward(self.scaler.scale(loss))
             return self._mean(loss)
         parts = torch.split(views, self.micro_batch)
         with torch.no_grad(), self._autocast(), _frozen_statistics(self.model.encoder):
             cells = torch.cat([self.model.cells(part, self.patches) for part in parts])
         cells.requires_grad_()
-        loss = self._loss(cells, classes)
+        loss = self._loss(cells, views, classes)
         torch.autograd.backward(self.scaler.scale(loss))
         given = torch.zeros_like(cells) if cells.grad is None else cells.grad
         gradients = torch.split(given, self.micro_batch * self.patches**2)
@@ -188,7 +209,9 @@ class Learner:
             torch.autograd.backward(again, gradient)
         return self._mean(loss)
 
-    def _loss(self, cells: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    def _loss(
+        self, cells: torch.Tensor, views: torch.Tensor, classes: torch.Tensor
+    ) -> torch.Tensor:
         """Mean over this process's anchors against all processes' embeddings."""
         own = self.model.projector(cells)  # (2BP, K)
         everyone = ranks.gather(own, self.place)  # (world * 2BP, K)
@@ -200,10 +223,25 @@ class Learner:
             offset=self.place.rank * len(own),
             temperature=self.temperature,
         )
-        if not self.has_centres:
-            return loss
-        centres = self.model.get_parameter("centres")
-        return loss + centre_loss(own, classes, centres, temperature=self.temperature)
+        if self.has_centres:
+            centres = self.model.get_parameter("centres")
+            loss = loss + centre_loss(own, classes, centres, temperature=self.temperature)
+        if self.start is not None:
+            loss = loss + self.anchor * self._moved(self.start, cells, views, classes)
+        return loss
+
+    def _moved(
+        self, start: Contrique, cells: torch.Tensor, views: torch.Tensor, classes: torch.Tensor
+    ) -> torch.Tensor:
+        """How far the network moved away from its start on photos that were not distorted."""
+        is_kept = (classes == 0) | (classes >= CLASSES)  # (2BP,)
+        if not is_kept.any():
+            return cells.new_zeros(())
+        chosen = views[is_kept[:: self.patches**2]]
+        with torch.no_grad(), self._autocast():
+            parts = torch.split(chosen, self.micro_batch or len(views))
+            kept = [start.cells(part, self.patches) for part in parts]
+        return anchor_loss(cells[is_kept], torch.cat(kept))
 
     def _mean(self, loss: torch.Tensor) -> torch.Tensor:
         return ranks.gather(loss.detach()[None], self.place).mean()
@@ -218,8 +256,13 @@ class Learner:
         self.model.eval()
         with torch.no_grad(), self._autocast():
             features = self.model.embed(images.to(self.device, memory_format=torch.channels_last))
-        self.model.train()
+        self._set_training()
         return features
+
+    def _set_training(self) -> None:
+        self.model.train()
+        if self.has_frozen_norm:
+            self.model.encoder.eval()
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Weights, buffers and the optimiser's memory by name, on the CPU."""
@@ -258,6 +301,11 @@ class Learner:
         """Take up what `scale` gave."""
         if self.scaler.is_enabled():
             self.scaler = torch.amp.GradScaler(self.device.type, init_scale=scale)
+
+
+def _learning(module: nn.Module, *, is_matrix: bool) -> list[nn.Parameter]:
+    """Parameters that learn, of two and more dimensions or of one."""
+    return [p for p in module.parameters() if p.requires_grad and (p.ndim > 1) == is_matrix]
 
 
 @contextmanager

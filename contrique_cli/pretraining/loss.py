@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+LEAST_SPREAD = 0.01
+"""Share of the mean variance added to each: what hardly varies shall not be held hardest."""
+
 
 def contrastive_loss(
     anchors: torch.Tensor,
@@ -81,3 +84,21 @@ def centre_loss(
         own = similarity.gather(1, classes.clamp(max=len(centres) - 1)[:, None])[:, 0]  # (n,)
         gap = (similarity.logsumexp(dim=1) - own) * is_synthetic
         return gap.sum() / is_synthetic.sum().clamp(min=1)
+
+
+def anchor_loss(cells: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """How far features have moved: the share of each one's variance, on average.
+
+    Args:
+        cells: features of n patches, shape (n, F).
+        kept: of the same patches, by the network that training began with, shape (n, F).
+
+    Returns:
+        A float32 scalar; 0 where nothing has moved, or fewer than two patches are given.
+    """
+    with torch.autocast(cells.device.type, enabled=False):
+        if len(kept) < 2:  # noqa: PLR2004 - a variance takes two
+            return cells.new_zeros(())
+        spread = kept.var(dim=0, correction=0)
+        spread = spread + LEAST_SPREAD * spread.mean()
+        return ((cells - kept).square().mean(dim=0) / spread).mean()

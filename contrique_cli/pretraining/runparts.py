@@ -106,6 +106,10 @@ def make_learner(
         has_centres=config.class_centres,
         seed=config.seed,
         is_compiled=config.compile,
+        encoder_lr=config.encoder_lr,
+        trained_layers=config.trained_layers,
+        has_frozen_norm=config.frozen_norm,
+        anchor=config.anchor,
     )
 
 
@@ -128,5 +132,7 @@ def _make_model(config: TrainConfig) -> Contrique:
         start, info = checkpoint.load(Path(config.init))
         if info.arch != config.arch:
             raise BadOption(f"{config.init} is a {info.arch}; give --arch {info.arch}")
-        model.load_state_dict(start.state_dict())
+        model.encoder.load_state_dict(start.encoder.state_dict())
+        if start.length == model.length:
+            model.projector.load_state_dict(start.projector.state_dict())
     return model

@@ -27,7 +27,6 @@ CONVENIENCE = frozenset(
     {
         "checkpoint_minutes",
         "memory_budget",
-        "pooling",
         "probe_minutes",
         "split_checkpoint",
         "workers",
@@ -64,7 +63,8 @@ class TrainConfig:
     arch: str = "resnet50"
     """Architecture: a key of `model.ARCHITECTURES`."""
     pooling: str = "stages"
-    """What features the encoder's file will give: see `model.POOLINGS`."""
+    """What features the encoder gives, of whole photos and of the patches that the loss compares:
+    see `model.POOLINGS`; the paper's is `last`."""
     init: str | None = None
     """Encoder file to start from, or `imagenet`; None starts from random weights, as the paper
     does."""
@@ -89,6 +89,15 @@ class TrainConfig:
     """Peak learning rate; None: `base_lr` x views per step / 1024."""
     base_lr: float = 0.6
     """Peak learning rate at 1024 views per step."""
+    encoder_lr: float = 1.0
+    """Share of the learning rate that the encoder gets; the projector always has the whole."""
+    trained_layers: int = 0
+    """So many of the encoder's first layers learn; 0: all."""
+    frozen_norm: bool = False
+    """Keep the statistics of the encoder's batch norm as they are."""
+    anchor: float = 0.0
+    """Weight of how far the features of undistorted photos move from those at the start, in shares
+    of their variance: what the encoder knows of photographs stays."""
     optimiser: str = "sgd"
     """sgd, the paper's, or adamw (with an lr of about 3e-4)."""
     momentum: float = 0.9
@@ -145,6 +154,9 @@ class TrainConfig:
             "minutes": (self.minutes is None or self.minutes > 0, "more than 0"),
             "lr": (self.lr is None or self.lr > 0, "more than 0"),
             "base_lr": (self.base_lr > 0, "more than 0"),
+            "encoder_lr": (self.encoder_lr >= 0, "0 or more"),
+            "trained_layers": (self.trained_layers >= 0, "0 or more"),
+            "anchor": (self.anchor >= 0, "0 or more"),
             "optimiser": (self.optimiser in OPTIMISERS, f"one of {', '.join(OPTIMISERS)}"),
             "momentum": (0 <= self.momentum < 1, "at least 0 and below 1"),
             "weight_decay": (self.weight_decay >= 0, "0 or more"),
