@@ -56,6 +56,53 @@ class Centred(nn.Module):
         return images * (255.0 / 128.0) - 127.0 / 128.0
 
 
+class Convolution(nn.Sequential):
+    """Padding where it is lopsided, a convolution, batch norm, and ReLU6 where wanted.
+
+    With stride 2 one more pixel of padding lies right and below than left and above, as the
+    published weights were trained ("static same padding" of sides divisible by 32).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        groups: int = 1,
+        has_relu: bool = True,
+    ) -> None:
+        left = (kernel - stride) // 2
+        right = kernel - stride - left
+        padding = left if left == right else 0
+        steps = {"stride": stride, "padding": padding, "groups": groups, "bias": False}
+        super().__init__(
+            nn.Identity() if left == right else nn.ZeroPad2d((left, right, left, right)),
+            nn.Conv2d(inputs, outputs, kernel, **steps),
+            nn.BatchNorm2d(outputs, eps=EPSILON, momentum=MOMENTUM),
+            nn.ReLU6(inplace=True) if has_relu else nn.Identity(),
+        )
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps (B, C, H, W) to (B, outputs, H, W) by stride.
+
+        A norm of fixed statistics goes into the weights, gradients included: that saves two passes
+        over the map.
+        """
+        padding, convolution, norm, relu = self
+        maps = padding(maps)
+        if norm.training:
+            maps = norm(convolution(maps))
+        else:
+            scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)  # (outputs,)
+            weight = convolution.weight * scale.view(-1, 1, 1, 1)
+            bias = norm.bias - norm.running_mean * scale
+            maps = convolution._conv_forward(maps, weight, bias)  # noqa: SLF001 - as QAT in torch
+        after: torch.Tensor = relu(maps)
+        return after
+
+
 class InvertedBottleneck(nn.Module):
     """Widen, a convolution per channel, narrow; added to what came in where the shape stays.
 
@@ -65,9 +112,9 @@ class InvertedBottleneck(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, widen: int) -> None:
         super().__init__()
         inner = inputs * widen
-        rows = [] if widen == 1 else [_convolution(inputs, inner, 1)]
-        rows.append(_convolution(inner, inner, kernel, stride, groups=inner))
-        rows.append(_convolution(inner, outputs, 1, has_relu=False))
+        rows = [] if widen == 1 else [Convolution(inputs, inner, 1)]
+        rows.append(Convolution(inner, inner, kernel, stride, groups=inner))
+        rows.append(Convolution(inner, outputs, 1, has_relu=False))
         self.row = nn.Sequential(*rows)
         self.is_added = stride == 1 and inputs == outputs
 
@@ -84,7 +131,7 @@ def build() -> nn.Sequential:
         `Centred`, the stem, then one `nn.Sequential` of `InvertedBottleneck` per stage; images
         (B, 3, H, W) to a map (B, 320, H / 32, W / 32).
     """
-    layers: list[nn.Module] = [Centred(), _convolution(3, STEM, 3, 2)]
+    layers: list[nn.Module] = [Centred(), Convolution(3, STEM, 3, 2)]
     inputs = STEM
     for place, stage in enumerate(TABLE):
         blocks = []
@@ -104,38 +151,3 @@ def build() -> nn.Sequential:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return network
-
-
-def _convolution(
-    inputs: int,
-    outputs: int,
-    kernel: int,
-    stride: int = 1,
-    *,
-    groups: int = 1,
-    has_relu: bool = True,
-) -> nn.Sequential:
-    """Padding where it is lopsided, a convolution, batch norm, and ReLU6 where wanted.
-
-    With stride 2 one more pixel of padding lies right and below than left and above, as the
-    published weights were trained ("static same padding" of sides divisible by 32).
-    """
-    left = (kernel - stride) // 2
-    right = kernel - stride - left
-    is_even = left == right
-    layers: list[nn.Module] = [] if is_even else [nn.ZeroPad2d((left, right, left, right))]
-    layers += [
-        nn.Conv2d(
-            inputs,
-            outputs,
-            kernel,
-            stride=stride,
-            padding=left if is_even else 0,
-            groups=groups,
-            bias=False,
-        ),
-        nn.BatchNorm2d(outputs, eps=EPSILON, momentum=MOMENTUM),
-    ]
-    if has_relu:
-        layers.append(nn.ReLU6(inplace=True))
-    return nn.Sequential(*layers)

@@ -81,7 +81,8 @@ class Learner:
         seed: int = 0,
         is_compiled: bool = False,
         encoder_lr: float = 1.0,
-        trained_layers: int = 0,
+        frozen_first: int = 0,
+        frozen_last: int = 0,
         has_frozen_norm: bool = False,
         anchor: float = 0.0,
     ) -> None:
@@ -102,7 +103,7 @@ class Learner:
             seed: of those centres at first.
             is_compiled: pass the encoder through torch.compile.
             encoder_lr: share of the learning rate that the encoder gets.
-            trained_layers: so many of the encoder's first layers learn; 0: all.
+            frozen_first, frozen_last: so many layers at the encoder's ends do not learn.
             has_frozen_norm: keep the statistics of the encoder's batch norm.
             anchor: weight of `anchor_loss` on patches of photos that were not distorted.
         """
@@ -119,8 +120,9 @@ class Learner:
             model.register_parameter("centres", nn.Parameter(CENTRE_SCALE * drawn))
         self.has_frozen_norm = has_frozen_norm
         self.anchor = anchor
-        if trained_layers:
-            model.encoder[trained_layers:].requires_grad_(requires_grad=False)
+        for depth, layer in enumerate(model.encoder):
+            is_frozen = depth < frozen_first or depth >= len(model.encoder) - frozen_last
+            layer.requires_grad_(requires_grad=not is_frozen)
         ranks.share_state(model.to(device), place)
         model = model.to(memory_format=torch.channels_last)
         self.start = copy.deepcopy(model).eval() if anchor else None

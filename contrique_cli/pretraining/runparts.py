@@ -107,7 +107,8 @@ def make_learner(
         seed=config.seed,
         is_compiled=config.compile,
         encoder_lr=config.encoder_lr,
-        trained_layers=config.trained_layers,
+        frozen_first=config.frozen_first,
+        frozen_last=config.frozen_last,
         has_frozen_norm=config.frozen_norm,
         anchor=config.anchor,
     )

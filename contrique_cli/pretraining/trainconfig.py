@@ -91,8 +91,10 @@ class TrainConfig:
     """Peak learning rate at 1024 views per step."""
     encoder_lr: float = 1.0
     """Share of the learning rate that the encoder gets; the projector always has the whole."""
-    trained_layers: int = 0
-    """So many of the encoder's first layers learn; 0: all."""
+    frozen_first: int = 0
+    """So many of the encoder's first layers do not learn."""
+    frozen_last: int = 0
+    """So many of its last layers do not learn."""
     frozen_norm: bool = False
     """Keep the statistics of the encoder's batch norm as they are."""
     anchor: float = 0.0
@@ -155,7 +157,8 @@ class TrainConfig:
             "lr": (self.lr is None or self.lr > 0, "more than 0"),
             "base_lr": (self.base_lr > 0, "more than 0"),
             "encoder_lr": (self.encoder_lr >= 0, "0 or more"),
-            "trained_layers": (self.trained_layers >= 0, "0 or more"),
+            "frozen_first": (self.frozen_first >= 0, "0 or more"),
+            "frozen_last": (self.frozen_last >= 0, "0 or more"),
             "anchor": (self.anchor >= 0, "0 or more"),
             "optimiser": (self.optimiser in OPTIMISERS, f"one of {', '.join(OPTIMISERS)}"),
             "momentum": (0 <= self.momentum < 1, "at least 0 and below 1"),
