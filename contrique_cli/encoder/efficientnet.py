@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 STEM = 32
 """Channels of the first convolution."""
@@ -75,14 +76,23 @@ class Convolution(nn.Sequential):
     ) -> None:
         left = (kernel - stride) // 2
         right = kernel - stride - left
-        padding = left if left == right else 0
-        steps = {"stride": stride, "padding": padding, "groups": groups, "bias": False}
-        super().__init__(
-            nn.Identity() if left == right else nn.ZeroPad2d((left, right, left, right)),
-            nn.Conv2d(inputs, outputs, kernel, **steps),
+        is_even = left == right
+        layers: list[nn.Module] = [] if is_even else [nn.ZeroPad2d((left, right, left, right))]
+        layers += [
+            nn.Conv2d(
+                inputs,
+                outputs,
+                kernel,
+                stride=stride,
+                padding=left if is_even else 0,
+                groups=groups,
+                bias=False,
+            ),
             nn.BatchNorm2d(outputs, eps=EPSILON, momentum=MOMENTUM),
-            nn.ReLU6(inplace=True) if has_relu else nn.Identity(),
-        )
+        ]
+        if has_relu:
+            layers.append(nn.ReLU6(inplace=True))
+        super().__init__(*layers)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Maps (B, C, H, W) to (B, outputs, H, W) by stride.
@@ -90,17 +100,32 @@ class Convolution(nn.Sequential):
         A norm of fixed statistics goes into the weights, gradients included: that saves two passes
         over the map.
         """
-        padding, convolution, norm, relu = self
-        maps = padding(maps)
-        if norm.training:
-            maps = norm(convolution(maps))
-        else:
-            scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)  # (outputs,)
-            weight = convolution.weight * scale.view(-1, 1, 1, 1)
-            bias = norm.bias - norm.running_mean * scale
-            maps = convolution._conv_forward(maps, weight, bias)  # noqa: SLF001 - as QAT in torch
-        after: torch.Tensor = relu(maps)
-        return after
+        layers = list(self)
+        place = next(n for n, layer in enumerate(layers) if isinstance(layer, nn.Conv2d))
+        convolution, norm = layers[place : place + 2]
+        for layer in layers[:place]:
+            maps = layer(maps)
+        maps = norm(convolution(maps)) if norm.training else _folded(convolution, norm, maps)
+        for layer in layers[place + 2 :]:
+            maps = layer(maps)
+        return maps
+
+
+def _folded(convolution: nn.Module, norm: nn.Module, maps: torch.Tensor) -> torch.Tensor:
+    """A convolution and a batch norm of fixed statistics as one convolution."""
+    assert isinstance(convolution, nn.Conv2d)  # noqa: S101 - as `Convolution` builds it
+    assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - as `Convolution` builds it
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)  # (outputs,)
+    return functional.conv2d(
+        maps,
+        convolution.weight * scale.view(-1, 1, 1, 1),
+        norm.bias - mean * scale,
+        convolution.stride,
+        convolution.padding,
+        convolution.dilation,
+        convolution.groups,
+    )
 
 
 class InvertedBottleneck(nn.Module):

@@ -124,9 +124,9 @@ class Learner:
             is_frozen = depth < frozen_first or depth >= len(model.encoder) - frozen_last
             layer.requires_grad_(requires_grad=not is_frozen)
         ranks.share_state(model.to(device), place)
-        model = model.to(memory_format=torch.channels_last)
         self.start = copy.deepcopy(model).eval() if anchor else None
-        self.model = ranks.with_shared_statistics(model, place, device)
+        ranks.with_shared_statistics(model, place, device)
+        self.model = model.to(memory_format=torch.channels_last)
         self._set_training()
         if is_compiled:
             self.model.encoder.compile()

@@ -170,3 +170,44 @@ def test_class_centres_begin_where_the_seed_puts_them():
     first, again, other = (learner.model.get_parameter("centres") for learner in learners)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_layers_at_the_ends_and_norms_can_be_left_as_they_are(batch):
+    learner = make(frozen_first=1, frozen_last=3, has_frozen_norm=True)
+    before = {name: value.clone() for name, value in learner.model.encoder.state_dict().items()}
+    learner.step(*batch, 0.1)
+    after = learner.model.encoder.state_dict()
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed == {"1.weight", "1.bias", "3.weight", "4.weight", "4.bias"}
+
+
+def test_the_encoder_gets_its_share_of_the_learning_rate(batch):
+    whole, still = make(), make(encoder_lr=0.0)
+    for learner in (whole, still):
+        before = learner.model.encoder[0].weight.clone(), learner.model.projector[0].weight.clone()
+        learner.step(*batch, 0.1)
+        moved = [
+            not torch.equal(old, new)
+            for old, new in zip(
+                before,
+                (learner.model.encoder[0].weight, learner.model.projector[0].weight),
+                strict=True,
+            )
+        ]
+        assert moved == [learner is whole, True]
+
+
+@pytest.mark.parametrize("micro_batch", [0, 2])
+def test_an_anchor_keeps_features_of_undistorted_photos_where_they_were(batch, micro_batch):
+    views, classes = batch
+    learners = [
+        make(micro_batch, anchor=anchor, has_frozen_norm=True, optimiser="adamw")
+        for anchor in (0.0, 100.0)
+    ]
+    start = learners[0].embed(views)
+    moved = []
+    for learner in learners:
+        for _ in range(5):
+            learner.step(views, classes, 1e-3)
+        moved.append(float((learner.embed(views) - start)[[0, 2, 3]].norm()))
+    assert 0 < moved[1] < moved[0] / 2

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from contrique_cli.pretraining.loss import centre_loss, contrastive_loss
+from contrique_cli.pretraining.loss import anchor_loss, centre_loss, contrastive_loss
 
 
 def naive_loss(embeddings: torch.Tensor, classes: list[int], temperature: float) -> float:
@@ -114,3 +114,12 @@ def test_the_centre_loss_of_ordinary_photos_alone_is_nothing():
     torch.manual_seed(5)
     actual = centre_loss(torch.randn(3, 8), torch.tensor([4, 5, 6]), torch.randn(4, 8))
     assert float(actual) == 0.0
+
+
+def test_the_anchor_loss_is_the_share_of_variance_that_moved():
+    torch.manual_seed(6)
+    kept = torch.randn(200, 3) * torch.tensor([1.0, 10.0, 100.0])
+    moved = kept + 0.5 * kept.std(dim=0, correction=0)
+    assert float(anchor_loss(kept, kept)) == 0.0
+    assert float(anchor_loss(moved[:, 2:], kept[:, 2:])) == pytest.approx(0.25 / 1.01, rel=1e-4)
+    assert float(anchor_loss(moved[:1], kept[:1])) == 0.0
