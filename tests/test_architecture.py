@@ -51,7 +51,8 @@ PLAN = [
 ROOF = [name for name in PLAN if name.startswith("cli.")]
 
 LIGHT = {
-    *("errors", "version", "config", "files.reading", "files.writing", "models.installed"),
+    *("errors", "version", "config", "files.reading", "files.writing", "files.tables"),
+    "models.installed",
     *("reports.rows", "reports.reading", "collection.xmp", "collection.ratings"),
     *("collection.select", "collection.transfer", "collection.placement", "collection.undo"),
     *(f"pretraining.{name}" for name in ("trainconfig", "runevents", "runfiles")),
@@ -62,6 +63,8 @@ OWNERS = {
     "sklearn": {"opinions.fit"},
     "scipy": {"opinions.metrics", "opinions.ridge", "opinions.prior"},
     "torchvision": {"encoder.model"},
+    "pandas": {"files.tables", "reports.rows"},
+    "pyarrow": {"files.tables"},
     "sqlite3": {"encoder.cache.sqlitefile", "encoder.cache.featurecache"},
     "PIL": {
         *("photos.exif", "photos.rgb", "photos.pixels", "photos.opening", "scoring.heatmap"),
@@ -175,7 +178,7 @@ def test_every_file_has_the_tests_of_its_name():
 
 TESTED_ELSEWHERE = set(
     (
-        "errors version config files.reading files.tables photos.bounds photos.exif "
+        "errors version config files.reading photos.bounds photos.exif "
         "photos.rgb photos.pixels photos.finding encoder.tensorfile "
         "encoder.cache.sqlitefile models.installed models.official.pickles "
         "models.official.checkpointfile models.official.ridgefile models.importing "

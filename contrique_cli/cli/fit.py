@@ -40,7 +40,7 @@ def fit_regressor(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="A name for --regressor, or a file [default: the CSV's name]."
+            "--output", "-o", help="A name for --regressor, or a file [default: the table's name]."
         ),
     ] = None,
     photos: Photos = None,

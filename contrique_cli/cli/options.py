@@ -77,9 +77,14 @@ Precision = Annotated[
     str,
     typer.Option(help="Of the encoder: auto (what the processor is quick at), fp32, bf16, fp16."),
 ]
-Mos = Annotated[Path, typer.Option("--mos", help="CSV with a photo and its opinion per line.")]
+Mos = Annotated[
+    Path,
+    typer.Option(
+        "--mos", help="Table (CSV, JSON, Parquet, Excel) of photos and opinions, one a row."
+    ),
+]
 Photos = Annotated[
-    Path | None, typer.Option(help="Folder of relative paths [default: that of the CSV].")
+    Path | None, typer.Option(help="Folder of relative paths [default: the table's].")
 ]
 PathColumn = Annotated[str | None, typer.Option(help="Column of the photo [default: by name].")]
 MosColumn = Annotated[str | None, typer.Option(help="Column of the opinion [default: by name].")]

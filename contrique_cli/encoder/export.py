@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from contrique_cli.encoder.features import Features
-from contrique_cli.errors import BadOption, MissingExtra, Unreadable
+from contrique_cli.errors import BadOption, Unreadable
+from contrique_cli.files import tables
 from contrique_cli.files.writing import replacing
 
 SUFFIXES = (".npz", ".parquet")
@@ -26,7 +27,7 @@ def check_suffix(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise BadOption(f"{path}: features are written as .npz or .parquet; choose one of them")
     if path.suffix.lower() == ".parquet":
-        _arrow()
+        tables.arrow()
 
 
 def save(
@@ -39,9 +40,9 @@ def save(
 ) -> None:
     """Write features whole or not at all.
 
-    An .npz holds `path` (N,), `features` (N, 2D) float32, `width`, `height` (N,), `failed_path`,
+    An .npz holds `path` (N,), `features` (N, 2F) float32, `width`, `height` (N,), `failed_path`,
     `failed_reason` (M,), and `encoder` (fingerprint) and `max_side`; it loads without pickle.
-    A Parquet file has the columns path, width, height and features (a list of 2D floats); the
+    A Parquet file has the columns path, width, height and features (a list of 2F floats); the
     encoder, working size and failed photos are in the schema's metadata under `contrique`.
 
     Raises:
@@ -66,7 +67,7 @@ def save(
 
 def _stack(photos: Sequence[Features]) -> np.ndarray:
     rows = [photo.values for photo in photos]
-    return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)  # (N, 2D)
+    return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)  # (N, 2F)
 
 
 def _save_parquet(
@@ -77,7 +78,7 @@ def _save_parquet(
     encoder: str,
     max_side: int,
 ) -> None:
-    pa, parquet = _arrow()
+    pa, parquet = tables.arrow()
     values = _stack(photos)
     facts = {
         "encoder": encoder,
@@ -101,15 +102,3 @@ def _save_parquet(
 def _utf8(path: Path) -> str:
     """Parquet text is UTF-8; other bytes of a name become backslash escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _arrow() -> tuple[Any, Any]:
-    """The modules pyarrow and pyarrow.parquet."""
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - the optional extra
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtra(
-            "Parquet needs an extra package: pip install 'contrique[parquet]', or write .npz"
-        ) from error
-    return pa, parquet

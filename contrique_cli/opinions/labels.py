@@ -1,49 +1,69 @@
-"""Opinion scores: a CSV file to labels, with complaints that name the line.
-
-On purpose the standard library's csv, not pandas: it knows the line of every row, also behind
-quoted line breaks and blank lines, and pandas took half a second to import for nothing else.
-"""
+"""Opinion scores: a table to labels, with complaints that name the line."""
 
 from __future__ import annotations
 
 import math
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contrique_cli.config import Opinions
 from contrique_cli.errors import BadLabels
-from contrique_cli.files import tables
+from contrique_cli.files import reading, tables
+from contrique_cli.files.tables import Table
+from contrique_cli.photos.finding import EXTENSIONS
 
 PATH_NAMES = frozenset(
     "path file filename file_name file_names filepath file_path image image_name image_path "
-    "imagename img img_name img_path name photo dist_img distorted".split()
+    "imagename img img_name img_path name name_image photo dist_img dist_name distorted".split()
 )
 """Columns that hold the photo, in lower case, with underscores for blanks and hyphens."""
 
 MOS_NAMES = frozenset(
-    "mos dmos score scores opinion opinion_score mean mean_opinion_score quality quality_score "
-    "rating ratings mean_rating".split()
+    "mos mos_image dmos elo_score score scores opinion opinion_score mean mean_opinion_score "
+    "quality quality_score rating ratings mean_rating".split()
 )
 """Columns that hold the opinion."""
 
-GROUP_NAMES = frozenset("group scene content reference ref ref_img reference_image".split())
+GROUP_NAMES = frozenset(
+    "group scene content reference ref ref_img ref_name hq_name reference_image".split()
+)
 """Columns that look like groups; only a note, since to group or not is the user's choice."""
+
+MOST_OPINION = 1e9
+"""Largest score of either sign; sums of larger ones would overflow."""
+
 _LINES_NAMED = 8
 
 
 class _Kind(NamedTuple):
-    """What a column holds, in words, under which usual names, and the option that names it."""
+    """What a column holds, in words, under which usual names, and the option that names it.
+
+    `fits` tells by its content a cell of a table whose first line does not name the columns.
+    """
 
     what: str
     names: frozenset[str]
     option: str
+    fits: Callable[[Any], bool]
 
 
-_PHOTOS = _Kind("photos", PATH_NAMES, "--path-column")
-_SCORES = _Kind("opinion scores", MOS_NAMES, "--mos-column")
+def _is_number(cell: Any) -> bool:
+    try:
+        tables.number(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_photo(cell: Any) -> bool:
+    return Path(_text(cell)).suffix.lower() in EXTENSIONS
+
+
+_PHOTOS = _Kind("photos", PATH_NAMES, "--path-column", _is_photo)
+_SCORES = _Kind("opinion scores", MOS_NAMES, "--mos-column", _is_number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +71,8 @@ class Label:
     """One photo with its opinion score.
 
     Attributes:
-        line: of the table, counted from 1; the first one where a photo stands on several.
+        line: of the table, or row of a sheet, counted from 1; the first one where a photo stands
+            on several.
         path: of the photo; it was there when the table was read.
         mos: on the table's own scale; the mean where a photo stands on several lines.
         group: photos of one group belong together; None without groups.
@@ -95,8 +116,9 @@ class Labels:
 
 @dataclass(frozen=True, kw_only=True)
 class _Columns:
-    """Places of the columns in a row."""
+    """Numbers of the columns in a row, from 0, and how many there are."""
 
+    count: int
     path: int
     mos: int
     group: int | None
@@ -104,8 +126,8 @@ class _Columns:
 
     @property
     def last(self) -> int:
-        places = (self.path, self.mos, self.group, self.reference)
-        return max(place for place in places if place is not None)
+        used = (self.path, self.mos, self.group, self.reference)
+        return max(number for number in used if number is not None)
 
 
 def read_opinions(opinions: Opinions) -> Labels:
@@ -121,6 +143,7 @@ def read_opinions(opinions: Opinions) -> Labels:
         mos_column=opinions.mos_column,
         group_column=opinions.group_column,
         reference_column=opinions.reference_column,
+        lower_is_better=opinions.lower_is_better,
     )
 
 
@@ -132,44 +155,47 @@ def read(
     mos_column: str | None = None,
     group_column: str | None = None,
     reference_column: str | None = None,
+    lower_is_better: bool = False,
 ) -> Labels:
     """Read a table of photos and opinion scores.
 
-    UTF-8 or UTF-16 text; separated by commas, semicolons or tabs; with decimal points or, where
-    the separator is no comma, decimal commas. Blank lines are skipped.
+    Any kind that `tables.read` knows, with decimal points or commas. Where the first line holds a
+    photo and a score instead of names, it is the first row, and columns are called by number.
 
     Args:
-        table: a CSV file whose first line names the columns.
+        table: a file whose first line names the columns.
         photos: folder that relative paths start from; by default the table's own.
         path_column, mos_column: by default found among `PATH_NAMES` and `MOS_NAMES`.
         group_column: photos of one group are never split; by default the reference's.
         reference_column: path of the undistorted photo.
+        lower_is_better: the direction of the scores was given, and needs no hint.
 
     Raises:
         BadLabels: not such a table, columns that cannot be found, or rows that make no sense.
     """
-    separator, rows = tables.parse(table)
-    header = next(rows, (0, []))[1]
+    found = tables.read(table, BadLabels)
+    first, notes = _number_columns(found)
+    header = found.columns if first is None else [str(n + 1) for n in range(len(first))]
     columns = _Columns(
-        path=_find(table, header, path_column, _PHOTOS),
-        mos=_find(table, header, mos_column, _SCORES),
+        count=len(header),
+        path=_find(table, header, path_column, _PHOTOS, first),
+        mos=_find(table, header, mos_column, _SCORES, first),
         group=_named(table, header, group_column, "--group"),
         reference=_named(table, header, reference_column, "--reference-column"),
     )
     if columns.path == columns.mos:
         raise BadLabels(f"{table}: photo and score cannot both be in column {header[columns.mos]}")
-    number = _decimal_comma if separator != "," else float
-    labels = _labels(table, rows, columns, photos or table.parent, number)
+    rows = [*found.rows] if first is None else [(found.header, first), *found.rows]
+    labels = _labels(table, rows, columns, photos or table.parent, found.unit)
     if not labels:
         raise BadLabels(f"{table} names its columns but holds no rows; add a line for each photo")
-    labels, notes = _merge_repeated(table, labels)
+    labels, repeated = _merge_repeated(table, labels)
     there, left_out = _sort_out_missing(labels)
-    notes += _hints(header, columns)
     group = columns.reference if columns.group is None else columns.group
     return Labels(
         rows=there,
         left_out=left_out,
-        notes=notes,
+        notes=[*notes, *repeated, *_hints(header, columns, is_told=lower_is_better)],
         mos_column=header[columns.mos],
         group_column=None if group is None else header[group],
     )
@@ -178,23 +204,41 @@ def read(
 # ---------------------------------------------------------------------------------- columns
 
 
-def _find(table: Path, header: list[str], name: str | None, kind: _Kind) -> int:
-    """Place of the column with this name, or of the only one with a usual name."""
-    place = _named(table, header, name, kind.option)
-    if place is not None:
-        return place
-    places = [index for index, cell in enumerate(header) if _plain(cell) in kind.names]
-    if len(places) == 1:
-        return places[0]
+def _number_columns(found: Table) -> tuple[Sequence[Any] | None, list[str]]:
+    """The first row where it names no columns but holds a photo and a score, as lists do."""
+    is_named = any(_plain(cell) in PATH_NAMES | MOS_NAMES for cell in found.columns)
+    is_row = any(map(_is_photo, found.columns)) and any(map(_is_number, found.columns))
+    if found.header == 0 or is_named or not is_row:
+        return None, []
+    note = (
+        f"The first {found.unit} names no columns but is taken for a photo; columns are called by "
+        "number, from 1."
+    )
+    return found.columns, [note]
+
+
+def _find(
+    table: Path, header: Sequence[str], name: str | None, kind: _Kind, first: Sequence[Any] | None
+) -> int:
+    """Number of the column with this name, or of the only one with a usual name or content."""
+    named = _named(table, header, name, kind.option)
+    if named is not None:
+        return named
+    if first is None:
+        numbers = [index for index, cell in enumerate(header) if _plain(cell) in kind.names]
+    else:
+        numbers = [index for index, cell in enumerate(first) if kind.fits(cell)]
+    if len(numbers) == 1:
+        return numbers[0]
     there = ", ".join(header)
-    if places:
-        several = " and ".join(header[index] for index in places)
+    if numbers:
+        several = " and ".join(header[index] for index in numbers)
         raise BadLabels(
             f"{table}: the {kind.what} could be in {several}; name one with {kind.option} "
             f"(columns: {there})"
         )
     hint = ""
-    if any(_is_number(cell) for cell in header):
+    if any(map(_is_number, header)):
         hint = "; its first line must name the columns, as in path,mos"
     raise BadLabels(
         f"{table}: no column with a usual name holds the {kind.what}; name it with "
@@ -202,17 +246,17 @@ def _find(table: Path, header: list[str], name: str | None, kind: _Kind) -> int:
     )
 
 
-def _named(table: Path, header: list[str], name: str | None, option: str) -> int | None:
+def _named(table: Path, header: Sequence[str], name: str | None, option: str) -> int | None:
     if name is None:
         return None
-    for places in (
+    for numbers in (
         [index for index, cell in enumerate(header) if cell == name],
         [index for index, cell in enumerate(header) if _plain(cell) == _plain(name)],
     ):
-        if len(places) == 1:
-            return places[0]
-        if places:
-            raise BadLabels(f"{table} has {len(places)} columns called {name}; rename one")
+        if len(numbers) == 1:
+            return numbers[0]
+        if numbers:
+            raise BadLabels(f"{table} has {len(numbers)} columns called {name}; rename one")
     raise BadLabels(f"{table} has no column {name} ({option}); it has: {', '.join(header)}")
 
 
@@ -220,29 +264,20 @@ def _plain(name: str) -> str:
     return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _hints(header: list[str], columns: _Columns) -> list[str]:
-    notes = []
-    if _plain(header[columns.mos]).startswith("dmos"):
-        notes.append(
-            f"The scores are called {header[columns.mos]}: in most collections a DMOS is better "
-            "when lower, which --lower-is-better says."
+def _hints(header: Sequence[str], columns: _Columns, *, is_told: bool) -> Iterator[str]:
+    if not is_told and _plain(header[columns.mos]).startswith("dmos"):
+        yield (
+            f"The scores are called {header[columns.mos]} and taken as better when higher, as in "
+            "KADID-10k; in LIVE, CSIQ and most others a DMOS is better when lower, which "
+            "--lower-is-better says."
         )
     if columns.group is None and columns.reference is None:
         groups = [cell for cell in header if _plain(cell) in GROUP_NAMES]
         if groups:
-            notes.append(
+            yield (
                 f"The column {groups[0]} looks like groups: --group {groups[0]} would keep photos "
                 "of one group together, for more honest figures."
             )
-    return notes
 
 
 # ---------------------------------------------------------------------------------- rows
@@ -250,71 +285,64 @@ def _hints(header: list[str], columns: _Columns) -> list[str]:
 
 def _labels(
     table: Path,
-    rows: Iterable[tuple[int, list[str]]],
+    rows: Sequence[tuple[int, Sequence[Any]]],
     columns: _Columns,
     folder: Path,
-    number: Callable[[str], float],
+    unit: str,
 ) -> list[Label]:
     """Every row as a label, whether its photo is there or not."""
     labels: list[Label] = []
     complaints: dict[str, list[int]] = {}
     for line, cells in rows:
         try:
-            labels.append(_label(line, cells, columns, folder, number))
+            labels.append(_label(line, cells, columns, folder))
         except ValueError as error:
             complaints.setdefault(str(error), []).append(line)
     if complaints:
-        said = "; ".join(f"{what}: {_lines(lines)}" for what, lines in complaints.items())
+        said = "; ".join(f"{what}: {_lines(lines, unit)}" for what, lines in complaints.items())
         raise BadLabels(f"{table}: {said}; mend or remove these rows")
     return labels
 
 
-def _label(
-    line: int,
-    cells: list[str],
-    columns: _Columns,
-    folder: Path,
-    number: Callable[[str], float],
-) -> Label:
+def _label(line: int, cells: Sequence[Any], columns: _Columns, folder: Path) -> Label:
     if len(cells) <= columns.last:
         raise ValueError("too few columns")
-    if not cells[columns.path]:
+    if any(map(_text, cells[columns.count :])):
+        raise ValueError("more cells than columns (a decimal comma without quotes?)")
+    path = _text(cells[columns.path])
+    if not path:
         raise ValueError("no photo named")
     try:
-        mos = number(cells[columns.mos])
+        mos = tables.number(cells[columns.mos])
     except ValueError:
         raise ValueError("the score is not a number") from None
-    if not math.isfinite(mos):
-        raise ValueError("the score is not a number")
-    reference = None if columns.reference is None else cells[columns.reference]
+    if abs(mos) > MOST_OPINION:
+        raise ValueError("the score is no opinion but an absurd number")
+    reference = None if columns.reference is None else _text(cells[columns.reference])
     if reference == "":
         raise ValueError("no reference named")
-    group = reference if columns.group is None else cells[columns.group]
+    group = reference if columns.group is None else _text(cells[columns.group])
     if group == "":
         raise ValueError("no group named")
     return Label(
         line=line,
-        path=_join(folder, cells[columns.path]),
+        path=folder / path,
         mos=mos,
         group=group,
-        reference=None if reference is None else _join(folder, reference),
+        reference=None if reference is None else folder / reference,
     )
 
 
-def _join(folder: Path, name: str) -> Path:
-    return folder / name
+def _text(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip()
 
 
-def _decimal_comma(cell: str) -> float:
-    return float(cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell)
-
-
-def _lines(lines: Sequence[int]) -> str:
+def _lines(lines: Sequence[int], unit: str = tables.LINE) -> str:
     """`line 3`, `lines 3, 7` or `lines 3, 7, ... (120 in all)`."""
     named = ", ".join(str(line) for line in lines[:_LINES_NAMED])
     if len(lines) > _LINES_NAMED:
         named += f", ... ({len(lines)} in all)"
-    return f"{'line' if len(lines) == 1 else 'lines'} {named}"
+    return f"{unit}{'' if len(lines) == 1 else 's'} {named}"
 
 
 def _merge_repeated(table: Path, labels: list[Label]) -> tuple[list[Label], list[str]]:
@@ -371,7 +399,7 @@ def _absence(path: Path) -> str | None:
     except FileNotFoundError:
         return "no such file"
     except OSError as error:
-        return (error.strerror or str(error)).lower()
+        return reading.why(error)
     except ValueError as error:
         return str(error)
     return None if is_regular else "not a regular file"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections import Counter
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from contrique_cli.errors import BadTrainingData, Unreadable
+from contrique_cli.files import tables
 from contrique_cli.photos import finding
 from contrique_cli.pretraining.trainconfig import TrainConfig
 
@@ -148,8 +148,8 @@ def read_list(path: Path, *, has_classes: bool) -> list[tuple[Path, int]]:
     """Read one of the method's own lists.
 
     Args:
-        path: CSV with the column `File_names` and, for distorted photos, `labels`: a one-hot list
-            of 126 numbers as text. Relative names are relative to the list's folder.
+        path: a table with the column `File_names` and, for distorted photos, `labels`: a one-hot
+            list of 126 numbers as text. Relative names are relative to the list's folder.
         has_classes: whether `labels` is needed.
 
     Returns:
@@ -158,23 +158,19 @@ def read_list(path: Path, *, has_classes: bool) -> list[tuple[Path, int]]:
     Raises:
         BadTrainingData: not such a list; the message names the line.
     """
+    table = tables.read(path, BadTrainingData)
+    needed = {"File_names", "labels"} if has_classes else {"File_names"}
+    if missing := needed - set(table.columns):
+        raise BadTrainingData(f"{path} lacks the column {', '.join(sorted(missing))}")
     rows = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            needed = {"File_names", "labels"} if has_classes else {"File_names"}
-            missing = needed - set(reader.fieldnames or ())
-            if missing:
-                raise BadTrainingData(f"{path} lacks the column {', '.join(sorted(missing))}")
-            for row in reader:
-                place = f"{path}, line {reader.line_num}"
-                name = (row["File_names"] or "").strip()
-                if not name:
-                    raise BadTrainingData(f"{place}: no file name")
-                label = _class_of_label(row["labels"] or "", place) if has_classes else -1
-                rows.append((path.parent / name, label))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadTrainingData(f"the list {path} cannot be read: {error}") from error
+    for place, record in table.records():
+        name = str(record.get("File_names") or "").strip()
+        if not name:
+            raise BadTrainingData(f"{path}, {place}: no file name")
+        label = -1
+        if has_classes:
+            label = _class_of_label(str(record.get("labels") or ""), f"{path}, {place}")
+        rows.append((path.parent / name, label))
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,9 @@ _FORMULA_STARTS = (
     *"\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}",
     *"\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}",
 )
+_CELL_WITHIN = re.compile(rf"([;\t|\r\n])(?=[\s\"']*[{re.escape(''.join(_FORMULA_STARTS))}])")
+"""What begins another cell, and there a formula, where a spreadsheet expects another separator or
+takes a quote in mid-line for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +114,9 @@ def to_csv(rows: Sequence[Row]) -> bytes:
     """UTF-8 CSV with a header line.
 
     A cell that a spreadsheet could take for a formula is made harmless: a path gets "./" in front,
-    which names the same file, other text an apostrophe. Bytes of a name that are not UTF-8 appear
-    as backslash escapes.
+    which names the same file, other text an apostrophe. Within a cell the separator that would
+    let one begin, for a reader of semicolons, say, and the bytes of a name that are not UTF-8
+    appear as backslash escapes.
     """
     columns = _columns(rows)
     text = io.StringIO()
@@ -178,9 +183,12 @@ def _cells(row: Row) -> dict[str, Any]:
 
 
 def _harmless(column: str, value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"./{value}" if column in ("path", "reference") else f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    is_path = column in ("path", "reference")
+    if value.startswith(_FORMULA_STARTS):
+        value = f"./{value}" if is_path else f"'{value}"
+    return _CELL_WITHIN.sub(lambda found: f"\\u{ord(found[1]):04x}", value)
 
 
 def _dump(value: Any, indent: int | None = None) -> str:

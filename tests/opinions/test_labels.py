@@ -40,8 +40,15 @@ THREE = [(2, "a.jpg", 1.5), (3, "b.jpg", 2.0)]
         "Filename\tstd\tQuality-Score\na.jpg\t9\t1.5\nb.jpg\t9\t 2 \n",
         '"dist_img","mos"\n"a.jpg","1.5"\n"./b.jpg","2"\n',
         "path,mos\na.jpg,1.5\nb.jpg,2\n,\n\n".encode("utf-16"),
+        'path,mos\na.jpg,"1,5"\nb.jpg,"2,0"\n',
+        "path|mos\na.jpg|1.5\nb.jpg|2\n",
+        "mos   name\n1.5   a.jpg\n2  b.jpg \n",
+        "mos_image,name_image,mos_patch_1,is_valid\n1.5,a.jpg,7,True\n2,b.jpg,8,True\n",
+        "img_name,mos,std,split\na.jpg,1.5,0.1,-1\nb.jpg,2,0.1,-1\n",
+        "hq_name,dist_name,elo_score\nref.png,a.jpg,1.5\nref.png,b.jpg,2\n",
     ],
-    ids=["plain", "mark and CRLF", "decimal comma", "tabs", "quotes", "utf-16"],
+    ids="plain,mark and CRLF,decimal comma,tabs,quotes,utf-16,quoted comma,pipes,blanks,FLIVE,pyiqa,"
+    "PIPAL".split(","),
 )
 def test_the_usual_tables_are_understood(folder, text):
     assert brief(labels.read(write(folder, text))) == THREE
@@ -84,13 +91,18 @@ def test_references_are_the_groups_where_none_are_named(folder):
         ("path,mos,dmos\n", {}, r"scores could be in mos and dmos; name one with --mos-column"),
         ("x,mos\n", {}, r"no column .* holds the photos; .*--path-column \(columns: x, mos\)"),
         ("path,x\n", {}, r"no column .* holds the opinion scores; name it with --mos-column"),
-        ("a.jpg,1\nb.jpg,2\n", {}, r"its first line must name the columns, as in path,mos"),
+        ("a,1\nb,2\n", {}, r"its first line must name the columns, as in path,mos"),
+        ("a.jpg,1,2\n", {}, r"scores could be in 2 and 3; name one with --mos-column"),
+        ("path,mos\na.jpg,1_0\nb.jpg,1e999\n", {}, r"not a number: lines 2, 3;"),
+        ("path,mos\na.jpg,1e300\n", {}, r"absurd number: line 2;"),
+        ("path,mos\na.jpg,1,5\n", {}, r"more cells than columns \(a decimal comma .*\): line 2;"),
+        ("mos,elo_score,name\n", {}, r"could be in mos and elo_score; name one with --mos-column"),
         ("path,mos\n", {"group_column": "g"}, r"no column g \(--group\); it has: path, mos"),
         ("path,g,G,mos\n", {"group_column": "Ĝ"}, r"no column Ĝ"),
         ("path,g,g,mos\n", {"group_column": "g"}, r"2 columns called g; rename one"),
         ("path,mos\n", {"mos_column": "path"}, r"cannot both be in column path"),
         ("path,mos\n", {}, r"holds no rows"),
-        ("", {}, r"scores.csv is empty"),
+        ("", {}, r"scores.csv: the file is empty"),
         ("\n \n", {}, r"scores.csv is empty"),
         (b"\x89PNG\r\n\x1a\n\0\0", {}, r"not UTF-8 text \(line 1\)"),
         (b"path,mos\na.jpg,1\0\n", {}, r"not a text file \(line 2\)"),
@@ -122,7 +134,7 @@ def test_many_bad_lines_are_counted_and_the_first_named(folder):
 
 @pytest.mark.parametrize("name", ["gone.csv", "."])
 def test_a_table_that_is_no_file_is_refused(folder, name):
-    with pytest.raises(BadLabels, match=r"no such file|not a file"):
+    with pytest.raises(BadLabels, match=r"no such file|not a regular file but a folder"):
         labels.read(folder / name)
 
 
@@ -153,9 +165,33 @@ def test_missing_photos_and_references_are_left_out_by_line(folder):
     ]
 
 
-def test_dmos_brings_a_hint_about_its_direction(folder):
-    found = labels.read(write(folder, "path,DMOS\na.jpg,1\n"))
-    assert ["--lower-is-better" in note for note in found.notes] == [True]
+@pytest.mark.parametrize(
+    "text",
+    ["1.5 a.jpg\n2 b.jpg\n", "a.jpg,1.5\nb.jpg,2\n", "\na.jpg;1,5\nb.jpg;2,0\n"],
+    ids=["TID", "PIPAL", "semicolons"],
+)
+def test_a_list_without_names_of_columns_is_read_with_a_word(folder, text):
+    found = labels.read(write(folder, text, "mos_with_names.txt"))
+    assert [(row.path.name, row.mos) for row in found.rows] == [("a.jpg", 1.5), ("b.jpg", 2.0)]
+    assert found.rows[0].line == text.count("\n\n") + (2 if text.startswith("\n") else 1)
+    assert ["names no columns" in note for note in found.notes] == [True]
+
+
+def test_columns_of_a_list_are_called_by_number(folder):
+    table = write(folder, "ref.png a.jpg 7 1.5\nref.png b.jpg 8 2\n", "hw.txt")
+    found = labels.read(table, path_column="2", mos_column="4", group_column="1")
+    assert [(row.path.name, row.mos, row.group) for row in found.rows] == [
+        ("a.jpg", 1.5, "ref.png"),
+        ("b.jpg", 2.0, "ref.png"),
+    ]
+
+
+def test_dmos_brings_a_hint_that_names_both_directions_unless_one_is_told(folder):
+    table = write(folder, "path,DMOS\na.jpg,1\n")
+    (note,) = labels.read(table).notes
+    assert "KADID-10k" in note
+    assert "--lower-is-better" in note
+    assert labels.read(table, lower_is_better=True).notes == []
 
 
 def test_a_column_that_looks_like_groups_brings_a_hint(folder):

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from contrique_cli.config import Selection
+from contrique_cli.reports import reading
 from contrique_cli.reports import rows as report_rows
 from contrique_cli.reports.rows import Row
 
@@ -87,8 +88,30 @@ def test_no_text_begins_a_cell_as_a_formula_does_and_none_breaks_out_of_its_cell
     assert [
         cell[:1] for cell in cells if cell[:1] in set("".join(one[0] for one in FORMULAS))
     ] == []
-    assert [len(header), cells[1].removeprefix("./")] == [len(report_rows.COLUMNS), text]
-    assert [cell.removeprefix("'") for cell in (cells[3], cells[8], cells[11])] == [text] * 3
+    assert len(header) == len(report_rows.COLUMNS)
+    assert Path(text) in reading.spellings(Path(cells[1]))
+    plain = [reading.ESCAPE.sub(reading.unescape, cell) for cell in (cells[3], cells[8], cells[11])]
+    assert [cell.removeprefix("'") for cell in plain] == [text] * 3
+
+
+@pytest.mark.parametrize("separator", list(",;\t|"))
+@pytest.mark.parametrize("quote", ['"', None])
+def test_no_reader_of_another_separator_finds_a_formula(separator, quote):
+    rows = [
+        Row(path=Path(f"a{within}{start}1+1{end}"), error=f"b{within} '\"{start}1+1{end}")
+        for within in ";\t|\r\n"
+        for start in "=+-@"
+        for end in ("", ",x", '"')
+    ]
+    text = report_rows.to_csv(rows).decode()
+    if quote is None or separator == ",":
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    else:  # a quote in mid-line is none to this reader
+        lines = (line.split(separator) for line in re.split("[\r\n]", text))
+    if separator == "," and quote is None:
+        return  # a reader that knows no quotes is no reader of CSV
+    for cell in (cell.strip(" '\"") for line in lines for cell in line):
+        assert not cell.startswith(("=", "+", "-", "@")), cell
 
 
 def test_numbers_stay_numbers():
