@@ -17,8 +17,8 @@ ROOMS = {
     "errors": "",
     "version": "",
     "config": "",
-    "files": "reading writing tables",
-    "photos": "bounds exif raw rgb pixels finding opening",
+    "files": "reading writing tables ahead",
+    "photos": "kinds bounds exif raw rgb pixels finding opening",
     "distortions": "randomness colour dct blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
         "efficientnet model merged backend capacity tensorfile checkpoint features "
@@ -37,7 +37,7 @@ ROOMS = {
         "learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
-        "console completion options deliver gallery ratings bursts watch cache score compare "
+        "streams console completion options deliver gallery ratings bursts watch cache score compare "
         "features select explain fit evaluate models train app"
     ),
 }
@@ -52,6 +52,7 @@ ROOF = [name for name in PLAN if name.startswith("cli.")]
 
 LIGHT = {
     *("errors", "version", "config", "files.reading", "files.writing", "files.tables"),
+    "photos.kinds",
     "models.installed",
     *("reports.rows", "reports.reading", "collection.xmp", "collection.ratings"),
     *("collection.select", "collection.transfer", "collection.placement", "collection.undo"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import warnings
 from types import FrameType
 from typing import Annotated, Any
 
@@ -22,9 +21,10 @@ from contrique_cli.cli import (
     models,
     score,
     select,
+    streams,
     train,
 )
-from contrique_cli.cli.deliver import INTERRUPTED, NOTHING
+from contrique_cli.cli.deliver import DONE, INTERRUPTED, NOTHING
 from contrique_cli.errors import BadOption, ContriqueError
 from contrique_cli.version import __version__
 
@@ -46,6 +46,8 @@ class _Group(TyperGroup):
         except KeyboardInterrupt as error:
             console.say("interrupted")
             raise typer.Exit(INTERRUPTED) from error
+        except BrokenPipeError:
+            _leave_quietly()
 
 
 app = typer.Typer(
@@ -91,14 +93,45 @@ app.command("train")(train.train)
 
 
 def main() -> None:
-    """Run the program as the shell expects it: quiet on SIGPIPE, orderly on SIGTERM."""
+    """Run the program as the shell expects it: orderly on SIGTERM and SIGHUP, quiet on SIGPIPE."""
+    streams.settle()
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as of nohup
+            signal.signal(number, _stop)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """The exit status of the command."""
+    try:
+        app(prog_name="contrique", standalone_mode=True)
+        status: object = DONE
+    except SystemExit as end:
+        status = end.code
+    except ContriqueError as error:  # from help or version, which come before any command
+        console.say(f"error: {error}")
+        status = NOTHING
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_quietly()
+    except ContriqueError as error:
+        console.say(f"error: {error}")
+        status = NOTHING
+    streams.abandon_stdout()
+    return status if isinstance(status, int) else DONE
+
+
+def _leave_quietly() -> None:
+    """End as any program does whose reader went away."""
+    streams.abandon_stdout()
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, _stop)
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # a photo's oddities are not the user's
-    app(prog_name="contrique")
+        signal.raise_signal(signal.SIGPIPE)
+    raise typer.Exit(NOTHING)
 
 
 def _stop(_signum: int, _frame: FrameType | None) -> None:
-    """SIGTERM stops as Ctrl-C does: what was done so far is written."""
+    """A signal stops as Ctrl-C does: what was done so far is written."""
     raise KeyboardInterrupt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -32,7 +32,8 @@ GOOD, POOR = 67.0, 33.0
 
 def say(message: str) -> None:
     """One line of talk on standard error; a reader that went away does not matter."""
-    print(printable(message), file=sys.stderr, flush=True)  # noqa: T201 - this is the room that prints
+    with suppress(OSError):
+        print(printable(message), file=sys.stderr, flush=True)  # noqa: T201 - this is the room that prints
 
 
 def printable(text: str) -> str:
@@ -103,17 +104,18 @@ def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> li
 
 def show_facts(title: str, facts: Mapping[str, str]) -> None:
     """Two columns, name and value, without a frame."""
-    table = Table(title=title or None, title_justify="left", box=None, show_header=False)
+    name = Text(printable(title)) if title else None  # on purpose no markup: it is a foreign name
+    table = Table(title=name, title_justify="left", box=None, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in facts.items():
-        table.add_row(Text(name), Text(printable(value)))
+    for key, value in facts.items():
+        table.add_row(Text(printable(key)), Text(printable(value)))
     _console(sys.stdout).print(table)
 
 
 def show_figures(title: str, spread: str, figures: Mapping[str, Range]) -> None:
     """Figures of agreement with their spread, a line each, on standard output."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column(spread, justify="right")

@@ -6,7 +6,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -16,6 +15,7 @@ from contrique_cli.cli import console
 from contrique_cli.config import Selection
 from contrique_cli.errors import BadOption, CannotWrite, NoImagesFound
 from contrique_cli.files import writing
+from contrique_cli.files.reading import why
 from contrique_cli.reports.rows import Row, is_within, printed, rank, to_bytes, to_json_line
 
 DONE, NOTHING, SOME_FAILED, BELOW, INTERRUPTED = 0, 1, 3, 4, 130
@@ -88,8 +88,7 @@ def target(
                 f"--output {output}: end it in .csv, .json or .jsonl, or give --format "
                 "csv, json or jsonl"
             )
-        with writing.replacing(output, keep=False):
-            pass
+        writing.check_writable(output)
     return Target(
         path=output,
         format=chosen,
@@ -104,8 +103,11 @@ def sources(paths: Iterable[str], *, is_nul_separated: bool) -> Iterator[Path]:
     """The paths given; `-` stands for a list on standard input, read as it comes."""
     for path in paths:
         if path == "-":
-            for name in _split(sys.stdin.buffer, b"\0" if is_nul_separated else b"\n"):
-                yield Path(os.fsdecode(name))
+            try:
+                for name in _split(sys.stdin.buffer, b"\0" if is_nul_separated else b"\n"):
+                    yield Path(os.fsdecode(name))
+            except OSError as error:
+                raise NoImagesFound(f"standard input cannot be read ({why(error)})") from error
         else:
             yield Path(path)
 
@@ -153,17 +155,20 @@ def deliver(
 
     Raises:
         NoImagesFound: there was not one row.
+        KeyboardInterrupt: before there was one.
         CannotWrite: the report went to standard output instead.
     """
     collected, is_interrupted = _collect(rows, to, label, total)
-    if not collected and not is_interrupted:
+    if not collected:
         raise NoImagesFound(_nothing(left_out))
     try:
         for step in steps:
             collected = step(collected)
     except KeyboardInterrupt:  # what was scored is worth more than the step
         is_interrupted = True
-    if not to.is_streaming:
+    if to.is_streaming and to.path is not None:
+        _write([row for row in collected if is_within(row, to.selection)], to, {}, len(collected))
+    elif not to.is_streaming:
         _write(rank(collected, to.selection), to, about(), len(collected))
     if not to.quiet:
         _sum_up(collected, to, left_out)
@@ -180,25 +185,18 @@ def _collect(
 ) -> tuple[list[Row], bool]:
     """The rows that came, streamed where that is wanted, and whether they were interrupted."""
     collected: list[Row] = []
-    with ExitStack() as stack:
-        stream = _open_stream(to, stack) if to.is_streaming else None
-        with console.progress(label, total, quiet=to.quiet) as advance:
-            try:
-                for row in rows:
-                    collected.append(row)
-                    if stream is not None and is_within(row, to.selection):
-                        stream.write(to_json_line(row))
-                        stream.flush()
-                    advance()
-            except KeyboardInterrupt:
-                return collected, True
+    with console.progress(label, total, quiet=to.quiet) as advance:
+        try:
+            for row in rows:
+                collected.append(row)
+                if to.is_streaming and to.path is None and is_within(row, to.selection):
+                    _print(to_json_line(row))
+                advance()
+        except KeyboardInterrupt:
+            if not collected:  # an older report is worth more than an empty one
+                raise
+            return collected, True
     return collected, False
-
-
-def _open_stream(to: Target, stack: ExitStack) -> IO[bytes]:
-    if to.path is None:
-        return sys.stdout.buffer
-    return stack.enter_context(writing.replacing(to.path))
 
 
 def _write(rows: list[Row], to: Target, about: Mapping[str, Any], total: int) -> None:

@@ -98,8 +98,7 @@ def _check(output: Path | None, method: str, file_format: str) -> None:
         return
     if output.suffix.lower() != ".png":
         raise BadOption(f"--output {output}: end it in .png (for numbers: --format json)")
-    with writing.replacing(output, keep=False):
-        pass
+    writing.check_writable(output)
 
 
 def _words(found: Explanation) -> dict[str, str]:

@@ -76,8 +76,7 @@ def fit_regressor(
         raise BadOption("--pristine is for scores without a reference; leave one of the two out")
     output = mos.stem if output is None else output
     path = locating.destination(noun.KIND, output)
-    with writing.replacing(path, keep=False):
-        pass  # better known before than after the work
+    writing.check_writable(path)
     opinions = Opinions(
         table=mos,
         photos=photos,

@@ -63,8 +63,7 @@ class Step:
             raise BadOption(f"--gallery {self.path}: end it in .html")
         if self.target.path is not None and self.target.path.resolve() == self.path.resolve():
             raise BadOption(f"--gallery {self.path} and --output name the same file")
-        with writing.replacing(self.path, keep=False):
-            pass
+        writing.check_writable(self.path)
 
     def __call__(self, rows: list[Row]) -> list[Row]:
         """Write the page of the rows that the report will show."""

@@ -16,10 +16,11 @@ import typer
 from contrique_cli.cli import console, deliver
 from contrique_cli.collection import placement
 from contrique_cli.collection.placement import COPY, MOVE, SYMLINK, Placement
-from contrique_cli.collection.select import choose
-from contrique_cli.collection.undo import create, free_path, read
+from contrique_cli.collection.select import check_inside, choose, locate, place
+from contrique_cli.collection.undo import Moves, common_folder, create, free_path, read
 from contrique_cli.config import Pick
 from contrique_cli.errors import BadOption, BadReport, CannotWrite, NoImagesFound
+from contrique_cli.files.reading import why
 from contrique_cli.reports import reading
 from contrique_cli.reports.rows import Row
 
@@ -70,7 +71,10 @@ def select(
     ] = False,
     base: Annotated[
         Path | None,
-        typer.Option(help="Folder of the report's relative paths [default: the current one]."),
+        typer.Option(
+            help="Folder of the report's relative paths, which holds all photos that are copied, "
+            "moved or linked [default: the current one]."
+        ),
     ] = None,
     sidecars: Annotated[
         bool, typer.Option("--sidecars", help="Take .xmp sidecars along, of both kinds of names.")
@@ -79,7 +83,11 @@ def select(
         Path | None, typer.Option(help="With --move: where to write down the moves [default: DIR].")
     ] = None,
     undo: Annotated[
-        Path | None, typer.Option(help="Take back the moves written down in this file.")
+        Path | None,
+        typer.Option(
+            help="Take back the moves written down in this file, within --base; --to names the "
+            "folder they went to, where that is neither in there nor the file's own."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")
@@ -106,14 +114,12 @@ def select(
     actions = {COPY: copy, MOVE: move, SYMLINK: symlink, "list": list_}
     chosen = [name for name, is_wanted in actions.items() if is_wanted]
     if undo is not None:
-        others = [source, to, base, undo_file, *chosen, sidecars, nul, pick != Pick()]
+        others = [source, undo_file, *chosen, sidecars, nul, pick != Pick()]
         if any(other not in (None, False) for other in others):
-            raise BadOption("--undo stands alone, but for --dry-run and --quiet")
-        raise typer.Exit(_undo(undo, is_dry_run=dry_run, quiet=quiet))
+            raise BadOption("--undo stands alone, but for --base, --to, --dry-run and --quiet")
+        raise typer.Exit(_undo(undo, base=base, to=to, is_dry_run=dry_run, quiet=quiet))
     action = _check(source, chosen, to, nul=nul, sidecars=sidecars, undo_file=undo_file)
     report = "-" if source is None else source
-
-    from contrique_cli.collection.select import locate
 
     rows = _read(report)
     picked = choose(rows, pick)
@@ -124,6 +130,7 @@ def select(
         _print_paths(located.paths, b"\0" if nul else b"\n")
         raise typer.Exit(_sum_up_list(located, quiet=quiet))
     assert to is not None  # noqa: S101 - _check saw to it
+    check_inside(located.paths, base)
     plan = placement.plan(
         located.paths, to, operation=action, root=base or Path(), has_sidecars=sidecars
     )
@@ -163,9 +170,8 @@ def _read(source: str) -> list[Row]:
     try:
         data = Path(source).read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise BadReport(
-            f"{source} cannot be read ({reason}); "
+            f"{source} cannot be read ({why(error)}); "
             f"`contrique score PHOTOS --output {source}` makes it"
         ) from error
     return reading.read(data, source)
@@ -210,6 +216,7 @@ class _Work:
         self.failures = [f"not there: {problem}" for problem in located.missing]
         self.done: Counter[str] = Counter()
         self.undo_file: Path | None = None
+        self.origin = Path()
 
     def show(self) -> int:
         """Print the plan on standard output, a line per file.
@@ -240,8 +247,7 @@ class _Work:
             self.to.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CannotWrite(
-                f"{self.to} cannot be made ({(error.strerror or str(error)).lower()}); "
-                "give another folder"
+                f"{self.to} cannot be made ({why(error)}); give another folder"
             ) from error
         is_interrupted = False
         try:
@@ -259,18 +265,22 @@ class _Work:
         return deliver.SOME_FAILED if self.done else deliver.NOTHING
 
     def _carry_out(self, root: Path, undo_file: Path | None, *, quiet: bool) -> None:
-        from contrique_cli.collection.select import place
-
         with ExitStack() as stack:
-            journal = None
-            if any(one.operation == MOVE and not one.is_there for one in self.plan):
+            book = None
+            moved = [
+                one.source for one in self.plan if one.operation == MOVE and not one.is_there
+            ]
+            if moved:
                 moment = time.strftime("%Y%m%d-%H%M%S")
                 self.undo_file = undo_file or free_path(self.to, moment)
-                journal = stack.enter_context(create(self.undo_file))
+                self.origin = common_folder(moved)
+                book = stack.enter_context(
+                    create(self.undo_file, source=self.origin, target=self.to)
+                )
             advance = stack.enter_context(
                 console.progress("placing", len(self.plan), quiet=quiet, unit="files")
             )
-            for one, reason in place(self.plan, root=root, journal=journal):
+            for one, reason in place(self.plan, root=root, undo_file=book):
                 if reason is not None:
                     self.failures.append(f"failed: {one.source}: {reason}")
                 elif not one.is_photo:
@@ -278,6 +288,10 @@ class _Work:
                 else:
                     self.done["there" if one.is_there else one.operation] += 1
                 advance()
+
+    def _is_near(self, undo_file: Path) -> bool:
+        """Whether `--undo` will take the folder for known without being told."""
+        return _is_known(self.to, None, undo_file) or _is_within(self.to, Path())
 
     def _sum_up(self) -> None:
         parts = [f"{self.done[name]:,} {word}" for name, word in _DONE.items() if self.done[name]]
@@ -288,19 +302,27 @@ class _Work:
         console.say(f"{self.chosen:,} of {self.total:,} photos chosen for {self.to}: {what}")
         _name_failures(self.failures)
         if self.done[MOVE] and self.undo_file is not None:
-            command = shlex.join(["contrique", "select", "--undo", str(self.undo_file)])
+            options = [
+                *([] if _is_within(self.origin, Path()) else ["--base", str(self.origin)]),
+                *([] if self._is_near(self.undo_file) else ["--to", str(self.to)]),
+            ]
+            command = shlex.join(["contrique", "select", "--undo", str(self.undo_file), *options])
             console.say(f"to take the moves back: {command}")
 
 
-def _undo(path: Path, *, is_dry_run: bool, quiet: bool) -> int:
+def _undo(
+    path: Path, *, base: Path | None, to: Path | None, is_dry_run: bool, quiet: bool
+) -> int:
     """Take the moves of an undo file back and sum up."""
     from contrique_cli.collection import undo as collection_undo
 
-    moves = read(path)
+    found = read(path)
+    _confirm(found, path, base, to)
     done: Counter[str] = Counter()
     failures = []
+    moves = found.moves
     with console.progress("undoing", len(moves), quiet=quiet, unit="files") as advance:
-        for move, result, reason in collection_undo.undo(moves, is_dry_run=is_dry_run):
+        for move, result, reason in collection_undo.undo(found, is_dry_run=is_dry_run):
             done[result] += 1
             if reason is not None:
                 failures.append(f"left: {move.target}: {reason}")
@@ -316,7 +338,37 @@ def _undo(path: Path, *, is_dry_run: bool, quiet: bool) -> int:
             f"{done[collection_undo.BACK]:,} there already, "
             f"{done[collection_undo.COPIED]:,} copies left, {done[collection_undo.FAILED]:,} failed"
         )
+        console.say(f"  from {found.target} into {found.source}")
         _name_failures(failures)
     if not failures:
         return deliver.DONE
     return deliver.SOME_FAILED if len(failures) < len(moves) else deliver.NOTHING
+
+
+def _confirm(moves: Moves, path: Path, base: Path | None, to: Path | None) -> None:
+    """See that the user knows both folders: an undo file may come from anybody.
+
+    Raises:
+        BadReport: one is neither where the user works, nor given.
+    """
+    start = Path() if base is None else base
+    if not _is_within(moves.source, start):
+        raise BadReport(
+            f"{path} moves files into {moves.source}, which lies outside of "
+            f"{'the current folder' if base is None else base}: if you want that, give "
+            f"--base {shlex.quote(str(moves.source))}"
+        )
+    if not (_is_known(moves.target, to, path) or _is_within(moves.target, start)):
+        raise BadReport(
+            f"{path} moves files out of {moves.target}, which is neither its own folder nor in "
+            f"{start.absolute()}: if you want that, give --to {shlex.quote(str(moves.target))}"
+        )
+
+
+def _is_known(folder: Path, to: Path | None, undo_file: Path) -> bool:
+    """Whether files went to the folder given, or to that of the undo file, or below."""
+    return _is_within(folder, undo_file.parent) or (to is not None and _is_within(folder, to))
+
+
+def _is_within(folder: Path, other: Path) -> bool:
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(other))

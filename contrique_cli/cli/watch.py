@@ -95,17 +95,17 @@ def watch(
         if book is not None and book.is_mended:
             console.say(f"{to.path}: the last line was cut short and is removed")
 
-        def is_known(path: Path, changed_ns: int) -> bool:
-            return book is not None and str(path) in book.scored and changed_ns <= book.written_ns
+        def is_known(path: Path, state: str) -> bool:
+            return book is not None and book.states.get(str(path)) == state
 
-        def write(row: Row) -> None:
+        def write(row: Row, state: str | None = None) -> None:
             count.failed += row.error is not None
             count.scored += row.error is None
             if not rows.is_within(row, to.selection):
                 return
             line = rows.to_json_line(row)
             if book is not None:
-                book.append(line)
+                book.append(line, state)
             else:
                 sys.stdout.buffer.write(line)
                 sys.stdout.buffer.flush()
@@ -114,7 +114,7 @@ def watch(
             if not to.quiet:
                 console.say(f"watching {', '.join(map(str, folders))}; Ctrl-C stops")
             _loop(Watcher(folders, is_known=is_known), folders, score, write, interval)
-        except (KeyboardInterrupt, BrokenPipeError):  # wanted, or nobody reads any more
+        except KeyboardInterrupt:  # wanted
             pass
     if not to.quiet:
         where = "" if to.path is None else f", report in {to.path}"
@@ -126,7 +126,7 @@ def _loop(
     watcher: Watcher,
     folders: Sequence[Path],
     score: Callable[[Iterable[Path]], Iterable[Row]],
-    write: Callable[[Row], None],
+    write: Callable[..., None],
     interval: float,
 ) -> None:
     while True:
@@ -140,5 +140,5 @@ def _loop(
                 write(Row(path=trouble.path, error=trouble.reason))
         if ready:
             for row in score(ready):
-                write(row)
+                write(row, watcher.seen(row.path))
         time.sleep(max(interval, looked))  # a huge folder takes half of one processor at most

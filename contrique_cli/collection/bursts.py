@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,14 @@ from contrique_cli import config
 from contrique_cli.collection import likeness
 from contrique_cli.collection.likeness import Shot
 from contrique_cli.errors import Unreadable
+from contrique_cli.files.ahead import ahead
 from contrique_cli.photos import opening
 from contrique_cli.reports.rows import Row
 
 MAX_WORKERS = 8
 """Threads beyond which a disk, not the processor, is what they wait for."""
 
-_AHEAD = 256  # photos handed to the threads at once
+_AHEAD = 256  # photos begun at once: each leaves a hash of a few bytes
 
 
 def mark(
@@ -71,10 +72,8 @@ def _look_at_all(
 ) -> Iterator[Shot | None]:
     """In the order of the paths; None for one that cannot be read."""
     workers = workers or min(os.cpu_count() or 1, MAX_WORKERS)
-    with ThreadPoolExecutor(workers, thread_name_prefix="look") as pool:
-        for start in range(0, len(paths), _AHEAD):
-            part = paths[start : start + _AHEAD]
-            yield from pool.map(_look, part, [max_megapixels] * len(part))
+    look = partial(_look, max_megapixels=max_megapixels)
+    return ahead(look, paths, workers=workers, most=_AHEAD)
 
 
 def _look(path: Path, max_megapixels: float) -> Shot | None:

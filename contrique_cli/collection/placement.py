@@ -15,6 +15,7 @@ COPY, MOVE, SYMLINK = "copy", "move", "symlink"
 """What can be done with a file."""
 
 _SIDECARS = (".xmp", ".XMP")
+_Member = tuple[Path, str, bool]  # source, operation, is a photo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class _Unit:
     """Files that go together: their names share a stem, and keep sharing it."""
 
     stem: str
-    members: tuple[tuple[Path, str, bool], ...]  # source, operation, is a photo
+    members: tuple[_Member, ...]
 
 
 def plan(
@@ -85,27 +86,58 @@ def _units(photos: Iterable[Path], operation: str) -> Iterator[_Unit]:
     together: dict[tuple[Path, str], list[Path]] = {}
     for path in photos:
         together.setdefault((path.parent, path.stem), []).append(path)
-    listings = {folder: _listing(folder) for folder, _ in together}
+    listings = {folder: _Listing(folder) for folder, _ in together}
     for (folder, stem), chosen in together.items():
-        siblings = listings[folder].get(stem, [])
-        is_shared = bool(set(siblings) - {path.name for path in chosen})
-        members = [(path, operation, True) for path in chosen]
-        for path in chosen:
-            members += _existing(folder, path.name, operation)
-        members += _existing(folder, stem, COPY if is_shared and operation == MOVE else operation)
-        yield _Unit(stem, tuple(dict.fromkeys(members)))
+        listing = listings[folder]
+        is_left = bool(set(listing.by_stem.get(stem, [])) - {path.name for path in chosen})
+        rounds = _apart([(path, operation, True) for path in chosen])
+        for number, members in enumerate(rounds, start=1):
+            for path, _, _ in tuple(members):
+                members += _existing(folder, path.name, operation)
+            if not listing.has_file(stem):  # or name.xmp is that file's name.ext.xmp
+                is_shared = is_left or number < len(rounds)
+                kind = COPY if is_shared and operation == MOVE else operation
+                members += _existing(folder, stem, kind)
+            for part in _apart(list(dict.fromkeys(members))):
+                yield _Unit(stem, tuple(part))
 
 
-def _listing(folder: Path) -> dict[str, list[str]]:
-    """Names in a folder, sidecars left out, by stem."""
-    found: dict[str, list[str]] = {}
-    for name in _names_in(folder):
-        if not name.endswith(_SIDECARS):
-            found.setdefault(Path(name).stem, []).append(name)
-    return found
+def _apart(members: list[_Member]) -> list[list[_Member]]:
+    """Files whose names differ, case and accents apart, in each list; the first holds most."""
+    parts: list[tuple[set[str], list[_Member]]] = []
+    for member in members:
+        name = _fold(member[0].name)
+        free = next((part for part in parts if name not in part[0]), None)
+        if free is None:
+            free = (set(), [])
+            parts.append(free)
+        free[0].add(name)
+        free[1].append(member)
+    return [part for _, part in parts]
 
 
-def _existing(folder: Path, name: str, operation: str) -> list[tuple[Path, str, bool]]:
+class _Listing:
+    """The names in a folder, sidecars left out.
+
+    Attributes:
+        by_stem: those of each stem.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.by_stem: dict[str, list[str]] = {}
+        self._paths: dict[str, Path] = {}
+        for name in _names_in(folder):
+            if not name.endswith(_SIDECARS):
+                self.by_stem.setdefault(Path(name).stem, []).append(name)
+                self._paths[_fold(name)] = folder / name
+
+    def has_file(self, name: str) -> bool:
+        """Whether a file is called so, by whatever case of letters."""
+        path = self._paths.get(_fold(name))
+        return path is not None and path.is_file()
+
+
+def _existing(folder: Path, name: str, operation: str) -> list[_Member]:
     paths = [folder / f"{name}{suffix}" for suffix in _SIDECARS]
     found = [path for path in paths if path.is_file()]
     if len(found) > 1 and found[0].samefile(found[1]):  # one file, where case does not matter

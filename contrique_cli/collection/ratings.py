@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from contrique_cli.collection import xmp
-from contrique_cli.errors import BadSidecar, CannotWrite
-from contrique_cli.files import writing
+from contrique_cli.errors import BadSidecar, CannotWrite, Unreadable
+from contrique_cli.files import reading, writing
+from contrique_cli.files.reading import why
 from contrique_cli.reports.rows import Row, printed
 
 WRITTEN, UNCHANGED, KEPT, FAILED = "written", "unchanged", "kept", "failed"
@@ -80,6 +80,8 @@ def rate(
         if row.score is not None:
             sidecar = find_sidecar(row.path, naming)
             shared.setdefault(os.path.realpath(sidecar), []).append(row)
+    for folder in {Path(sidecar).parent for sidecar in shared} if not is_dry_run else ():
+        writing.sweep(folder)
     for together in shared.values():
         score = max(printed(row.score or 0.0) for row in together)
         yield _write(
@@ -105,7 +107,9 @@ def _write(sidecar: Path, photos: tuple[Path, ...], mark: xmp.Mark, *, is_dry_ru
     except FileExistsError:
         result, reason = FAILED, "another program made it meanwhile; run again"
     except OSError as error:
-        result, reason = FAILED, (error.strerror or str(error)).lower()
+        result, reason = FAILED, why(error)
+    except Unreadable as problem:
+        result, reason = FAILED, problem.reason
     except (BadSidecar, CannotWrite) as error:
         result, reason = FAILED, str(error)
     return Outcome(
@@ -115,14 +119,14 @@ def _write(sidecar: Path, photos: tuple[Path, ...], mark: xmp.Mark, *, is_dry_ru
 
 def _read(sidecar: Path) -> bytes | None:
     """A sidecar's bytes, not many more than may be edited; None where there is no file."""
+    home = os.path.realpath(sidecar.parent)
+    if not Path(os.path.realpath(sidecar)).is_relative_to(home):
+        raise BadSidecar("a link out of its folder, which is not followed")
     try:
-        status = sidecar.stat()
+        with reading.opened(sidecar, may_be_empty=True) as file:
+            return file.read(xmp.LIMIT + 1)
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(status.st_mode):  # a named pipe would never end
-        raise BadSidecar("not a regular file")
-    with sidecar.open("rb") as file:
-        return file.read(xmp.LIMIT + 1)
 
 
 def _replace(sidecar: Path, before: bytes | None, after: bytes) -> None:

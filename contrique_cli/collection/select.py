@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,12 @@ from pathlib import Path
 
 from contrique_cli.collection import transfer
 from contrique_cli.collection.placement import COPY, MOVE, Placement
-from contrique_cli.collection.undo import Journal
+from contrique_cli.collection.undo import UndoFile
 from contrique_cli.config import Pick
 from contrique_cli.errors import BadReport, Unreadable
+from contrique_cli.files import writing
+from contrique_cli.files.reading import why
+from contrique_cli.photos import kinds
 from contrique_cli.reports import reading
 from contrique_cli.reports.rows import Row, printed
 
@@ -73,7 +75,7 @@ class Located:
     """Photos of a report on the disk.
 
     Attributes:
-        paths: existing regular files, each once, in the order of the rows.
+        paths: existing photos, each once, in the order of the rows.
         missing: the others, each with a reason.
     """
 
@@ -82,11 +84,11 @@ class Located:
 
 
 def locate(rows: Sequence[Row], base: Path | None) -> Located:
-    """Find the photos that rows name.
+    """Find the photos that rows name; what is no photo by content is none of them.
 
     Args:
         rows: chosen ones.
-        base: folder that relative paths start from; None for the current one.
+        base: folder that relative paths start from, before the current one; None for that alone.
 
     Raises:
         BadReport: not one of them exists.
@@ -96,14 +98,14 @@ def locate(rows: Sequence[Row], base: Path | None) -> Located:
     for row in rows:
         path = _existing(row.path, base)
         try:
-            mode = path.stat().st_mode
-        except OSError as error:
-            missing.append(Unreadable(path, (error.strerror or str(error)).lower()))
-            continue
-        if stat.S_ISREG(mode):
-            found.setdefault(os.path.abspath(path), path)  # noqa: PTH100 - takes ".." out as well
-        else:
-            missing.append(Unreadable(path, "not a regular file"))
+            if kinds.is_photo(path):
+                found.setdefault(os.path.abspath(path), path)  # noqa: PTH100 - takes ".." out
+            else:
+                missing.append(Unreadable(path, "not a photo"))
+        except Unreadable as problem:
+            missing.append(problem)
+        except (OSError, ValueError) as error:
+            missing.append(Unreadable(path, why(error)))
     if rows and not found:
         raise BadReport(
             f"none of the {len(rows):,} photos chosen is there, such as {missing[0]}; paths in the "
@@ -113,22 +115,56 @@ def locate(rows: Sequence[Row], base: Path | None) -> Located:
     return Located(paths=list(found.values()), missing=missing)
 
 
+def check_inside(paths: Sequence[Path], base: Path | None) -> None:
+    """Refuse files outside of the folder that the user works in: a stranger may have named them.
+
+    Args:
+        paths: to be copied, moved or linked.
+        base: that folder; None for the current one.
+
+    Raises:
+        BadReport: some lie outside.
+    """
+    start = base or Path()
+    tops = {os.path.abspath(start), os.path.realpath(start)}  # noqa: PTH100
+    outside = [path for path in paths if not _is_below(path, tops)]
+    if outside:
+        folder = os.path.commonpath([os.path.abspath(path.parent) for path in outside])  # noqa: PTH100
+        raise BadReport(
+            f"{len(outside):,} of the {len(paths):,} photos chosen lie outside of "
+            f"{'the current folder' if base is None else base}, such as {outside[0]}: if you trust "
+            f"the report, give --base, a folder that holds them all, such as {folder}"
+        )
+
+
+def _is_below(path: Path, tops: set[str]) -> bool:
+    names = Path(os.path.abspath(path)), Path(os.path.realpath(path.parent))  # noqa: PTH100
+    return any(name.is_relative_to(top) for name in names for top in tops)
+
+
 def _existing(path: Path, base: Path | None) -> Path:
-    """The first spelling of a path that exists, or the likeliest."""
-    start = Path() if base is None else base
-    paths = [start / spelling for spelling in reading.spellings(path)]
-    return next((one for one in paths if os.path.lexists(one)), paths[0])
+    """The first spelling of a path that exists, below `base` or as it is, or the likeliest."""
+    starts = [Path()] if base is None else [base, Path()]
+    paths = [start / spelling for start in starts for spelling in reading.spellings(path)]
+    return next((one for one in paths if _is_there(one)), paths[0])
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return os.path.lexists(path)
+    except ValueError:
+        return False
 
 
 def place(
-    placements: Iterable[Placement], *, root: Path, journal: Journal | None
+    placements: Sequence[Placement], *, root: Path, undo_file: UndoFile | None
 ) -> Iterator[tuple[Placement, str | None]]:
     """Carry out a plan, file by file.
 
     Args:
         placements: see `placement.plan`.
         root: see `transfer.link`.
-        journal: where moves are written down before they are made.
+        undo_file: where moves are written down before they are made.
 
     Yields:
         Each placement with None, or with the reason why it failed; the rest goes on.
@@ -136,21 +172,23 @@ def place(
     Raises:
         CannotWrite: a move could not be written down, so it was not made.
     """
+    for folder in {one.target.parent for one in placements}:
+        writing.sweep(folder)
     for one in placements:
         reason = None
         try:
             if not one.is_there:
-                _place(one, root, journal)
+                _place(one, root, undo_file)
         except FileExistsError:
             reason = f"{one.target} came to stand in its way; run again"
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = why(error)
         yield one, reason
 
 
-def _place(one: Placement, root: Path, journal: Journal | None) -> None:
-    if journal is not None:
-        journal.record(one.source, one.target, is_copy=one.operation != MOVE)
+def _place(one: Placement, root: Path, undo_file: UndoFile | None) -> None:
+    if undo_file is not None:
+        undo_file.record(one.source, one.target, is_copy=one.operation != MOVE)
     if one.operation == MOVE:
         transfer.move(one.source, one.target)
     elif one.operation == COPY:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
-from contrique_cli.files import writing
+from contrique_cli.errors import Unreadable
+from contrique_cli.files import reading, writing
+from contrique_cli.files.reading import why
 
 _BLOCK = 2**20
 
@@ -59,7 +61,7 @@ def move(source: Path, target: Path) -> None:
             raise
         copy(source, target)
         _sync_folder(target.parent)
-        _remove_original(source, before)
+        _remove_original(source, before, target)
 
 
 def link(source: Path, target: Path, *, root: Path) -> None:
@@ -98,27 +100,37 @@ def is_same_content(one: Path, other: Path) -> bool:
 
 
 def is_same_state(one: os.stat_result, other: os.stat_result) -> bool:
-    """Whether size and time of modification are the same."""
-    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+    """Whether they are of one file, by device and inode, of equal size and time of modification."""
+    same = (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+    return same and os.path.samestat(one, other)
 
 
-def _open(source: Path) -> io.BufferedReader:
+def is_second_name(one: Path, other: Path) -> bool:
+    """Whether two paths are two names that one file has, so that either may be taken away.
+
+    Two paths may also lead to one name: through a link or a mount, or by another case of its
+    letters. To take that away is to lose the file.
+    """
+    first, second = one.lstat(), other.lstat()
+    if not os.path.samestat(first, second) or first.st_nlink < 2:  # noqa: PLR2004 - two names
+        return False
+    if not os.path.samestat(one.parent.stat(), other.parent.stat()):
+        return True
+    return one.name != other.name and {one.name, other.name} <= set(os.listdir(one.parent))
+
+
+def _open(source: Path) -> BinaryIO:
     """Open a regular file; never waits for a named pipe."""
-    descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, _irregular(mode))
-    return os.fdopen(descriptor, "rb")
-
-
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
+    try:
+        return reading.opened(source, may_be_empty=True)
+    except Unreadable as problem:
+        raise OSError(errno.EINVAL, problem.reason) from problem
 
 
 def _irregular(mode: int) -> str:
     if stat.S_ISLNK(mode):
         return "a symbolic link; move what it leads to, or take --copy or --symlink"
-    return "a folder, not a photo" if stat.S_ISDIR(mode) else "not a regular file"
+    return reading.irregular(mode)
 
 
 def _digest(path: Path) -> bytes:
@@ -135,15 +147,19 @@ def _digest_on_disk(path: Path) -> tuple[int, bytes]:
         return file.tell(), digest
 
 
-def _remove_original(source: Path, before: os.stat_result) -> None:
+def _remove_original(source: Path, before: os.stat_result, target: Path) -> None:
+    """Take the original away once another file is known to be its whole copy."""
     if not is_same_state(source.lstat(), before):
         raise OSError(errno.EBUSY, "the original changed meanwhile; it and its copy remain")
+    copied = target.lstat()
+    is_whole = stat.S_ISREG(copied.st_mode) and copied.st_size == before.st_size
+    if not is_whole or os.path.samestat(copied, before):
+        raise OSError(errno.EBUSY, "the copy is no longer there; the original remains")
     try:
         source.unlink()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise OSError(
-            error.errno, f"copied, but the original cannot be removed ({reason}); both remain"
+            error.errno, f"copied, but the original cannot be removed ({why(error)}); both remain"
         ) from error
 
 

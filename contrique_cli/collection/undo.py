@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from contrique_cli.collection import transfer
-from contrique_cli.errors import BadReport, CannotWrite
+from contrique_cli.errors import BadReport, CannotWrite, Unreadable
+from contrique_cli.files import reading, writing
+from contrique_cli.files.reading import why
+from contrique_cli.photos import kinds
 
-FORMAT, VERSION = "contrique-undo", 1
-"""What the first line of an undo file says."""
+FORMAT, VERSION = "contrique-undo", 2
+"""What the first line of an undo file says, beside its folders."""
+
+SIDECARS = (".xmp", ".XMP")
+"""Suffixes of what goes along with photos."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +42,31 @@ class Move:
     is_copy: bool = False
 
 
-class Journal:
-    """An undo file being written."""
+@dataclass(frozen=True, kw_only=True)
+class Moves:
+    """What an undo file says.
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    Attributes:
+        source, target: absolute folders that all files came from, and went to; nothing outside of
+            them is touched.
+        moves: in their order.
+    """
+
+    source: Path
+    target: Path
+    moves: list[Move]
+
+
+class UndoFile:
+    """An undo file being written.
+
+    Attributes:
+        path: as the user named it.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
-        self._file = file
-        self._write({"format": FORMAT, "version": VERSION})
+        self._descriptor = descriptor
 
     def record(self, source: Path, target: Path, *, is_copy: bool = False) -> None:
         """Write down a move that is about to be made; it is on the disk when this returns.
@@ -51,44 +76,77 @@ class Journal:
             OSError: the source is not there.
         """
         status = source.lstat()
-        self._write(
+        self.write(
             {
                 "operation": "copy" if is_copy else "move",
-                "from": str(source.absolute()),
-                "to": str(target.absolute()),
+                "from": str(_real(source)),
+                "to": str(_real(target)),
                 "size": status.st_size,
                 "mtime_ns": status.st_mtime_ns,
             }
         )
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def write(self, line: dict[str, Any]) -> None:
+        """Add a line, which is on the disk when this returns.
+
+        Raises:
+            CannotWrite: the disk is full, say; the lines before are whole.
+        """
         try:
-            self._file.write((json.dumps(line) + "\n").encode("ascii"))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            writing.append(self._descriptor, (json.dumps(line) + "\n").encode("ascii"))
+            os.fsync(self._descriptor)
         except OSError as error:
             raise CannotWrite(
-                f"{self.path} cannot be written ({(error.strerror or str(error)).lower()}); no "
-                "file was moved after its last line: free space, or choose another --undo-file"
+                f"{self.path} cannot be written ({why(error)}); no file was moved after its last "
+                "line: free space, or choose another --undo-file"
             ) from error
 
 
 @contextmanager
-def create(path: Path) -> Iterator[Journal]:
+def create(path: Path, *, source: Path, target: Path) -> Iterator[UndoFile]:
     """Begin an undo file.
+
+    Args:
+        path: of the file.
+        source, target: folders that all files come from, and go to.
 
     Raises:
         CannotWrite: something stands at `path`, or the folder cannot be written to.
     """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
     try:
-        file = path.open("xb")
+        descriptor = os.open(path, flags, 0o666)
     except OSError as error:
         raise CannotWrite(
-            f"{path} cannot be made ({(error.strerror or str(error)).lower()}); "
-            "give another --undo-file"
+            f"{path} cannot be made ({why(error)}); give another --undo-file"
         ) from error
-    with file:
-        yield Journal(file, path)
+    try:
+        file = UndoFile(path, descriptor)
+        file.write(
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "from": os.path.realpath(source),
+                "to": os.path.realpath(target),
+            }
+        )
+        yield file
+    finally:
+        is_empty = os.fstat(descriptor).st_size == 0
+        os.close(descriptor)
+        if is_empty:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _real(path: Path) -> Path:
+    """Where a file itself lies, whatever links lead there; it may be a link."""
+    return Path(os.path.realpath(path.parent)) / path.name
+
+
+def common_folder(paths: Sequence[Path]) -> Path:
+    """The deepest folder that holds all of some files, links of folders followed."""
+    return Path(os.path.commonpath([_real(path).parent for path in paths]))
 
 
 def free_path(folder: Path, moment: str) -> Path:
@@ -100,8 +158,8 @@ def free_path(folder: Path, moment: str) -> Path:
     return path
 
 
-def read(path: Path) -> list[Move]:
-    """The moves in an undo file, in their order.
+def read(path: Path) -> Moves:
+    """What an undo file says.
 
     A last line that was cut off is left out: its move had not begun.
 
@@ -109,20 +167,26 @@ def read(path: Path) -> list[Move]:
         BadReport: it cannot be read, is no undo file, or a line in it is damaged.
     """
     try:
-        *lines, _cut = path.read_bytes().split(b"\n")
+        with reading.opened(path) as file:
+            *lines, _cut = file.read().split(b"\n")
+    except Unreadable as problem:
+        raise BadReport(f"{path} is not an undo file ({problem.reason})") from problem
     except OSError as error:
-        raise BadReport(
-            f"{path} cannot be read ({(error.strerror or str(error)).lower()})"
-        ) from error
-    if not lines or _parse(lines[0]) != {"format": FORMAT, "version": VERSION}:
+        raise BadReport(f"{path} cannot be read ({why(error)})") from error
+    header = _parse(lines[0]) if lines else None
+    known = {"format": FORMAT, "version": VERSION}
+    if not isinstance(header, dict) or {name: header.get(name) for name in known} != known:
         raise BadReport(f"{path} is not an undo file of `contrique select` that this version knows")
+    folders = [_absolute(header.get(name)) for name in ("from", "to")]
     moves = []
     for number, line in enumerate(lines[1:], start=2):
         move = _to_move(_parse(line))
         if move is None:
             raise BadReport(f"{path}, line {number} is damaged; mend it, or remove that line")
         moves.append(move)
-    return moves
+    if folders[0] is None or folders[1] is None:
+        raise BadReport(f"{path}, line 1 is damaged; it must name the folders from and to")
+    return Moves(source=folders[0], target=folders[1], moves=moves)
 
 
 def _parse(line: bytes) -> Any:
@@ -132,18 +196,22 @@ def _parse(line: bytes) -> Any:
         return None
 
 
+def _absolute(text: Any) -> Path | None:
+    """An absolute path without detours; None for anything else."""
+    is_path = isinstance(text, str) and "\0" not in text and ".." not in Path(text).parts
+    return Path(text) if is_path and Path(text).is_absolute() else None
+
+
 def _to_move(record: Any) -> Move | None:
     if not isinstance(record, dict) or record.get("operation") not in ("move", "copy"):
         return None
-    paths = [record.get("from"), record.get("to")]
+    source, target = _absolute(record.get("from")), _absolute(record.get("to"))
     numbers = [record.get("size"), record.get("mtime_ns")]
-    if not all(isinstance(path, str) and Path(path).is_absolute() for path in paths):
-        return None
-    if not all(type(number) is int for number in numbers):
+    if source is None or target is None or not all(type(number) is int for number in numbers):
         return None
     return Move(
-        source=Path(record["from"]),
-        target=Path(record["to"]),
+        source=source,
+        target=target,
         size=record["size"],
         mtime_ns=record["mtime_ns"],
         is_copy=record["operation"] == "copy",
@@ -158,9 +226,12 @@ CLOCK_NS = 2 * 10**9
 
 
 def undo(
-    moves: Sequence[Move], *, is_dry_run: bool = False
+    moves: Moves, *, is_dry_run: bool = False
 ) -> Iterator[tuple[Move, str, str | None]]:
     """Move files back to where they came from.
+
+    Only photos and sidecars are moved, and only between the two folders that the undo file names,
+    whatever its lines and links on the disk say.
 
     Args:
         moves: see `read`.
@@ -169,16 +240,20 @@ def undo(
     Yields:
         Each move, the last first, with one of the four words above and, if failed, the reason.
     """
-    for move in reversed(moves):
+    for move in reversed(moves.moves):
         try:
-            yield move, *_undo(move, is_dry_run=is_dry_run)
+            yield move, *_undo(move, moves, is_dry_run=is_dry_run)
         except FileExistsError:
             yield move, FAILED, f"{move.source} is taken"
-        except OSError as error:
-            yield move, FAILED, (error.strerror or str(error)).lower()
+        except Unreadable as problem:
+            yield move, FAILED, problem.reason
+        except (OSError, ValueError) as error:
+            yield move, FAILED, why(error)
 
 
-def _undo(move: Move, *, is_dry_run: bool) -> tuple[str, str | None]:
+def _undo(move: Move, moves: Moves, *, is_dry_run: bool) -> tuple[str, str | None]:
+    if not (is_inside(move.source, moves.source) and is_inside(move.target, moves.target)):
+        return FAILED, "it lies outside of the folders that the undo file names"
     if move.is_copy:
         return COPIED, None
     is_home, is_away = os.path.lexists(move.source), os.path.lexists(move.target)
@@ -188,8 +263,12 @@ def _undo(move: Move, *, is_dry_run: bool) -> tuple[str, str | None]:
         return FAILED, "it is no longer there"
     if not _is_same(move.target, move):
         return FAILED, "it has changed since"
+    if not is_ours(move):
+        return FAILED, "it is no photo, nor the sidecar of one"
     if is_home and not os.path.samestat(move.source.lstat(), move.target.lstat()):
         return FAILED, f"{move.source} is taken"
+    if is_home and not transfer.is_second_name(move.source, move.target):
+        return BACK, None  # the old path leads to where it is, by a link or a mount
     if not is_dry_run:
         if is_home:  # killed between its two names: a move gives the second before it takes one
             move.target.unlink()
@@ -199,6 +278,24 @@ def _undo(move: Move, *, is_dry_run: bool) -> tuple[str, str | None]:
     return RESTORED, None
 
 
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a file, or the place for one, lies in a folder, as named or with links followed.
+
+    Both must hold: a detour by links out of the folder is outside, too.
+    """
+    is_named = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100
+    return is_named and Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder))
+
+
+def is_ours(move: Move) -> bool:
+    """Whether a file that is to be moved back is a photo by content, or a sidecar by name."""
+    if move.source.suffix != move.target.suffix:
+        return False
+    return move.target.suffix in SIDECARS or kinds.is_photo(move.target)
+
+
 def _is_same(path: Path, move: Move) -> bool:
     status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        return False
     return status.st_size == move.size and abs(status.st_mtime_ns - move.mtime_ns) <= CLOCK_NS

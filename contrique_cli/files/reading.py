@@ -21,16 +21,21 @@ def why(error: BaseException) -> str:
 
 def irregular(mode: int) -> str:
     """Why something with these mode bits is no regular file."""
-    kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
+    kinds = {
+        stat.S_ISFIFO: "a named pipe",
+        stat.S_ISSOCK: "a socket",
+        stat.S_ISDIR: "a folder",
+        stat.S_ISLNK: "a link",
+    }
     kind = next((name for test, name in kinds.items() if test(mode)), "a device")
     return f"not a regular file but {kind}"
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path, *, may_be_empty: bool = False) -> BinaryIO:
     """Open a regular file without ever blocking on a pipe that took its name.
 
     Raises:
-        Unreadable: it is no regular file, or empty.
+        Unreadable: it is no regular file, or empty where it must not be.
         OSError: it cannot be opened.
     """
     descriptor = os.open(
@@ -40,7 +45,19 @@ def opened(path: Path) -> BinaryIO:
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise Unreadable(path, irregular(status.st_mode))
-    if status.st_size == 0:
+    if status.st_size == 0 and not may_be_empty:
         os.close(descriptor)
         raise Unreadable(path, "the file is empty")
     return os.fdopen(descriptor, "rb")
+
+
+def exists(path: Path) -> bool:
+    """Whether something can be seen there; what may not be looked at is not there for us.
+
+    `Path.exists` raises for a folder that may not be entered.
+    """
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True

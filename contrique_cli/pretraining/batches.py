@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from contrique_cli.distortions.bank import CLASSES, distort
+from contrique_cli.files.ahead import ahead
 from contrique_cli.photos import pixels
 from contrique_cli.pretraining.batchplan import BatchPlan
 from contrique_cli.pretraining.photostore import PhotoStore
@@ -61,20 +60,11 @@ def cut_ahead(
     """
 
     def prepare(step: int) -> Cuttings:
+        _settle_thread(store.device)
         cuttings = cut(store, plan(step), side)
         return replace(cuttings, views=make_views(cuttings, side)) if is_making_views else cuttings
 
-    pool = ThreadPoolExecutor(workers, "cut", _settle_thread, (store.device,))
-    waiting: deque[Future[Cuttings]] = deque()
-    try:
-        for step in steps:
-            waiting.append(pool.submit(prepare, step))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    return ahead(prepare, steps, workers=workers, most=workers + 1)
 
 
 def _settle_thread(device: torch.device) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Generator, Iterable
+from functools import partial
 from pathlib import Path
 
 from contrique_cli import config
 from contrique_cli.errors import Unreadable
+from contrique_cli.files.ahead import ahead
 from contrique_cli.photos import opening
 
 MIME = "image/webp"
@@ -37,7 +36,7 @@ def make(
     max_side: int,
     max_megapixels: float = config.MAX_MEGAPIXELS,
     workers: int | None = None,
-) -> Iterator[bytes | Unreadable]:
+) -> Generator[bytes | Unreadable, None, None]:
     """Thumbnails of photos, in the order of the paths; one bad photo is one `Unreadable`.
 
     Args:
@@ -46,21 +45,8 @@ def make(
         workers: threads; by default one per processor.
     """
     workers = workers or min(os.cpu_count() or 1, MAX_WORKERS)
-    paths = iter(paths)
-    with ThreadPoolExecutor(workers, thread_name_prefix="thumbnail") as pool:
-        pending: deque[Future[bytes | Unreadable]] = deque()
-        try:
-            while True:
-                ahead = 2 * workers - len(pending)
-                pending.extend(
-                    pool.submit(_attempt, path, max_side, max_megapixels)
-                    for path in islice(paths, ahead)
-                )
-                if not pending:
-                    return
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    attempt = partial(_attempt, max_side=max_side, max_megapixels=max_megapixels)
+    return ahead(attempt, paths, workers=workers)
 
 
 def _attempt(path: Path, max_side: int, max_megapixels: float) -> bytes | Unreadable:

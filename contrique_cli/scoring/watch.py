@@ -25,17 +25,23 @@ class Arrivals(NamedTuple):
     troubles: list[Unreadable]
 
 
-class _State(NamedTuple):
-    file: int  # inode, so that one file put in place of another counts as a change
-    size: int
-    changed_ns: int
-
-
 @dataclass
 class _Seen:
-    state: _State
+    state: str
     since: float
     is_done: bool
+
+
+def state(path: Path) -> str:
+    """Size, time of change and inode of a file, in one word.
+
+    A file put in place of another counts as a change, though size and time be equal.
+
+    Raises:
+        OSError: it is gone, say.
+    """
+    status = path.stat()
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
 class Watcher:
@@ -45,15 +51,14 @@ class Watcher:
         self,
         folders: Sequence[Path],
         *,
-        is_known: Callable[[Path, int], bool],
+        is_known: Callable[[Path, str], bool],
         settle: float = config.WATCH_SETTLE,
     ) -> None:
         """Begin; nothing is looked at yet.
 
         Args:
             folders: to watch, to any depth; see `finding.find` for what is left out.
-            is_known: whether a photo, with the time of its last change in nanoseconds, was scored
-                before the watch began.
+            is_known: whether a photo was scored in this `state` before the watch began.
             settle: seconds without a change after which a photo counts as complete.
         """
         self._folders = folders
@@ -91,14 +96,18 @@ class Watcher:
         self._told = {path: one.reason for path, one in troubles.items()}
         return Arrivals(ready, new)
 
+    def seen(self, path: Path) -> str | None:
+        """The state in which a photo was last looked at, which is that it was ready in."""
+        seen = self._seen.get(path)
+        return None if seen is None else seen.state
+
     def _look(self, path: Path, now: float) -> _Seen | None:
         try:
-            status = path.stat()
+            found = state(path)
         except OSError:  # gone in this moment
             return None
-        state = _State(status.st_ino, status.st_size, status.st_mtime_ns)
         seen = self._seen.get(path)
-        if seen is not None and seen.state == state:
+        if seen is not None and seen.state == found:
             return seen
-        is_known = seen is None and self._is_known(path, status.st_mtime_ns)
-        return _Seen(state, since=now, is_done=is_known)
+        is_known = seen is None and self._is_known(path, found)
+        return _Seen(found, since=now, is_done=is_known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -13,21 +14,23 @@ from pathlib import Path
 import pytest
 
 from contrique_cli.collection import transfer
+from contrique_cli.files import writing
 from contrique_cli.reports import rows as report_rows
 from contrique_cli.reports.rows import Row
 from tests.conftest import ROOT
 
+JPEG = b"\xff\xd8\xff\xe0"
 SCORES = {"a/x.jpg": 90.0, "a/y.jpg": 70.0, "b/x.jpg": 80.0, "b/z.jpg": 10.0}
 
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: four files that pass for photos, and their report."""
+    """The current folder: four files that begin as photos do, and their report."""
     folder = tmp_path / "desk"
     rows = [Row(path=Path(name), score=score, flaw="none") for name, score in SCORES.items()]
     for row in rows:
         (folder / row.path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / row.path).write_text(str(row.path))
+        (folder / row.path).write_bytes(JPEG + os.fsencode(row.path))
     monkeypatch.chdir(folder)
     write([*rows, Row(path=Path("bad.jpg"), error="no photo")])
     return folder
@@ -71,7 +74,7 @@ def test_listed_names_are_exact_bytes_and_no_option(desk, contrique):
     names = [b"\xff.jpg", b"new\nline.jpg", b"-r.jpg", b"=1.jpg", b"'q.jpg", "ü.jpg".encode()]
     rows = []
     for number, name in enumerate(names):
-        Path(os.fsdecode(name)).write_text("x")
+        Path(os.fsdecode(name)).write_bytes(JPEG)
         rows.append(Row(path=Path(os.fsdecode(name)), score=50.0 - number))
     write(rows)
     for form in ("csv", "json", "jsonl"):
@@ -93,7 +96,7 @@ def test_photos_go_to_the_folder_under_safe_names(desk, contrique, action):
     assert done.status == 0
     assert f"4 of 5 photos chosen for to/deep: 4 {word}" in done.err
     assert files("to/deep") == ["x-2.jpg", "x.jpg", "y.jpg", "z.jpg"]
-    assert Path("to/deep/x-2.jpg").read_text() == "b/x.jpg"
+    assert Path("to/deep/x-2.jpg").read_bytes() == JPEG + b"b/x.jpg"
     assert Path("b/x.jpg").exists() == (action != "move")
 
 
@@ -159,7 +162,7 @@ def test_missing_photos_are_named_and_the_status_is_3(desk, contrique):
     for action in (("--list",), ("--to", "to", "--copy"), ("--to", "to", "--copy", "--dry-run")):
         done = contrique("select", "--from", "report.csv", *action)
         assert done.status == 3
-        assert "a/x.jpg: no such file or directory" in done.err
+        assert "a/x.jpg: no such file" in done.err
     assert files("to") == ["x.jpg", "y.jpg", "z.jpg"]
 
 
@@ -204,7 +207,7 @@ USAGE = {
 NOTHING = {
     "gone report": (("--from", "gone.csv", "--list"), "gone.csv cannot be read"),
     "folder as report": (("--from", "a", "--list"), "a cannot be read"),
-    "no report": (("--from", "a/x.jpg", "--list"), "no column path"),
+    "no report": (("--from", "a/x.jpg", "--list"), "is not UTF-8 text"),
     "none passes": (("--from", "report.csv", "--list", "--min-score", 99), "loosen"),
     "none scored": (("--from", "failed.csv", "--list"), "none with a score"),
     "no flaws": (("--from", "plain.csv", "--list", "--flaw", "none"), "flaw is empty"),
@@ -271,7 +274,9 @@ def test_an_interruption_exits_with_130_and_the_moves_so_far_can_be_undone(
 def test_a_kill_in_the_middle_of_a_move_can_be_undone(desk, contrique):
     code = """
 import os, signal
-from contrique_cli import cli, transfer
+from contrique_cli.cli import app
+from contrique_cli.collection import transfer
+from contrique_cli.files import writing
 real = transfer.move
 def kill(source, target):
     if source.name == "y.jpg":
@@ -279,7 +284,7 @@ def kill(source, target):
         os.kill(os.getpid(), signal.SIGKILL)
     real(source, target)
 transfer.move = kill
-cli.app(["select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u"])
+app.app(["select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u"])
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
@@ -289,9 +294,137 @@ cli.app(["select", "--from", "report.csv", "--to", "to", "--move", "--undo-file"
     assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
 
 
-def test_a_photo_outside_the_base_keeps_its_name_only(desk, contrique, tmp_path):
-    (tmp_path / "outside.jpg").write_text("x")
-    write([Row(path=Path("../outside.jpg"), score=1.0), Row(path=Path("a/.."), score=2.0)])
+def test_photos_outside_of_the_folder_need_a_base_that_holds_them(desk, contrique, tmp_path):
+    """Through `..` and absolute paths a stranger's report once took any file of the user's."""
+    (tmp_path / "outside.jpg").write_bytes(JPEG)
+    for number, path in enumerate([Path("../outside.jpg"), tmp_path / "outside.jpg"]):
+        write([Row(path=path, score=1.0), Row(path=Path("a/.."), score=2.0)])
+        for action in ("copy", "move", "symlink"):
+            done = contrique("select", "--from", "report.csv", "--to", "to", f"--{action}")
+            assert done.status == 1
+            assert f"give --base, a folder that holds them all, such as {tmp_path}" in done.err
+            assert not Path("to").exists()
+        to = f"to{number}"
+        done = contrique("select", "--from", "report.csv", "--to", to, "--copy", "--base", tmp_path)
+        assert done.status == 3
+        assert files(to) == ["outside.jpg"]
+    assert contrique("select", "--from", "report.csv", "--list").out != ""
+
+
+def test_a_folder_of_photos_that_is_a_link_is_no_way_out(desk, contrique, tmp_path):
+    (tmp_path / "card").mkdir()
+    (tmp_path / "card" / "c.jpg").write_bytes(JPEG)
+    Path("card").symlink_to(tmp_path / "card")
+    write([Row(path=Path("card/c.jpg"), score=1.0)])
+    done = contrique("select", "--from", "report.csv", "--to", "to", "--move")
+    assert done.status == 0
+    assert f"--base {tmp_path / 'card'}" in done.err
+    undo_file = next(Path("to").glob("*.jsonl"))
+    refused = contrique("select", "--undo", undo_file)
+    assert (refused.status, f"--base {tmp_path / 'card'}" in refused.err) == (1, True)
+    assert contrique("select", "--undo", undo_file, "--base", tmp_path / "card").status == 0
+    assert Path("card/c.jpg").read_bytes() == JPEG
+
+
+def test_only_photos_are_taken_whatever_their_name(desk, contrique):
+    Path("a/key.jpg").write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
+    Path("a/empty.jpg").write_text("")
+    os.mkfifo("a/pipe.jpg")
+    names = ("a/key.jpg", "a/empty.jpg", "a/pipe.jpg", "report.json", "a/x.jpg", "a/nul\0.jpg")
+    Path("report.csv").write_text("path,score\n" + "".join(f"{name},9\n" for name in names[:-1]))
     done = contrique("select", "--from", "report.csv", "--to", "to", "--copy")
-    assert done.status == 3
-    assert files("to") == ["outside.jpg"]
+    assert (done.status, files("to")) == (3, ["x.jpg"])
+    assert "a/key.jpg: not a photo" in done.err
+
+
+def test_an_undo_file_of_a_stranger_moves_nothing_that_was_not_asked_for(
+    desk, contrique, tmp_path, monkeypatch
+):
+    contrique("select", "--from", "report.csv", "--to", "to", "--move")
+    undo_file = next(Path("to").glob("*.jsonl"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    done = contrique("select", "--undo", desk / undo_file)
+    assert (done.status, f"give --base {desk}" in done.err) == (1, True)
+    (desk / undo_file).rename("u")
+    done = contrique("select", "--undo", "u", "--base", desk / "a")
+    assert (done.status, f"give --base {desk}" in done.err) == (1, True)
+    (desk / "to").rename(tmp_path / "away")
+    text = Path("u").read_text().replace(f"{desk}/to", f"{tmp_path}/away")
+    Path("u").write_text(text)
+    done = contrique("select", "--undo", "u", "--base", desk)
+    assert (done.status, f"give --to {tmp_path}/away" in done.err) == (1, True)
+    done = contrique("select", "--undo", "u", "--base", desk, "--to", tmp_path / "away")
+    assert (done.status, files(str(desk / "a"))) == (0, ["x.jpg", "y.jpg"])
+    assert f"from {tmp_path}/away into {desk}" in done.err
+
+
+def test_an_undo_file_on_a_device_or_pipe_is_refused(desk, contrique):
+    os.mkfifo("pipe")
+    for place in ("pipe", os.devnull):
+        done = contrique(
+            *("select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", place)
+        )
+        assert (done.status, "cannot be made" in done.err) == (1, True)
+        assert contrique("select", "--undo", place).status == 1
+    assert files("to") == []
+
+
+def test_a_full_disk_ends_a_move_in_words_and_loses_nothing(desk, contrique, monkeypatch):
+    """Closing the undo file once wrote its last line again, and ended in a traceback."""
+    real, written = os.write, []
+
+    def fill(descriptor: int, data: bytes) -> int:
+        written.append(data)
+        if len(written) > 3:
+            real(descriptor, data[:7])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(descriptor, data)
+
+    monkeypatch.setattr(writing.os, "write", fill)
+    done = contrique("select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u")
+    monkeypatch.undo()
+    monkeypatch.chdir(desk)
+    assert (done.status, "u cannot be written (no space left on device)" in done.err) == (1, True)
+    assert len(list(Path().rglob("*.jpg"))) == len(SCORES)
+    assert Path("u").read_bytes().endswith(b"}\n")
+    assert contrique("select", "--undo", "u").status == 0
+    assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
+
+
+def test_names_that_differ_in_case_only_get_places_with_sidecars_too(desk, contrique):
+    """Looking for a number once never ended."""
+    for name in ("a/IMG_1.jpg", "a/IMG_1.JPG"):
+        Path(name).write_bytes(JPEG + name.encode())
+        Path(f"{name}.xmp").write_text(name)
+    Path("a/IMG_1.xmp").write_text("shared")
+    Path("a/x.xmp").write_text("one")
+    Path("a/x.XMP").write_text("two")
+    names = ("a/IMG_1.jpg", "a/IMG_1.JPG", "a/x.jpg")
+    write([Row(path=Path(name), score=9.0 - place) for place, name in enumerate(names)])
+    command = ("select", "--from", "report.csv", "--to", "to", "--sidecars")
+    assert contrique(*command, "--copy", "--dry-run").status == 0
+    assert contrique(*command, "--move").status == 0
+    assert files("to") == [
+        *("IMG_1-2.JPG", "IMG_1-2.JPG.xmp", "IMG_1-2.xmp", "IMG_1.jpg", "IMG_1.jpg.xmp"),
+        *("IMG_1.xmp", "x-2.XMP", "x.jpg", "x.xmp"),
+    ]
+    assert Path("to/IMG_1-2.JPG.xmp").read_text() == "a/IMG_1.JPG"
+    assert files("a") == ["y.jpg"]
+    assert contrique("select", "--undo", *Path("to").glob("*.jsonl")).status == 0
+    assert len(files("a")) == 9
+
+
+def test_the_sidecar_of_another_photo_stays_with_it(desk, contrique):
+    """a.jpg.xmp is that of a.jpg, and only by its name that of a.jpg.jpg."""
+    for name in ("c.jpg", "c.jpg.jpg"):
+        Path(name).write_bytes(JPEG + name.encode())
+    Path("c.jpg.xmp").write_text("the ratings of c.jpg")
+    write([Row(path=Path("c.jpg.jpg"), score=90.0), Row(path=Path("c.jpg"), score=10.0)])
+    command = ("select", "--from", "report.csv", "--move", "--sidecars")
+    assert contrique(*command, "--to", "to", "--top", 1).status == 0
+    assert (files("to"), Path("c.jpg.xmp").exists()) == (["c.jpg.jpg"], True)
+    contrique("select", "--undo", *Path("to").glob("*.jsonl"))
+    assert contrique(*command, "--to", "to2").status == 0
+    assert files("to2") == ["c.jpg", "c.jpg.jpg", "c.jpg.xmp"]

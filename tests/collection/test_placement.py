@@ -32,7 +32,7 @@ def targets(plan: list[placement.Placement]) -> list[str]:
 
 def carry_out(plan: list[placement.Placement], root: Path) -> None:
     (root / "to").mkdir(exist_ok=True)
-    assert [reason for _, reason in select.place(plan, root=root, journal=None) if reason] == []
+    assert [reason for _, reason in select.place(plan, root=root, undo_file=None) if reason] == []
 
 
 @pytest.mark.parametrize(

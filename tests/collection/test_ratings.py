@@ -134,6 +134,22 @@ def test_a_linked_sidecar_stays_a_link_and_its_file_gets_the_rating(tmp_path):
         assert b"GivenRating" in (tmp_path / "store" / f"{name}.xmp").read_bytes()
 
 
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+    """A stranger's folder may hold links to anything of the user's."""
+    home, photos = tmp_path / "home", tmp_path / "photos"
+    home.mkdir()
+    photos.mkdir()
+    (home / "mine.xmp").write_text(DARKTABLE)
+    (photos / "a.jpg.xmp").symlink_to("../home/mine.xmp")
+    (photos / "b.jpg.xmp").symlink_to("../home/created.txt")
+    (photos / "c.jpg.xmp").symlink_to(home / "none" / ".." / "other.xmp")
+    done = rate(*[(photos / name, 50.0) for name in ("a.jpg", "b.jpg", "c.jpg")])
+    assert results(done) == ["failed"] * 3
+    assert all("a link out of its folder" in (outcome.reason or "") for outcome in done)
+    assert (home / "mine.xmp").read_text() == DARKTABLE
+    assert os.listdir(home) == ["mine.xmp"]
+
+
 def test_trouble_with_one_sidecar_is_reported_and_the_rest_goes_on(tmp_path):
     (tmp_path / "bad.jpg.xmp").write_bytes(b"<x:xmpmeta")
     (tmp_path / "dir.jpg.xmp").mkdir()
@@ -144,7 +160,8 @@ def test_trouble_with_one_sidecar_is_reported_and_the_rest_goes_on(tmp_path):
     assert results(done) == ["failed"] * 5 + ["written"]
     reasons = [outcome.reason or "" for outcome in done]
     assert "not well-formed XML" in reasons[0]
-    assert reasons[1:3] == ["not a regular file"] * 2
+    assert reasons[1] == "not a regular file but a folder"
+    assert reasons[2] == "not a regular file but a named pipe"
     assert "too many levels" in reasons[3]
     assert "no such file" in reasons[4]
     assert (tmp_path / "bad.jpg.xmp").read_bytes() == b"<x:xmpmeta"

@@ -114,11 +114,14 @@ def rows(*names: str) -> list[Row]:
     return [Row(path=Path(name), score=1.0) for name in names]
 
 
+JPEG = b"\xff\xd8\xff\xe0"
+
+
 @pytest.fixture
 def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with a, b and c."""
     for name in "abc":
-        (tmp_path / name).write_text(name)
+        (tmp_path / name).write_bytes(JPEG + name.encode())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -126,6 +129,7 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_relative_paths_start_from_the_base_and_absolute_ones_do_not(three, tmp_path, monkeypatch):
     assert select.locate(rows("a", "b"), None).paths == [Path("a"), Path("b")]
     monkeypatch.chdir("/")
+    assert select.locate(rows(str(three / "a").lstrip("/")), three / "none").paths != []
     located = select.locate(rows("a", str(three / "b")), three)
     assert located.paths == [three / "a", three / "b"]
 
@@ -141,10 +145,8 @@ def test_what_is_missing_or_no_file_has_its_reason(three):
     located = select.locate(rows("a", "folder", "pipe", "gone", "..", "broken", "x" * 300), None)
     assert located.paths == [Path("a")]
     reasons = [problem.reason for problem in located.missing]
-    assert reasons[:4] == ["not a regular file"] * 2 + ["no such file or directory"] + [
-        "not a regular file"
-    ]
-    assert reasons[4:] == ["no such file or directory", "file name too long"]
+    folder, pipe = (f"not a regular file but {kind}" for kind in ("a folder", "a named pipe"))
+    assert reasons == [folder, pipe, "no such file", folder, "no such file", "file name too long"]
 
 
 def test_nothing_there_names_the_folder_and_the_option(three):
@@ -163,22 +165,22 @@ def test_nothing_there_names_the_folder_and_the_option(three):
     ],
 )
 def test_a_name_as_a_spreadsheet_may_see_it_is_found(three, name, in_report):
-    (three / name).write_text("x")
+    (three / name).write_bytes(JPEG)
     assert select.locate(rows(in_report), None).paths == [Path(name)]
 
 
 def test_a_name_that_looks_escaped_is_itself_where_it_exists(three):
     for name in ("\\udcff", "\udcff"):
-        (three / name).write_text("x")
+        (three / name).write_bytes(JPEG)
     assert select.locate(rows("\\udcff"), None).paths == [Path("\\udcff")]
 
 
-def carry_out(root: Path, operation: str, journal: undo.Journal | None = None) -> list:
+def carry_out(root: Path, operation: str, book: undo.UndoFile | None = None) -> list:
     plan = placement.plan(
         [root / name for name in "abc"], root / "to", operation=operation, root=root
     )
     (root / "to").mkdir()
-    return [reason for _, reason in select.place(plan, root=root, journal=journal)]
+    return [reason for _, reason in select.place(plan, root=root, undo_file=book)]
 
 
 @pytest.mark.parametrize("operation", ["copy", "move", "symlink"])
@@ -194,7 +196,7 @@ def test_trouble_with_one_file_is_its_own(three, operation, monkeypatch):
     monkeypatch.setattr(transfer, name, fail)
     assert carry_out(three, operation) == [None, "no space left on device", None]
     assert sorted(os.listdir("to")) == ["a", "c"]
-    assert (three / "b").read_text() == "b"
+    assert (three / "b").read_bytes() == JPEG + b"b"
 
 
 @pytest.mark.parametrize("operation", ["copy", "move", "symlink"])
@@ -202,21 +204,22 @@ def test_a_name_taken_between_plan_and_work_is_not_overwritten(three, operation)
     plan = placement.plan([three / "a"], three / "to", operation=operation, root=three)
     (three / "to").mkdir()
     (three / "to" / "a").write_text("mine")
-    ((_, reason),) = select.place(plan, root=three, journal=None)
+    ((_, reason),) = select.place(plan, root=three, undo_file=None)
     assert reason == f"{three / 'to' / 'a'} came to stand in its way; run again"
-    assert ((three / "to" / "a").read_text(), (three / "a").read_text()) == ("mine", "a")
+    assert (three / "to" / "a").read_text() == "mine"
+    assert (three / "a").read_bytes() == JPEG + b"a"
 
 
 def test_every_move_is_written_down_before_it_is_made(three, monkeypatch):
     real, seen = transfer.move, []
 
     def look(source: Path, target: Path) -> None:
-        seen.append([move.source.name for move in undo.read(three / "undo")])
+        seen.append([move.source.name for move in undo.read(three / "undo").moves])
         real(source, target)
 
     monkeypatch.setattr(transfer, "move", look)
-    with undo.create(three / "undo") as journal:
-        carry_out(three, "move", journal)
+    with undo.create(three / "undo", source=three, target=three) as book:
+        carry_out(three, "move", book)
     assert seen == [["a"], ["a", "b"], ["a", "b", "c"]]
 
 
@@ -228,9 +231,9 @@ def test_what_cannot_be_written_down_is_not_moved(three, monkeypatch):
         if len(calls) > 1:
             raise OSError(28, "No space left on device")
 
-    with undo.create(three / "undo") as journal:
+    with undo.create(three / "undo", source=three, target=three) as book:
         monkeypatch.setattr(undo.os, "fsync", full)
         with pytest.raises(CannotWrite):
-            carry_out(three, "move", journal)
+            carry_out(three, "move", book)
     assert os.listdir(three / "to") == ["a"]
     assert (three / "b").exists()

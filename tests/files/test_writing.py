@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -44,8 +48,7 @@ def test_an_exception_leaves_the_old_file_and_no_litter(tmp_path):
 
 
 def test_a_trial_writes_nothing(tmp_path):
-    with writing.replacing(tmp_path / "a", keep=False):
-        pass
+    writing.check_writable(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -86,7 +89,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     with writing.replacing(Path({str(path)!r})) as file:
         file.write(b"x" * 5000)
-except files.CannotWrite as error:
+except writing.CannotWrite as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
@@ -110,4 +113,137 @@ with writing.replacing(Path({str(path)!r})) as file:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) != []
+    assert len(os.listdir(tmp_path)) == 2
+    writing.check_writable(path)  # as the next run does
+    assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_what_another_process_is_writing_is_left_to_it(tmp_path):
+    with writing.replacing(tmp_path / "a.csv"):
+        under_way = os.listdir(tmp_path)
+        writing.sweep(tmp_path)
+        assert os.listdir(tmp_path) == under_way != []
+        foreign = under_way[0].replace("contrique-", "contrique-0000000", 1)[:-1]
+    for name in (foreign, "a.part", ".a.csv.1234.part", ".a.contrique-x-1-2.part"):
+        (tmp_path / name).write_text("not ours")
+    before = sorted(os.listdir(tmp_path))
+    writing.sweep(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_name_of_any_length_and_script_can_be_written(tmp_path):
+    path = tmp_path / ("\N{CAMERA}" * 60 + ".csv")
+    with writing.replacing(path) as file:
+        file.write(b"x")
+    with writing.creating(path.with_suffix(".txt")) as file:
+        file.write(b"x")
+    assert sorted(os.listdir(tmp_path)) == sorted([path.name, path.with_suffix(".txt").name])
+
+
+def test_threads_see_the_users_mask_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "umask", lambda _mask: pytest.fail("changed for all threads"))
+    with writing.creating(tmp_path / "new") as file:
+        file.write(b"x")
+    assert (tmp_path / "new").read_bytes() == b"x"
+
+
+def test_a_file_is_closed_before_it_gets_its_name(tmp_path, monkeypatch):
+    """Windows renames no open file."""
+    states, real = [], writing.rename_new
+
+    def rename(source, target) -> None:
+        states.append(file.closed)
+        real(source, target)
+
+    monkeypatch.setattr(writing, "rename_new", rename)
+    with writing.creating(tmp_path / "new") as file:
+        file.write(b"x")
+    assert states == [True]
+
+
+def test_a_device_stays_one(tmp_path):
+    """As root, `--output /dev/null` once made a file of it."""
+    before = os.stat(os.devnull)
+    link = tmp_path / "null"
+    link.symlink_to(os.devnull)
+    writing.check_writable(link)
+    with writing.replacing(link) as file:
+        file.write(b"x")
+        assert file.tell() == 1
+    assert os.stat(os.devnull).st_rdev == before.st_rdev
+    assert os.listdir(tmp_path) == ["null"]
+
+
+def test_a_pipe_is_written_into_where_somebody_reads(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CannotWrite, match="nobody reads"), writing.replacing(tmp_path / "pipe"):
+        pass
+    data = os.urandom(300_000)  # more than a pipe holds
+    command = ["cat", tmp_path / "pipe"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as reader,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        read = pool.submit(reader.stdout.read)
+        for _ in range(600):
+            try:
+                with writing.replacing(tmp_path / "pipe") as file:
+                    file.write(data)
+                break
+            except CannotWrite:  # cat has not begun
+                time.sleep(0.05)
+        assert read.result() == data
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_a_socket_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the names of sockets are short
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("socket")
+        with pytest.raises(CannotWrite, match="a socket"), writing.replacing(tmp_path / "socket"):
+            pass
+
+
+def test_a_name_taken_by_another_program_is_not_taken_back(tmp_path, monkeypatch):
+    """Without hard links an empty file claims the name; another program may write into it."""
+    (tmp_path / "a").write_text("mine")
+    monkeypatch.setattr(os, "link", _refuse)
+    monkeypatch.setattr(writing, "_is_claim", lambda *_: (tmp_path / "b").write_text("theirs") < 0)
+    with pytest.raises(FileExistsError):
+        writing.rename_new(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "a").read_text() == "mine"
+    assert (tmp_path / "b").read_text() == "theirs"
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise OSError(errno.EPERM, "no hard links here")
+
+
+def test_an_original_that_is_replaced_during_its_move_stays(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("old")
+    real = os.link
+
+    def link(source, target, **options) -> None:
+        real(source, target, **options)
+        (tmp_path / "new").write_text("new")
+        (tmp_path / "new").replace(source)
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(OSError, match="replaced meanwhile"):
+        writing.rename_new(tmp_path / "a", tmp_path / "b")
+    assert ((tmp_path / "a").read_text(), (tmp_path / "b").read_text()) == ("new", "old")
+
+
+def test_a_lock_is_kept_by_one_process_and_follows_no_link(tmp_path):
+    with writing.locked(tmp_path / "r.jsonl", "stop the other"):
+        code = f"""
+from pathlib import Path
+from contrique_cli.files import writing
+try:
+    with writing.locked(Path({str(tmp_path / "r.jsonl")!r}), "stop the other"):
+        print("taken")
+except writing.CannotWrite as error:
+    print(error)
+"""
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+        assert b"stop the other" in done.stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from contrique_cli.cli import watch as cli_watch
-from contrique_cli.scoring.watch import Watcher
+from contrique_cli.scoring.watch import Watcher, state
 from tests.conftest import make_photo, spawn
 
 TINY = ("--regressor", "tiny", "--device", "cpu", "--watch-interval", "0.1")
@@ -22,11 +22,11 @@ TINY = ("--regressor", "tiny", "--device", "cpu", "--watch-interval", "0.1")
 class Look:
     """A watcher with a clock of its own: each look is a second after the last."""
 
-    def __init__(self, *folders: Path, known: dict[Path, int] | None = None) -> None:
+    def __init__(self, *folders: Path, known: dict[Path, str] | None = None) -> None:
         known = known or {}
         self.now = 0.0
         self.watcher = Watcher(
-            folders, is_known=lambda path, at: at <= known.get(path, -1), settle=1.0
+            folders, is_known=lambda path, state: state == known.get(path), settle=1.0
         )
 
     def __call__(self, seconds: float = 1.0) -> list[str]:
@@ -99,11 +99,21 @@ def test_deleted_photos_are_forgotten_and_count_anew(tmp_path):
     assert [look(), look()] == [[], ["a.jpg"]]
 
 
-def test_known_photos_are_ready_only_if_newer(tmp_path):
-    write(tmp_path / "old.jpg", at=10)
-    write(tmp_path / "new.jpg", at=30)
-    look = Look(tmp_path, known={tmp_path / "old.jpg": 20, tmp_path / "new.jpg": 20})
-    assert [look(), look(), look()] == [[], ["new.jpg"], []]
+def test_known_photos_are_ready_only_if_they_changed(tmp_path):
+    """An older date is a change, too: a photo put back from a backup, say."""
+    known = {}
+    for name in ("same.jpg", "newer.jpg", "older.jpg", "larger.jpg", "replaced.jpg"):
+        write(tmp_path / name, at=20)
+        known[tmp_path / name] = state(tmp_path / name)
+    write(tmp_path / "newer.jpg", at=30)
+    write(tmp_path / "older.jpg", at=10)
+    write(tmp_path / "larger.jpg", b"xx", at=20)
+    write(tmp_path / "new", at=20)
+    (tmp_path / "new").replace(tmp_path / "replaced.jpg")
+    look = Look(tmp_path, known=known)
+    assert look() == []
+    assert sorted(look()) == ["larger.jpg", "newer.jpg", "older.jpg", "replaced.jpg"]
+    assert look() == []
 
 
 def test_a_folder_that_comes_back_is_told_once_and_its_photos_stay_known(tmp_path):
@@ -208,9 +218,30 @@ def test_a_second_watch_continues_the_report(look, folder):
     names, err = look()
     assert names == ["first.jpg", "second.jpg"]
     assert "stopped: 1 photos scored, 0 failed, report in" in err
-    later = time.time() + 60
+    later = time.time() + 10**6
     os.utime(folder / "first.jpg", (later, later))
-    assert look()[0] == ["first.jpg", "second.jpg", "first.jpg"]
+    for _ in range(2):  # a date in the future once added a line at each restart
+        assert look()[0] == ["first.jpg", "second.jpg", "first.jpg"]
+
+
+def test_an_older_photo_put_in_place_of_one_that_was_scored_is_scored(look, folder, tmp_path):
+    look()
+    make_photo(9).save(tmp_path / "older.jpg")
+    os.utime(tmp_path / "older.jpg", (1, 1))
+    (tmp_path / "older.jpg").replace(folder / "first.jpg")
+    assert look()[0] == ["first.jpg"] * 2
+    one, other = map(json.loads, (tmp_path / "report.jsonl").read_bytes().splitlines())
+    assert one["score"] != other["score"]
+
+
+def test_a_second_watch_of_one_report_is_refused(contrique, folder, tmp_path):
+    target = tmp_path / "report.jsonl"
+    with watching(folder, "--output", target) as program:
+        wait_for(target, 1, program)
+        done = contrique("score", folder, "--watch", "-o", target, *TINY)
+        assert (done.status, "another watch writes it" in done.err) == (1, True)
+        stop(program, signal.SIGINT)
+    assert len(target.read_bytes().splitlines()) == 1
 
 
 def test_a_report_cut_short_is_mended_and_its_last_photo_scored_again(look, folder, tmp_path):
