@@ -18,7 +18,9 @@ ROOMS = {
     "version": "",
     "config": "",
     "files": "reading writing tables ahead",
-    "photos": "kinds bounds exif raw rgb pixels finding opening",
+    "photos": (
+        "kinds content memory bounds exif jpeg png tiff damage raw rgb pixels finding opening"
+    ),
     "distortions": "randomness colour dct blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
         "efficientnet model merged backend capacity tensorfile checkpoint features "
@@ -69,6 +71,7 @@ OWNERS = {
     "sqlite3": {"encoder.cache.sqlitefile", "encoder.cache.featurecache"},
     "PIL": {
         *("photos.exif", "photos.rgb", "photos.pixels", "photos.opening", "scoring.heatmap"),
+        *("photos.memory", "photos.tiff"),
         *("scoring.api", "pretraining.lossplot"),
     },
     "typer": set(ROOF),

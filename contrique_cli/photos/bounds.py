@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from contrique_cli.errors import Refused
+from contrique_cli.photos.memory import Room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,11 +17,13 @@ class Bounds:
         max_side: working size: longest side in pixels after reduction; 0 keeps every pixel.
         max_megapixels: refuse a photo of more.
         min_side: refuse a photo whose shortest side has fewer pixels at working size.
+        room: memory shared by all photos under way; None does not limit it.
     """
 
     max_side: int
     max_megapixels: float
     min_side: int
+    room: Room | None = None
 
     def check_pixels(self, width: int, height: int) -> None:
         """Refuse a photo of too many pixels.
@@ -32,6 +36,10 @@ class Bounds:
                 f"{width}x{height} is {width * height / 1e6:.0f} megapixels, over the limit of "
                 f"{self.max_megapixels:g} (see --max-megapixels)",
             )
+
+    def take(self, needed: float) -> AbstractContextManager[None]:
+        """Hold so many bytes of memory during the block; see `Room.take`."""
+        return nullcontext() if self.room is None else self.room.take(needed)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Working size, (width, height), of a photo of this size.

@@ -29,9 +29,12 @@ _TRANSPOSE = {
 
 
 def read_orientation(image: Image.Image) -> int | None:
-    """EXIF orientation, 1 to 8 in a sound file; None where the file has none."""
-    value: int | None = image.getexif().get(ORIENTATION)
-    return value
+    """EXIF orientation, 1 to 8; None where the file does not say, or says nothing sensible."""
+    try:
+        value = image.getexif().get(ORIENTATION)
+    except Exception:  # noqa: BLE001 - Pillow raises anything on a broken block, which says nothing
+        return None
+    return value if isinstance(value, int) and value in range(UPRIGHT, 9) else None
 
 
 def is_turned(orientation: int) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from contrique_cli.errors import Refused
+from contrique_cli.photos import kinds
 
 EXTENSIONS = frozenset(
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .kdc .mef .mos .mrw .nef .nrw .orf "
@@ -27,7 +28,6 @@ EXTENSIONS = frozenset(
 MAX_BYTES = 1 << 30
 """Larger files are refused: LibRaw gets the whole file in memory, and no camera writes such."""
 
-_JPEG = b"\xff\xd8\xff"
 _ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
 """LibRaw's flip to EXIF orientation."""
 
@@ -93,16 +93,12 @@ class RawFile:
         return developed
 
 
-def is_raw(file: BinaryIO, path: Path) -> bool:
-    """Whether LibRaw is to read it: by suffix, since many RAW files look like TIFF inside.
+def is_raw(head: bytes, path: Path) -> bool:
+    """Whether LibRaw is to read it: by its first bytes, or by suffix, since many look like TIFF.
 
-    An ordinary JPEG under such a suffix is none.
+    An ordinary picture under such a suffix is none.
     """
-    if path.suffix.lower() not in EXTENSIONS:
-        return False
-    head = file.read(len(_JPEG))
-    file.seek(0)
-    return head != _JPEG
+    return kinds.is_raw(head) or (path.suffix.lower() in EXTENSIONS and not kinds.is_ordinary(head))
 
 
 @contextmanager

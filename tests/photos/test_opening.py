@@ -156,7 +156,7 @@ def test_a_binary_file_is_read_from_where_it_stands_and_stays_open(tmp_path):
 
 
 def test_bytes_that_are_no_photo_are_refused_by_their_name(tmp_path):
-    for data, expected in ((b"", "the file is empty"), (b"x" * 99, "not a picture in a known")):
+    for data, expected in ((b"", "the file is empty"), (b"\1" * 99, "not a picture in a known")):
         with pytest.raises(Unreadable, match=f"^<image>: {expected}"):
             open_any(data)
         with pytest.raises(Unreadable, match=f"^a.tar/b.jpg: {expected}"):
@@ -233,11 +233,23 @@ def test_a_wrong_suffix_does_not_matter(tmp_path):
 def test_what_is_no_picture_says_so(tmp_path):
     for name, content, expected in (
         ("empty.jpg", b"", "the file is empty"),
-        ("text.jpg", b"hello, world\n" * 20, "not a picture in a known format"),
+        ("text.jpg", b"hello, world\n" * 20, "not a photo but a text"),
+        ("odd.jpg", bytes(range(7, 250)), "not a picture in a known format"),
         (
             "vector.jpg",
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-            "not a picture in a known format",
+            "not a photo but a PostScript drawing: export it as PNG",
+        ),
+        (
+            "page.jpg",
+            b"\n<!DOCTYPE html><html>",
+            "not a photo but a web page: its pictures lie in files of their own",
+        ),
+        ("zeros.jpg", bytes(9999), "damaged: nothing but zeros; take it from a backup"),
+        (
+            "film.jpg",
+            b"\0\0\0\x18ftypisom\0\0\2\0isommp42",
+            "not a photo but a film: export its frames",
         ),
     ):
         (tmp_path / name).write_bytes(content)
