@@ -148,12 +148,12 @@ def _extract(
 
 
 def _mark(path: Path) -> str:
-    """The start of the file's sha256, in base 64; of nothing where it has gone meanwhile."""
+    """The start of the file's sha256, in base 64; nothing where it has gone meanwhile."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").digest()
     except OSError:
-        digest = hashlib.sha256().digest()
+        return ""
     return base64.b64encode(digest[:_MARK_BYTES]).decode("ascii")
 
 

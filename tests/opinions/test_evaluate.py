@@ -96,6 +96,10 @@ def test_photos_that_took_part_in_the_fit_are_recognised_by_content(
     ]
 
 
+def test_photos_that_vanished_meanwhile_are_no_photos_seen(tmp_path):
+    assert {samples._mark(tmp_path / name) for name in ("gone.jpg", "lost.jpg")} == {""}
+
+
 def test_opinions_may_run_the_other_way_than_those_of_the_fit(unseen, scorer):
     mos = run(unseen, scorer, group_column="scene")
     dmos = run(unseen, scorer, mos_column="dmos", lower_is_better=True, group_column="scene")
