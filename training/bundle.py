@@ -64,8 +64,8 @@ def export(source: Path, told: str, run: str) -> None:
     provenance = {
         "run": run,
         "training": told,
-        "photos": "pristine and authentic photos of ../shared/data without every fifth pristine "
-        "one, BIQ2021's training part without its scores",
+        "photos": "pristine and authentic photos under free licences (training/README.md) without "
+        "every fifth pristine one, BIQ2021's training part without its scores",
         "licence": LICENCE,
         "trained_with": info.provenance.get("contrique", ""),
     }
