@@ -19,6 +19,8 @@ KIND = "regressor"
 NO_REFERENCE = "no-reference"
 FULL_REFERENCE = "full-reference"
 TOP_SCORE = 100.0
+LARGEST = 1e9
+"""Weight, raw value or bias beyond which no scale of opinions reaches, up or down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,14 @@ class Regressor:
         """
         raw: NDArray[np.float64] = features.astype(np.float64) @ self.weights + self.bias
         return raw
+
+    def to_quality(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw values turned so that higher is better; unlike scores they are not clipped.
+
+        Args:
+            raw: any shape.
+        """
+        return raw if self.higher_is_better else -raw
 
     def to_score(self, raw: np.ndarray) -> NDArray[np.float64]:
         """Raw values to 0-100, higher is better, straight between knots, clipped at the ends.
@@ -185,9 +195,7 @@ def load(path: Path) -> Regressor:
     """
     content = tensorfile.read(path)
     if content.kind != KIND:
-        raise BadModelFile(
-            f"{path} holds an {content.kind}, not a regressor; give it as --model instead"
-        )
+        raise tensorfile.another(path, content.kind, KIND)
     header, tensors = content.header, content.tensors
     try:
         regressor = Regressor(
@@ -210,13 +218,14 @@ def load(path: Path) -> Regressor:
 
 def _check_numbers(path: Path, regressor: Regressor) -> None:
     quality = regressor.knots if regressor.higher_is_better else -regressor.knots
+    parts = (regressor.weights, regressor.knots, np.array(regressor.bias))
     is_sound = (
         regressor.weights.ndim == 1
         and regressor.knots.shape == regressor.scores.shape
         and regressor.knots.size >= 2  # noqa: PLR2004 - a line needs two points
-        and all(np.isfinite(part).all() for part in (regressor.weights, regressor.knots))
-        and np.isfinite(regressor.bias)
+        and all(bool((np.abs(part) <= LARGEST).all()) for part in parts)
         and bool((np.diff(quality) > 0).all() and (np.diff(regressor.scores) > 0).all())
+        and 0.0 <= regressor.scores[0] < regressor.scores[-1] <= TOP_SCORE
     )
     if not is_sound:
         raise BadModelFile(f"{path} holds numbers that no regressor can have; make it again")

@@ -82,6 +82,11 @@ def test_a_saved_regressor_is_the_same(tmp_path):
         {"bias": float("inf")},
         {"knots": np.array([2.0, 1.0, 3.0])},
         {"scores": np.array([0.0, 50.0, 50.0])},
+        {"scores": np.array([0.0, 50.0, 312.0])},
+        {"scores": np.array([-5.0, 50.0, 100.0])},
+        {"bias": 1e299},
+        {"knots": np.array([1.0, 2.0, 1e299])},
+        {"weights": np.array([1e30] * 6, np.float32)},
         {"knots": np.array([1.0]), "scores": np.array([1.0])},
     ],
 )
