@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MARKS = "marks"  # of the photos a regressor was fitted on: for `evaluate`, not for people
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)
@@ -70,8 +70,12 @@ def import_model(
         full_reference=full_reference,
         scale=scale,
     )
-    option = "--model" if done.kind == "encoder" else "--regressor"
-    console.say(f"imported as the {done.kind} {done.name}: use it with {option} {done.name}")
+    uses = {
+        installed.ENCODER: f"encoder {done.name}: use it with --model {done.name}",
+        installed.REGRESSOR: f"regressor {done.name}: use it with --regressor {done.name}",
+        installed.FLAW: f"flaw probe {done.name}: it is used with its encoder",
+    }
+    console.say(f"imported as the {uses[done.kind]}")
 
 
 def _facts(row: Row) -> dict[str, str]:

@@ -147,7 +147,7 @@ def read_info(path: Path) -> EncoderInfo:
 
 def _info(path: Path, kind: str, header: Mapping[str, Any]) -> EncoderInfo:
     if kind != KIND:
-        raise BadModelFile(f"{path} holds a {kind}, not an encoder; give it as --{kind} instead")
+        raise tensorfile.another(path, kind, KIND)
     try:
         info = EncoderInfo(
             arch=str(header["arch"]),

@@ -23,6 +23,27 @@ FORMAT = 1
 """Version of the header; a file of a newer one is refused with a word about upgrading."""
 
 
+_USES = {
+    "encoder": "an encoder: give it as --model",
+    "regressor": "a regressor: give it as --regressor",
+    "flaw probe": "a flaw probe: `contrique models import FILE` takes it in, and it is used "
+    "with its encoder",
+}
+"""What there is, and what it is for."""
+
+
+def another(path: Path, kind: str, wanted: str) -> BadModelFile:
+    """The complaint about a file of another kind than the one wanted.
+
+    Args:
+        path: the file.
+        kind: what it is.
+        wanted: what it should be.
+    """
+    expected = _USES[wanted].partition(":")[0]
+    return BadModelFile(f"{path} is not {expected} but {_USES.get(kind, f'a {kind}')}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TensorFile:
     """What a file holds: its kind, its header without the housekeeping, and its tensors."""

@@ -104,7 +104,7 @@ def load(path: Path) -> FlawProbe:
     """
     content = tensorfile.read(path)
     if content.kind != KIND:
-        raise BadModelFile(f"{path} holds a {content.kind}, not a {KIND}")
+        raise tensorfile.another(path, content.kind, KIND)
     header, tensors = content.header, content.tensors
     try:
         probe = FlawProbe(

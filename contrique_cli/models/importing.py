@@ -13,12 +13,19 @@ from contrique_cli.encoder import checkpoint, tensorfile
 from contrique_cli.encoder.model import length
 from contrique_cli.errors import BadModelFile, BadOption, CannotWrite, UnknownModel
 from contrique_cli.files.writing import replacing
-from contrique_cli.models import installed, locating, regressor
+from contrique_cli.models import flaws, installed, locating, regressor
 from contrique_cli.models.installed import Installed
 from contrique_cli.models.official import checkpointfile, recognising, ridgefile
 
 OFFICIAL_ENCODER = "official"
 """What the official checkpoint is called once imported, unless the user says otherwise."""
+
+_OURS: Mapping[str, tuple[str, Callable[[Path], object]]] = {
+    checkpoint.KIND: (installed.ENCODER, checkpoint.load),
+    regressor.KIND: (installed.REGRESSOR, regressor.load),
+    flaws.KIND: (installed.FLAW, flaws.load),
+}
+"""Where files of ours belong, and what reads them whole, by what their headers say."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _UNFIT = re.compile(r"[^a-z0-9._-]+")
@@ -121,10 +128,10 @@ def _import_ridge(
 
 def _import_ours(path: Path, name: str | None) -> Installed:
     kind, _ = tensorfile.read_header(path)
-    if kind == checkpoint.KIND:
-        checkpoint.load(path)
-    else:
-        regressor.load(path)
+    if kind not in _OURS:
+        raise BadModelFile(f"{path} is a {kind}, which this contrique does not know")
+    kind, load = _OURS[kind]
+    load(path)
     data = path.read_bytes()
     target = _target(kind, name or _stem(path), lambda there: there.read_bytes() == data)
     with replacing(target.path) as file:

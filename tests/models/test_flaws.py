@@ -10,7 +10,7 @@ import torch
 
 from contrique_cli.encoder import checkpoint
 from contrique_cli.errors import BadModelFile
-from contrique_cli.models import flaws
+from contrique_cli.models import flaws, regressor
 from contrique_cli.models.flaws import FlawProbe
 from contrique_cli.scoring import score
 from contrique_cli.scoring import scorer as scoring_scorer
@@ -111,3 +111,31 @@ def test_models_lists_a_probe_with_what_it_names(contrique, probe, home):
     assert "none, blur, noise" in done.out
     assert f"tiny ({encoder[:12]})" in done.out
     assert "flaw bad" in done.out
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_a_probe_is_imported_and_used_with_its_encoder(contrique, probe, home, photos, tmp_path):
+    header = checkpoint.read_info(home / "encoders" / "tiny.safetensors")
+    width = regressor.load(home / "regressors" / "tiny.safetensors").weights.size
+    fitting = dataclasses.replace(
+        probe,
+        encoder=header.fingerprint,
+        weights=np.zeros((width, 3), np.float32),
+        bias=np.array([0.0, 9.0, 0.0], np.float32),
+    )
+    flaws.save(tmp_path / "Mine.safetensors", fitting)
+    done = contrique("models", "import", tmp_path / "Mine.safetensors")
+    assert done.status == 0, done.err
+    assert "imported as the flaw probe mine: it is used with its encoder" in done.err
+    scored = contrique("score", photos / "a.jpg", "--regressor", "tiny", "--device", "cpu")
+    assert ",blur," in scored.out
+
+
+@pytest.mark.parametrize("option", ["--model", "--regressor"])
+def test_a_probe_given_as_something_else_is_refused_with_what_to_do(
+    contrique, probe, photos, tmp_path, option
+):
+    flaws.save(tmp_path / "mine.safetensors", probe)
+    done = contrique("score", photos, option, tmp_path / "mine.safetensors")
+    assert done.status == 1
+    assert "but a flaw probe: `contrique models import FILE` takes it in" in done.err
