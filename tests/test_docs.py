@@ -116,7 +116,7 @@ def test_every_recipe_of_the_cookbook_runs_and_does_what_it_says(desk, contrique
     best = {Path(path).name for path, score in scores.items() if score >= 60}
     assert {path.name for path in (desk / "best").iterdir()} == best
     assert [row["path"] for row in records("newer.jsonl")] == ["photos/b.jpg"]
-    keywords = run_in_shell("exiftool -s3 -Keywords photos/b.jpg")[1].strip()
+    keywords = run_in_shell("exiftool -s3 -Subject photos/b.jpg")[1].strip()
     assert keywords == f"quality-{int(scores['photos/b.jpg'] // 10)}0"
     assert (desk / "joined.csv").read_text().splitlines()[1].startswith("photos/b.jpg,me,")
 
@@ -124,14 +124,15 @@ def test_every_recipe_of_the_cookbook_runs_and_does_what_it_says(desk, contrique
 @pytest.mark.parametrize(
     "command",
     [
-        *("score", "explain", "select", "features", "fit-regressor", "evaluate", "models"),
+        *("score", "explain", "select", "gallery", "rate", "features", "fit-regressor"),
+        *("evaluate", "models"),
         *("cache", "cache info"),
     ],
 )
 def test_the_example_in_a_commands_help_runs(desk, contrique, monkeypatch, command):
     monkeypatch.chdir(desk)
     text = " ".join(contrique(*command.split(), "--help").out.split())
-    example = re.search(r"Example: contrique (.*?) (?:Exit status|Options|Arguments)", text)
+    example = re.search(r"Examples?: contrique (.*?) (?:Exit status|contrique|What is|╭)", text)
     done = contrique(*shlex.split(example.group(1)))
     assert done.status == 0, done.err
 

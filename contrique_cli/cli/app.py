@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Any
 
@@ -18,11 +19,15 @@ from contrique_cli.cli import (
     explain,
     features,
     fit,
+    gallery,
     models,
+    rate,
     score,
     select,
     streams,
     train,
+    undo,
+    watch,
 )
 from contrique_cli.cli.deliver import DONE, INTERRUPTED, NOTHING
 from contrique_cli.errors import BadOption, ContriqueError
@@ -55,7 +60,7 @@ app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -80,16 +85,19 @@ def contrique(
     """
 
 
-app.command("score")(score.score)
-app.command("compare")(compare.compare)
-app.command("select")(select.select)
-app.command("explain")(explain.explain)
-app.command("features")(features.features)
-app.command("fit-regressor")(fit.fit_regressor)
-app.command("evaluate")(evaluate.evaluate)
-app.add_typer(models.app, name="models")
-app.add_typer(cache.app, name="cache")
-app.command("train")(train.train)
+SCORE, REPORT, JUDGE, KEEP = "Score", "Act on a report", "Models and opinions", "On this machine"
+"""Panels of the list of commands."""
+
+COMMANDS: dict[str, list[Callable[..., None]]] = {
+    SCORE: [score.score, watch.watch, compare.compare, explain.explain, features.features],
+    REPORT: [select.select, gallery.gallery, rate.rate, undo.undo],
+    JUDGE: [fit.fit_regressor, evaluate.evaluate, train.train],
+}
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(models.app, name="models", rich_help_panel=KEEP)
+app.add_typer(cache.app, name="cache", rich_help_panel=KEEP)
 
 
 def main() -> None:

@@ -1,26 +1,21 @@
-"""The feature cache on the command line: the option of other commands, cache info, cache clear."""
+"""The feature cache on the command line: opened for other commands, cache info, cache clear."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
+from rich import filesize
 
 from contrique_cli.cli import console
 
 if TYPE_CHECKING:
     from contrique_cli.encoder.cache.featurecache import FeatureCache, Part
 
-NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Compute every photo; neither use nor fill the cache.")
-]
-
-_UNITS = ("bytes", "kB", "MB", "GB")
-_THOUSAND = 1000
-
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
@@ -58,16 +53,16 @@ def info() -> None:
     from contrique_cli.config import CACHE_BYTES
     from contrique_cli.encoder.cache.featurecache import location
 
-    facts = {"file": str(location()), "size": "not there yet"}
+    facts: dict[str, str | Path] = {"file": location(), "size": "not there yet"}
     parts: list[Part] = []
     if location().exists():
         with opened() as found:
             assert found is not None  # noqa: S101 - it is not off
             parts = found.list_parts()
-            facts["size"] = _size(found.measure())
-    facts["limit"] = f"{_size(CACHE_BYTES)}, then the photos unused for longest go"
+            facts["size"] = filesize.decimal(found.measure())
+    facts["limit"] = f"{filesize.decimal(CACHE_BYTES)}, then the photos unused for longest go"
     facts["photos"] = f"{sum(part.photos for part in parts):,}"
-    console.show_facts("", facts | {f"  {_name(part)}": f"{part.photos:,}" for part in parts})
+    console.show_facts(facts | {f"  {_name(part)}": f"{part.photos:,}" for part in parts})
 
 
 @app.command()
@@ -94,11 +89,3 @@ def _name(part: Part) -> str:
     side = facts.get("max_side")
     size = f"at {side} pixels" if side else "at full resolution"
     return f"{facts.get('arch')} {str(facts.get('encoder'))[:12]} {size}, {facts.get('numerics')}"
-
-
-def _size(count: float) -> str:
-    for unit in _UNITS[:-1]:
-        if count < _THOUSAND:
-            return f"{count:.3g} {unit}"
-        count /= _THOUSAND
-    return f"{count:.3g} {_UNITS[-1]}"

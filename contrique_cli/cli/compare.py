@@ -1,4 +1,4 @@
-"""The command that scores photos against the ones they were made from."""
+"""The command that scores photos against the ones they were made from: compare."""
 
 from __future__ import annotations
 
@@ -10,40 +10,37 @@ import typer
 
 from contrique_cli import config
 from contrique_cli.cli import deliver
-from contrique_cli.cli.cache import NoCache, opened
+from contrique_cli.cli.cache import opened
 from contrique_cli.cli.options import (
     Device,
     FailUnder,
     Format,
     MaxMegapixels,
-    MaxScore,
-    MinScore,
     Model,
+    NoCache,
     Output,
+    Pairwise,
     Quiet,
-    Regressor,
-    Reverse,
-    Top,
 )
-from contrique_cli.config import Selection
 
 
 def compare(
-    reference: Annotated[Path, typer.Argument(help="The undistorted photo, or a folder of them.")],
-    distorted: Annotated[Path, typer.Argument(help="The photo to judge, or a folder of them.")],
+    reference: Annotated[
+        Path,
+        typer.Argument(help="The undistorted photo, or a folder of them.", show_default=False),
+    ],
+    distorted: Annotated[
+        Path, typer.Argument(help="The photo to judge, or a folder of them.", show_default=False)
+    ],
     *,
     output: Output = None,
     file_format: Format = None,
-    top: Top = None,
-    min_score: MinScore = None,
-    max_score: MaxScore = None,
-    reverse: Reverse = False,
     fail_under: FailUnder = None,
     quiet: Quiet = False,
     model: Model = None,
-    regressor: Regressor = None,
-    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    regressor: Pairwise = None,
     device: Device = None,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     no_cache: NoCache = False,
 ) -> None:
     """Score photos against the ones they were made from; folders are matched by name.
@@ -52,10 +49,7 @@ def compare(
 
     Example: contrique compare originals/ copies/ --regressor NAME
     """
-    selection = Selection(top=top, min_score=min_score, max_score=max_score, reverse=reverse)
-    target = deliver.target(
-        output, file_format, selection=selection, fail_under=fail_under, quiet=quiet
-    )
+    target = deliver.target(output, file_format, fail_under=fail_under, quiet=quiet)
 
     from contrique_cli.encoder import pairs
     from contrique_cli.encoder.model import pick_device
@@ -63,13 +57,15 @@ def compare(
     from contrique_cli.scoring import compare as verb
     from contrique_cli.scoring.scorer import describe, load_scorer
 
-    place = pick_device(device)
+    chosen = pick_device(device)
     scorer = load_scorer(model, regressor, task=FULL_REFERENCE)
     left_out: Counter[str] = Counter()
     matched = pairs.match(reference, distorted, left_out)
     with opened(is_off=no_cache, quiet=quiet) as cache:
         status = deliver.deliver(
-            verb.compare(matched, scorer, device=place, max_megapixels=max_megapixels, cache=cache),
+            verb.compare(
+                matched, scorer, device=chosen, max_megapixels=max_megapixels, cache=cache
+            ),
             target,
             label="comparing",
             total=len(matched.pairs) + len(matched.unmatched),

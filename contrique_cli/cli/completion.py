@@ -10,6 +10,7 @@ from contrique_cli import config
 from contrique_cli.models import installed
 
 DEVICES = ("cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
@@ -23,6 +24,7 @@ def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
 
 FORMATS = one_of(config.FORMATS)
 DEVICE = one_of(DEVICES)
+PRECISION = one_of(PRECISIONS)
 
 
 def models(incomplete: str) -> list[str]:

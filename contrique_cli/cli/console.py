@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -26,14 +29,34 @@ if TYPE_CHECKING:
     from contrique_cli.opinions.metrics import Range
     from contrique_cli.reports.rows import Row
 
+Item = TypeVar("Item")
+
 GOOD, POOR = 67.0, 33.0
 """Scores from which the table shows green, and below which red: the thirds of the scale."""
+
+
+NAMED = 5
+"""Failures of one kind that are spelled out."""
 
 
 def say(message: str) -> None:
     """One line of talk on standard error; a reader that went away does not matter."""
     with suppress(OSError):
         print(printable(message), file=sys.stderr, flush=True)  # noqa: T201 - this is the room that prints
+
+
+def name_some(lines: Iterable[str], count: int, *, rest: str = "") -> None:
+    """The first few of many lines of talk, indented, and how many more there are.
+
+    Args:
+        lines: only the first few are taken.
+        count: how many there are.
+        rest: what to say of the others.
+    """
+    for line in islice(lines, NAMED):
+        say(f"  {line}")
+    if count > NAMED:
+        say(f"  ... and {count - NAMED:,} more{rest}")
 
 
 def printable(text: str) -> str:
@@ -44,9 +67,9 @@ def printable(text: str) -> str:
     )
 
 
-def show_table(rows: Sequence[Row], *, title: str) -> None:
+def show_table(rows: Sequence[Row]) -> None:
     """A ranked table on standard output: all of a short report, both ends of a long one."""
-    table = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    table = Table(header_style="bold", expand=False)
     has_reference = any(row.reference is not None for row in rows)
     table.add_column("rank", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
@@ -102,14 +125,30 @@ def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> li
     return [*cells, photo, *([Text(burst)] if has_bursts else []), Text(size, style="dim")]
 
 
-def show_facts(title: str, facts: Mapping[str, str]) -> None:
-    """Two columns, name and value, without a frame."""
-    name = Text(printable(title)) if title else None  # on purpose no markup: it is a foreign name
-    table = Table(title=name, title_justify="left", box=None, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for key, value in facts.items():
-        table.add_row(Text(printable(key)), Text(printable(value)))
+def show_facts(facts: Mapping[str, str | Path], *, title: str = "") -> None:
+    """Names and values in two columns without a frame; a path stays in one piece to be copied."""
+    console = _console(sys.stdout)
+    indent = max(map(len, facts), default=0) + 2
+    if title:
+        console.print(Text(printable(title), style="bold"), soft_wrap=True)
+    for name, value in facts.items():
+        text = printable(str(value))
+        if not isinstance(value, Path):
+            gap = "\n" + " " * indent
+            width = max(console.width - indent, 20)
+            text = gap.join(textwrap.wrap(text, width, break_long_words=False)) or text
+        label = printable(name).ljust(indent)
+        console.print(Text.assemble((label, "bold"), text), soft_wrap=True)
+
+
+def show_models(rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """A short table of models on standard output: kind, name, origin and a few words."""
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for name in ("kind", "name", "from"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
     _console(sys.stdout).print(table)
 
 
@@ -165,6 +204,13 @@ def progress(
             bar.advance(task)
 
         yield advance
+
+
+def counted(items: Iterable[Item], advance: Callable[[], object]) -> Iterator[Item]:
+    """The items, with a call after each that was taken."""
+    for item in items:
+        yield item
+        advance()
 
 
 def _console(stream: object) -> Console:

@@ -1,4 +1,4 @@
-"""From a stream of rows to the report asked for, a summary and an exit status."""
+"""From a stream of rows to the report asked for, what is done with it, and an exit status."""
 
 from __future__ import annotations
 
@@ -8,31 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from contrique_cli import config
 from contrique_cli.cli import console
-from contrique_cli.config import Selection
 from contrique_cli.errors import BadOption, CannotWrite, NoImagesFound
 from contrique_cli.files import writing
 from contrique_cli.files.reading import why
-from contrique_cli.reports.rows import Row, is_within, printed, rank, to_bytes, to_json_line
+from contrique_cli.reports.rows import Row, printed, rank, to_bytes, to_json_line
 
 DONE, NOTHING, SOME_FAILED, BELOW, INTERRUPTED = 0, 1, 3, 4, 130
 """Exit statuses; 2, wrong usage, is the option parser's."""
 
 _SUFFIXES = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_NAMED = 5  # failures spelled out in the summary; the report has them all
-
-
-class Step(Protocol):
-    """Something else to do with the rows of a report."""
-
-    def __call__(self, rows: list[Row]) -> list[Row]:
-        """Do it, and give the rows back, perhaps with more in their columns."""
-
-    def status(self, status: int) -> int:
-        """The exit status in the light of how it went, from that of the report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +30,6 @@ class Target:
     Attributes:
         path: a file; None is standard output.
         format: one of `config.FORMATS`.
-        selection: which rows.
         fail_under: score below which the exit status tells; None for never.
         quiet: no progress and no summary.
         is_whole: a column is known only once all rows are, so none may go early.
@@ -50,25 +37,22 @@ class Target:
 
     path: Path | None
     format: str
-    selection: Selection
-    fail_under: float | None
-    quiet: bool
+    fail_under: float | None = None
+    quiet: bool = False
     is_whole: bool = False
 
     @property
     def is_streaming(self) -> bool:
-        """Whether each row goes out as soon as it is there, which a ranking does not allow."""
-        is_ranked = self.selection.top is not None or self.selection.reverse
-        return self.format == "jsonl" and not is_ranked and not self.is_whole
+        """Whether each row goes out as soon as it is there."""
+        return self.format == "jsonl" and not self.is_whole
 
 
 def target(
     output: Path | None,
-    file_format: str | None,
+    file_format: str | None = None,
     *,
-    selection: Selection,
-    fail_under: float | None,
-    quiet: bool,
+    fail_under: float | None = None,
+    quiet: bool = False,
     is_whole: bool = False,
 ) -> Target:
     """Settle the format: as told, else by suffix, else a table for a person and CSV for a pipe.
@@ -89,22 +73,15 @@ def target(
                 "csv, json or jsonl"
             )
         writing.check_writable(output)
-    return Target(
-        path=output,
-        format=chosen,
-        selection=selection,
-        fail_under=fail_under,
-        quiet=quiet,
-        is_whole=is_whole,
-    )
+    return Target(path=output, format=chosen, fail_under=fail_under, quiet=quiet, is_whole=is_whole)
 
 
-def sources(paths: Iterable[str], *, is_nul_separated: bool) -> Iterator[Path]:
+def sources(paths: Iterable[str]) -> Iterator[Path]:
     """The paths given; `-` stands for a list on standard input, read as it comes."""
     for path in paths:
         if path == "-":
             try:
-                for name in _split(sys.stdin.buffer, b"\0" if is_nul_separated else b"\n"):
+                for name in _split(sys.stdin.buffer):
                     yield Path(os.fsdecode(name))
             except OSError as error:
                 raise NoImagesFound(f"standard input cannot be read ({why(error)})") from error
@@ -112,20 +89,18 @@ def sources(paths: Iterable[str], *, is_nul_separated: bool) -> Iterator[Path]:
             yield Path(path)
 
 
-def _split(stream: IO[bytes], separator: bytes) -> Iterator[bytes]:
-    if separator == b"\n":
-        names: Iterable[bytes] = (line.rstrip(b"\r\n") for line in stream)
-    else:
-        names = _split_at_nul(stream)
-    return (name for name in names if name)
-
-
-def _split_at_nul(stream: IO[bytes]) -> Iterator[bytes]:
-    rest = b""
-    while block := stream.read1(65536):  # type: ignore[attr-defined]
-        *names, rest = (rest + block).split(b"\0")
-        yield from names
-    yield rest
+def _split(stream: IO[bytes]) -> Iterator[bytes]:
+    """Names that end in NUL if the first block holds one, which no line does; else lines."""
+    rest = block = stream.read1(65536)  # type: ignore[attr-defined]
+    separator = b"\0" if b"\0" in block else b"\n"
+    ending = b"" if separator == b"\0" else b"\r"
+    while block:
+        *names, rest = rest.split(separator)
+        yield from (name.rstrip(ending) for name in names if name.rstrip(ending))
+        block = stream.read1(65536)  # type: ignore[attr-defined]
+        rest += block
+    if rest.rstrip(ending):
+        yield rest.rstrip(ending)
 
 
 def deliver(
@@ -136,19 +111,22 @@ def deliver(
     total: int | None,
     about: Callable[[], Mapping[str, Any]],
     left_out: Counter[str],
-    steps: Sequence[Step] = (),
+    complete: Callable[[list[Row]], list[Row]] = lambda rows: rows,
+    then: Sequence[Callable[[list[Row]], int]] = (),
 ) -> int:
-    """Collect rows, write the report, sum up.
+    """Collect rows, write the report, sum up, and go on with what is to be done with it.
+
+    An interruption keeps what was scored: it is reported, and nothing else is done.
 
     Args:
-        rows: unranked; an interruption while they come keeps those that came.
+        rows: unranked.
         to: where and how.
         label: what the progress bar says.
         total: how many rows will come, where known.
         about: facts for the head of a JSON report.
         left_out: paths left out on purpose, by reason.
-        steps: what else is to be done with all rows before they are ranked and written, in turn.
-            What went out in a stream already does not change.
+        complete: fills the columns that need all rows.
+        then: what is done with the ranked rows once the report is out; each gives an exit status.
 
     Returns:
         The exit status.
@@ -156,27 +134,37 @@ def deliver(
     Raises:
         NoImagesFound: there was not one row.
         KeyboardInterrupt: before there was one.
-        CannotWrite: the report went to standard output instead.
+        CannotWrite: the report went to standard output instead; or what came after it failed.
     """
     collected, is_interrupted = _collect(rows, to, label, total)
     if not collected:
         raise NoImagesFound(_nothing(left_out))
-    try:
-        for step in steps:
-            collected = step(collected)
-    except KeyboardInterrupt:  # what was scored is worth more than the step
-        is_interrupted = True
-    if to.is_streaming and to.path is not None:
-        _write([row for row in collected if is_within(row, to.selection)], to, {}, len(collected))
-    elif not to.is_streaming:
-        _write(rank(collected, to.selection), to, about(), len(collected))
+    if not is_interrupted:
+        try:
+            collected = complete(collected)
+        except KeyboardInterrupt:  # what was scored is worth more than the columns
+            is_interrupted = True
+    ranked = rank(collected)
+    if not to.is_streaming:
+        write(ranked, to, about())
+    elif to.path is not None:  # in the order in which the photos came
+        write(collected, to, {})
     if not to.quiet:
         _sum_up(collected, to, left_out)
     if is_interrupted:
-        console.say(f"interrupted: the report holds the {len(collected)} photos done so far")
-    status = INTERRUPTED if is_interrupted else _status(collected, to)
-    for step in steps:
-        status = step.status(status)
+        console.say(f"interrupted: the report holds the {len(collected):,} photos done so far")
+        return INTERRUPTED
+    return _go_on(ranked, then, _status(collected, to))
+
+
+def _go_on(ranked: list[Row], then: Sequence[Callable[[list[Row]], int]], status: int) -> int:
+    for act in then:
+        try:
+            done = act(ranked)
+        except KeyboardInterrupt:
+            console.say("interrupted: the report is complete, and what comes after it is not")
+            return INTERRUPTED
+        status = status if status != DONE else done
     return status
 
 
@@ -189,7 +177,7 @@ def _collect(
         try:
             for row in rows:
                 collected.append(row)
-                if to.is_streaming and to.path is None and is_within(row, to.selection):
+                if to.is_streaming and to.path is None:
                     _print(to_json_line(row))
                 advance()
         except KeyboardInterrupt:
@@ -199,10 +187,14 @@ def _collect(
     return collected, False
 
 
-def _write(rows: list[Row], to: Target, about: Mapping[str, Any], total: int) -> None:
+def write(rows: list[Row], to: Target, about: Mapping[str, Any]) -> None:
+    """Write rows where they are to go.
+
+    Raises:
+        CannotWrite: the report went to standard output instead.
+    """
     if to.format == "table":
-        hidden = total - len(rows)
-        console.show_table(rows, title=f"{len(rows)} of {total} photos" if hidden else "")
+        console.show_table(rows)
         return
     data = to_bytes(rows, to.format, about)
     if to.path is not None:
@@ -226,10 +218,11 @@ def _sum_up(rows: list[Row], to: Target, left_out: Counter[str]) -> None:
     scored = len(rows) - len(failed)
     where = "" if to.path is None else f", report in {to.path}"
     console.say(f"{scored:,} of {len(rows):,} photos scored{where}")
-    for row in failed[:_NAMED]:
-        console.say(f"  not scored: {row.path}: {row.error}")
-    if len(failed) > _NAMED:
-        console.say(f"  ... and {len(failed) - _NAMED:,} more; the report has every reason")
+    console.name_some(
+        (f"not scored: {row.path}: {row.error}" for row in failed),
+        len(failed),
+        rest="; the report has every reason",
+    )
     if left_out:
         console.say(f"  left out: {_listing(left_out)}")
 

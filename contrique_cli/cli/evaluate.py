@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contrique_cli import config
 from contrique_cli.cli import console
-from contrique_cli.cli.cache import NoCache, opened
-from contrique_cli.cli.fit import _tell, _watching
+from contrique_cli.cli.cache import opened
+from contrique_cli.cli.fit import tell, watching
 from contrique_cli.cli.options import (
     Device,
     Group,
@@ -14,6 +14,7 @@ from contrique_cli.cli.options import (
     Model,
     Mos,
     MosColumn,
+    NoCache,
     PathColumn,
     Photos,
     Quiet,
@@ -34,8 +35,8 @@ def evaluate(
     lower_is_better: LowerIsBetter = False,
     model: Model = None,
     regressor: Regressor = None,
-    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     device: Device = None,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     no_cache: NoCache = False,
     quiet: Quiet = False,
 ) -> None:
@@ -48,7 +49,7 @@ def evaluate(
     from contrique_cli.opinions import evaluate as verb
     from contrique_cli.scoring.scorer import load_scorer
 
-    place = pick_device(device)
+    chosen = pick_device(device)
     task = FULL_REFERENCE if reference_column else NO_REFERENCE
     scorer = load_scorer(model, regressor, task=task)
     opinions = Opinions(
@@ -62,12 +63,12 @@ def evaluate(
     )
     with (
         opened(is_off=no_cache, quiet=quiet) as cache,
-        _watching(quiet=quiet) as on_photo,
+        watching(quiet=quiet) as on_photo,
     ):
         done = verb.evaluate(
             opinions,
             scorer,
-            device=place,
+            device=chosen,
             max_megapixels=max_megapixels,
             cache=cache,
             on_photo=on_photo,
@@ -75,4 +76,4 @@ def evaluate(
     groups = "" if done.groups is None else f" in {done.groups} groups"
     title = f"{done.regressor.stem} on {done.n} photos{groups}"
     console.show_figures(title, f"{config.CONFIDENCE} % interval", done.figures)
-    _tell(done.left_out, done.notes)
+    tell(done.left_out, done.notes)

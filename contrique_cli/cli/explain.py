@@ -11,7 +11,7 @@ import typer
 
 from contrique_cli import config
 from contrique_cli.cli import completion, console
-from contrique_cli.cli.options import Device, MaxMegapixels, MaxSide, Model, Regressor
+from contrique_cli.cli.options import Device, MaxMegapixels, Model, Regressor
 from contrique_cli.errors import BadOption
 from contrique_cli.files import writing
 
@@ -25,17 +25,20 @@ _ALIKE = 2.0
 
 
 def explain(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="One photo.")],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="One photo.", show_default=False)],
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the map to FILE.png.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.png", help="Write the map to FILE.png."),
     ] = None,
     overlay: Annotated[
-        bool, typer.Option("--overlay/--plain", help="Colours over the photo, or alone.")
+        bool,
+        typer.Option("--overlay/--plain", metavar="", help="Colours over the photo, or alone."),
     ] = True,
     method: Annotated[
         str,
         typer.Option(
+            metavar="NAME",
             help="windows: each place judged by itself; shares: what each adds to the score.",
             autocompletion=completion.one_of(config.METHODS),
         ),
@@ -45,15 +48,15 @@ def explain(
         typer.Option(
             "--format",
             "-f",
+            metavar="NAME",
             help="text, or json with the map as numbers.",
             autocompletion=completion.one_of(FORMATS),
         ),
     ] = "text",
     model: Model = None,
     regressor: Regressor = None,
-    max_side: MaxSide = None,
-    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     device: Device = None,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
 ) -> None:
     """Show where in a photo quality is lost, in words and as a heat map.
 
@@ -68,14 +71,12 @@ def explain(
     from contrique_cli.scoring import heatmap
     from contrique_cli.scoring.scorer import describe, load_scorer
 
-    place = pick_device(device)
     scorer = load_scorer(model, regressor)
     found = verb.explain(
         photo,
         scorer,
-        device=place,
+        device=pick_device(device),
         method=method,
-        max_side=max_side,
         max_megapixels=max_megapixels,
     )
     if output is not None:
@@ -85,7 +86,7 @@ def explain(
         facts = {**describe(scorer), **found.to_facts()}
         sys.stdout.write(json.dumps(facts, allow_nan=False) + "\n")
     else:
-        console.show_facts("", _words(found) | ({"map": str(output)} if output else {}))
+        console.show_facts(_words(found) | ({"map": output} if output else {}))
 
 
 def _check(output: Path | None, method: str, file_format: str) -> None:
@@ -101,9 +102,9 @@ def _check(output: Path | None, method: str, file_format: str) -> None:
     writing.check_writable(output)
 
 
-def _words(found: Explanation) -> dict[str, str]:
+def _words(found: Explanation) -> dict[str, str | Path]:
     row, worst, best = found.row, found.worst, found.best
-    words = {"photo": str(row.path), "score": f"{row.score:.1f}"}
+    words: dict[str, str | Path] = {"photo": row.path, "score": f"{row.score:.1f}"}
     if row.flaw is not None:
         words["flaw"] = f"{row.flaw} ({row.flaw_probability or 0.0:.2f})"
     if best.points - worst.points < _ALIKE:

@@ -10,13 +10,13 @@ import typer
 
 from contrique_cli import config
 from contrique_cli.cli import console, deliver
-from contrique_cli.cli.cache import NoCache, opened
+from contrique_cli.cli.cache import opened
 from contrique_cli.cli.options import (
-    BatchSize,
     Device,
+    Encoder,
     MaxMegapixels,
-    Model,
-    Nul,
+    MaxSide,
+    NoCache,
     Paths,
     Precision,
     Quiet,
@@ -27,19 +27,24 @@ from contrique_cli.cli.options import (
 def features(
     paths: Paths,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .npz or .parquet file.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .npz or .parquet file.",
+            show_default=False,
+        ),
+    ],
     quiet: Quiet = False,
-    nul: Nul = False,
-    model: Model = None,
-    max_side: Annotated[
-        int, typer.Option(min=0, help="Working size: long side in pixels, 0 for full resolution.")
-    ] = config.MAX_SIDE,
-    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    model: Encoder = None,
+    max_side: MaxSide = config.MAX_SIDE,
     device: Device = None,
-    batch_size: BatchSize = None,
     workers: Workers = None,
-    no_cache: NoCache = False,
     precision: Precision = config.PRECISION,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    no_cache: NoCache = False,
 ) -> None:
     """Write the encoder's features of photos: two scales, 4096 numbers with a ResNet-50.
 
@@ -55,10 +60,10 @@ def features(
     from contrique_cli.photos import finding
 
     export.check_suffix(output)
-    place = pick_device(device)
+    chosen = pick_device(device)
     encoder, info = locating.load_encoder(model)
     left_out: Counter[str] = Counter()
-    listed = list(finding.find(deliver.sources(paths, is_nul_separated=nul), left_out))
+    listed = list(finding.find(deliver.sources(paths), left_out))
     done: list[noun.Features] = []
     failed: list[Unreadable] = []
     with (
@@ -67,11 +72,10 @@ def features(
     ):
         stream = recall.extract(
             listed,
-            lambda: Embed(encoder.to(place), precision),
-            recall.find_shelf(cache, info, max_side=max_side, device=place, precision=precision),
+            lambda: Embed(encoder.to(chosen), precision),
+            recall.find_shelf(cache, info, max_side=max_side, device=chosen, precision=precision),
             max_side=max_side,
             max_megapixels=max_megapixels,
-            batch_size=batch_size,
             workers=workers,
         )
         for item in stream:
@@ -85,6 +89,5 @@ def features(
     export.save(output, done, failed, encoder=info.fingerprint, max_side=max_side)
     if not quiet:
         console.say(f"{len(done):,} of {len(listed):,} photos, features in {output}")
-        for problem in failed:
-            console.say(f"  left out: {problem}")
+        console.name_some((f"left out: {one}" for one in failed), len(failed))
     raise typer.Exit(deliver.SOME_FAILED if failed else deliver.DONE)

@@ -1,4 +1,4 @@
-"""The commands that learn from opinion scores: fit-regressor, evaluate."""
+"""The command that fits the scale to opinion scores: fit-regressor."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import typer
 
 from contrique_cli import config
 from contrique_cli.cli import console
-from contrique_cli.cli.cache import NoCache, opened
+from contrique_cli.cli.cache import opened
 from contrique_cli.cli.options import (
+    MODEL,
     Device,
+    Encoder,
     Group,
     LowerIsBetter,
     MaxMegapixels,
-    Model,
+    MaxSide,
     Mos,
     MosColumn,
+    NoCache,
     PathColumn,
     Photos,
     Quiet,
@@ -27,11 +30,10 @@ from contrique_cli.cli.options import (
 )
 from contrique_cli.config import Opinions
 from contrique_cli.errors import BadOption
+from contrique_cli.files import writing
 
 if TYPE_CHECKING:
     from contrique_cli.opinions.labels import LeftOut
-
-_NAMED = 5  # rows left out that are spelled out
 
 
 def fit_regressor(
@@ -40,7 +42,11 @@ def fit_regressor(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="A name for --regressor, or a file [default: the table's name]."
+            "--output",
+            "-o",
+            metavar="NAME",
+            help="A name for --regressor, or a file.",
+            show_default="the table's name",
         ),
     ] = None,
     photos: Photos = None,
@@ -51,14 +57,16 @@ def fit_regressor(
     lower_is_better: LowerIsBetter = False,
     pristine: Annotated[
         Path | None,
-        typer.Option(help="Folder of clean photos: distorting them teaches what lowers a score."),
+        typer.Option(
+            metavar="DIR",
+            help="Folder of clean photos: distorting them teaches what lowers a score.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    model: Model = None,
-    max_side: Annotated[
-        int, typer.Option(min=0, help="Working size: long side in pixels, 0 for full resolution.")
-    ] = config.MAX_SIDE,
-    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    model: Encoder = None,
+    max_side: MaxSide = config.MAX_SIDE,
     device: Device = None,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     no_cache: NoCache = False,
     quiet: Quiet = False,
 ) -> None:
@@ -67,7 +75,6 @@ def fit_regressor(
     Example: contrique fit-regressor --mos scores.csv
     """
     from contrique_cli.encoder.model import pick_device
-    from contrique_cli.files import writing
     from contrique_cli.models import locating
     from contrique_cli.models import regressor as noun
     from contrique_cli.opinions import fit, ladders
@@ -86,22 +93,22 @@ def fit_regressor(
         reference_column=reference_column,
         lower_is_better=lower_is_better,
     )
-    place = pick_device(device)
+    chosen = pick_device(device)
     encoder, info = locating.load_encoder(model)
     climbed = None
     if pristine is not None:
         clean = ladders.choose(pristine)
-        with _watching(quiet=quiet) as on_photo:
-            climbed = ladders.climb(clean, encoder.to(place), on_photo=on_photo)
+        with watching(quiet=quiet) as on_photo:
+            climbed = ladders.climb(clean, encoder.to(chosen), on_photo=on_photo)
     with (
         opened(is_off=no_cache, quiet=quiet) as cache,
-        _watching(quiet=quiet) as on_photo,
+        watching(quiet=quiet) as on_photo,
     ):
         report, fitted = fit.fit(
             opinions,
             encoder,
             info,
-            device=place,
+            device=chosen,
             max_side=max_side,
             max_megapixels=max_megapixels,
             ladders=climbed,
@@ -109,27 +116,27 @@ def fit_regressor(
             on_photo=on_photo,
         )
     console.show_figures(f"median of {report.split}", "quartiles", report.figures)
-    _tell(report.left_out, report.notes)
+    tell(report.left_out, report.notes)
     if climbed is not None:
-        for problem in climbed.unreadable[:_NAMED]:
-            console.say(f"  clean photo left out: {problem}")
+        left_out = climbed.unreadable
+        console.name_some((f"clean photo left out: {one}" for one in left_out), len(left_out))
     noun.save(path, fitted)
     console.say(f"saved {path}: use it with --regressor {output}")
 
 
 @contextmanager
-def _watching(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+def watching(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A progress bar that takes its total from the first report."""
     with console.progress("features", None, quiet=quiet) as advance:
         yield lambda _done, total: advance(total)
 
 
-def _tell(left_out: Sequence[LeftOut], notes: Sequence[str]) -> None:
+def tell(left_out: Sequence[LeftOut], notes: Sequence[str]) -> None:
+    """Say which lines of a table could not be used, and what else is to be known of it."""
     if left_out:
         console.say(f"{len(left_out)} lines could not be used:")
-    for one in left_out[:_NAMED]:
-        console.say(f"  line {one.line}: {one.path}: {one.reason}")
-    if len(left_out) > _NAMED:
-        console.say(f"  ... and {len(left_out) - _NAMED} more")
+    console.name_some(
+        (f"line {one.line}: {one.path}: {one.reason}" for one in left_out), len(left_out)
+    )
     for note in notes:
         console.say(f"note: {note}")

@@ -1,123 +1,131 @@
-"""`--gallery`: from the rows of a report to the page, with progress and a word on how it went."""
+"""The command that makes a page of a report: gallery."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from contrique_cli import config
-from contrique_cli.cli import console
-from contrique_cli.cli.deliver import INTERRUPTED, Target
-from contrique_cli.errors import BadOption, CannotWrite, Unreadable
+from contrique_cli.cli import console, deliver, source
+from contrique_cli.cli.options import Base, From, GallerySize, MaxMegapixels, Quiet
+from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
 from contrique_cli.files import writing
 from contrique_cli.reports.rows import Row, rank
 
-Gallery = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE.html",
-        help="Write a page to look at and pick from, FILE.html; it needs no network.",
-    ),
-]
-GallerySize = Annotated[
-    int | None,
-    typer.Option(
-        min=config.MIN_THUMBNAIL,
-        max=config.MAX_THUMBNAIL,
-        help="Long side of the gallery's thumbnails in pixels [default: 480, fewer in large ones].",
-    ),
-]
-
-_SUFFIXES = (".html", ".htm")
-_NAMED = 5
+SUFFIXES = (".html", ".htm")
 
 
-@dataclass(kw_only=True)
-class Step:
-    """A step of `cli_report.deliver` that writes the gallery and gives the rows back as they are.
+def gallery(
+    *,
+    report: From,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE.html", help="The page to write.", show_default=False
+        ),
+    ],
+    size: GallerySize = None,
+    base: Base = None,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    quiet: Quiet = False,
+) -> None:
+    """Write a page of a report's photos, to look at, filter and pick from; it needs no network.
 
-    Whatever goes wrong here waits until the report is written: see `status`.
+    The photos come in the order of the report; select makes a smaller one.
 
-    Attributes:
+    Example: contrique gallery --from report.csv --output gallery.html
+
+    Exit status: 0 all shown, 1 nothing could be done, 2 wrong usage, 3 some
+    photos have no picture, 130 interrupted (an older page stays as it was).
+    """
+    check(output, "--output")
+    rows = source.read(report)
+    scored = [row for row in rows if row.score is not None]
+    if not scored:
+        raise NoImagesFound(f"{report} has {len(rows):,} photos, and none with a score")
+
+    from contrique_cli.collection.select import locate
+
+    located = locate(scored, base)
+    source.name_missing(located.missing, quiet=quiet)
+    found = [*located.rows, *(row for row in rows if row.score is None)]
+    shown = found if all(row.rank for row in located.rows) else rank(found)
+    status = write(shown, output, size=size, max_megapixels=max_megapixels, quiet=quiet)
+    raise typer.Exit(deliver.SOME_FAILED if located.missing else status)
+
+
+def check(path: Path, option: str) -> None:
+    """Refuse a page that could not be written, before the work.
+
+    Raises:
+        BadOption: it does not end in .html.
+        CannotWrite: see `writing.check_writable`.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadOption(f"{option} {path}: end it in .html")
+    writing.check_writable(path)
+
+
+def write(
+    rows: list[Row],
+    path: Path,
+    *,
+    size: int | None = None,
+    max_megapixels: float,
+    workers: int | None = None,
+    quiet: bool,
+) -> int:
+    """Write the page and sum up.
+
+    Args:
+        rows: ranked; those without a score are listed with their reason.
         path: of the page.
-        target: of the report, whose selection and quiet hold for the page too.
         size: see `GallerySize`.
         max_megapixels, workers: see `thumbnails.make`.
+        quiet: no progress and no summary.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        CannotWrite: the disk is full, say.
     """
+    from contrique_cli.reports import gallery as page
 
-    path: Path
-    target: Target
-    size: int | None
-    max_megapixels: float
-    workers: int | None
-    failed: list[Unreadable] = field(default_factory=list)
-    problem: CannotWrite | KeyboardInterrupt | None = None
+    count = sum(row.score is not None for row in rows)
+    side = size or page.size_for(count)
+    failed: list[Unreadable] = []
+    made = _thumbnails(rows, side, failed, max_megapixels, workers)
+    with (
+        writing.replacing(path) as file,
+        console.progress("thumbnails", count, quiet=quiet) as advance,
+        closing(made),
+    ):
+        page.write(file, rows, console.counted(made, advance), folder=path.parent)
+        length = file.tell()
+    if not quiet:
+        console.say(f"gallery of {count:,} photos in {path} ({length / 1e6:.1f} MB)")
+        console.name_some((f"no thumbnail: {problem}" for problem in failed), len(failed))
+    return deliver.SOME_FAILED if failed else deliver.DONE
 
-    def __post_init__(self) -> None:
-        if self.path.suffix.lower() not in _SUFFIXES:
-            raise BadOption(f"--gallery {self.path}: end it in .html")
-        if self.target.path is not None and self.target.path.resolve() == self.path.resolve():
-            raise BadOption(f"--gallery {self.path} and --output name the same file")
-        writing.check_writable(self.path)
 
-    def __call__(self, rows: list[Row]) -> list[Row]:
-        """Write the page of the rows that the report will show."""
-        try:
-            self._write(rank(rows, self.target.selection))
-        except (CannotWrite, KeyboardInterrupt) as problem:
-            self.problem = problem
-        return rows
+def _thumbnails(
+    rows: Iterable[Row],
+    side: int,
+    failed: list[Unreadable],
+    max_megapixels: float,
+    workers: int | None,
+) -> Generator[bytes | None, None, None]:
+    from contrique_cli.reports import thumbnails
 
-    def _write(self, rows: list[Row]) -> None:
-        from contrique_cli.reports import gallery
-
-        count = sum(row.score is not None for row in rows)
-        size = self.size or gallery.size_for(count)
-        with (
-            writing.replacing(self.path) as file,
-            closing(self._thumbnails(rows, size, count)) as made,
-        ):
-            gallery.write(file, rows, made, folder=self.path.parent)
-            length = file.tell()
-        if not self.target.quiet:
-            console.say(f"gallery of {count:,} photos in {self.path} ({length / 1e6:.1f} MB)")
-            for problem in self.failed[:_NAMED]:
-                console.say(f"  no thumbnail: {problem}")
-            if len(self.failed) > _NAMED:
-                console.say(f"  ... and {len(self.failed) - _NAMED:,} more")
-
-    def _thumbnails(
-        self, rows: Iterable[Row], size: int, count: int
-    ) -> Generator[bytes | None, None, None]:
-        from contrique_cli.reports import thumbnails
-
-        made = thumbnails.make(
-            (row.path for row in rows if row.score is not None),
-            max_side=size,
-            max_megapixels=self.max_megapixels,
-            workers=self.workers,
-        )
-        with console.progress("thumbnails", count, quiet=self.target.quiet) as advance:
-            for one in made:
-                if isinstance(one, Unreadable):
-                    self.failed.append(one)
-                yield one if isinstance(one, bytes) else None
-                advance()
-
-    def status(self, status: int) -> int:
-        """The command's exit status, now that the report is out.
-
-        Raises:
-            CannotWrite: the gallery could not be written.
-        """
-        if isinstance(self.problem, CannotWrite):
-            raise self.problem
-        if self.problem is not None:
-            console.say(f"interrupted: no gallery in {self.path}; the report is complete")
-            return INTERRUPTED
-        return status
+    paths = (row.path for row in rows if row.score is not None)
+    for one in thumbnails.make(
+        paths, max_side=side, max_megapixels=max_megapixels, workers=workers
+    ):
+        if isinstance(one, Unreadable):
+            failed.append(one)
+        yield one if isinstance(one, bytes) else None

@@ -1,4 +1,4 @@
-"""Options that more than one command takes, each written once."""
+"""Options that commands take, each written once, by the panel of the help that shows them."""
 
 from __future__ import annotations
 
@@ -7,95 +7,347 @@ from typing import Annotated
 
 import typer
 
+from contrique_cli import config
 from contrique_cli.cli import completion
+
+REPORT, CHOICE, MODEL, MACHINE, TABLE = "Report", "Which photos", "Model", "Machine", "Table"
+"""Panels of the help."""
 
 Paths = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH...", help="Photos and folders; - reads a list from standard input."
+        metavar="PATH",
+        help="Photos and folders; - reads a list from standard input, one a line or NUL-separated.",
+        show_default=False,
     ),
 ]
-Nul = Annotated[
-    bool, typer.Option("-0", "--null", help="The list on standard input is NUL-separated.")
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", metavar="", help="No progress bar and no summary.")
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", metavar="", help="Show what would be done, and do nothing.")
+]
+
+# ------------------------------------------------------------------------------ report
+
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Write the report to FILE (.csv, .json or .jsonl)."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the report to FILE: .csv, .json or .jsonl.",
+        rich_help_panel=REPORT,
+    ),
 ]
 Format = Annotated[
     str | None,
     typer.Option(
         "--format",
         "-f",
-        help="table, csv, json or jsonl (streams).",
+        metavar="NAME",
+        help="table, csv, json or jsonl (a line as soon as a photo is done).",
         autocompletion=completion.FORMATS,
+        rich_help_panel=REPORT,
+        show_default="by suffix; else a table in a terminal, csv in a pipe",
     ),
 ]
-Top = Annotated[int | None, typer.Option(help="Report the best N photos only.")]
-MinScore = Annotated[float | None, typer.Option(help="Report photos with at least this score.")]
-MaxScore = Annotated[float | None, typer.Option(help="Report photos with at most this score.")]
-Reverse = Annotated[bool, typer.Option("--reverse", "-r", help="Report the worst first.")]
 FailUnder = Annotated[
-    float | None, typer.Option(help="Exit with status 4 if a photo scores below this.")
+    float | None,
+    typer.Option(
+        metavar="SCORE",
+        help="Exit with status 4 if a photo scores below this.",
+        rich_help_panel=REPORT,
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
+Bursts = Annotated[
+    float | None,
+    typer.Option(
+        "--bursts",
+        metavar="SECONDS",
+        min=0,
+        help="Group near-duplicates at most so far apart, such as 3, and mark the best of each.",
+        rich_help_panel=REPORT,
+    ),
+]
+Gallery = Annotated[
+    Path | None,
+    typer.Option(
+        "--gallery",
+        metavar="FILE.html",
+        help="Then write a page to look at and pick from; see `contrique gallery`.",
+        rich_help_panel=REPORT,
+    ),
+]
+Xmp = Annotated[
+    bool,
+    typer.Option(
+        "--xmp",
+        metavar="",
+        help="Then write stars into XMP sidecars; see `contrique rate`.",
+        rich_help_panel=REPORT,
+    ),
+]
+From = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="REPORT",
+        help="A report of `contrique score`, of any format; - reads standard input.",
+        show_default=False,
+    ),
+]
+Base = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder that the report's relative paths start from.",
+        show_default="the current one",
+    ),
+]
+
+# ------------------------------------------------------------------------------ model
+
 Model = Annotated[
     str | None,
     typer.Option(
+        metavar="NAME",
         help="Encoder: a name from `contrique models`, or a file.",
         autocompletion=completion.models,
+        rich_help_panel=MODEL,
+        show_default="the regressor's",
+    ),
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Encoder: a name from `contrique models`, or a file.",
+        autocompletion=completion.models,
+        rich_help_panel=MODEL,
+        show_default="default",
     ),
 ]
 Regressor = Annotated[
     str | None,
     typer.Option(
-        help="Regressor: a name from `contrique models`, or a file.",
+        metavar="NAME",
+        help="Regressor: default, fast (judged at half the size), one of yours, or a file.",
         autocompletion=completion.regressors,
+        rich_help_panel=MODEL,
+        show_default="the encoder's",
+    ),
+]
+Pairwise = Annotated[
+    str | None,
+    typer.Option(
+        "--regressor",
+        metavar="NAME",
+        help="Full-reference regressor: a name from `contrique models`, or a file.",
+        autocompletion=completion.regressors,
+        rich_help_panel=MODEL,
+        show_default="the encoder's",
     ),
 ]
 MaxSide = Annotated[
-    int | None,
+    int,
     typer.Option(
+        metavar="PIXELS",
         min=0,
-        help="Working size: long side in pixels, 0 for full resolution "
-        "[default: what the regressor was fitted at].",
+        help="Working size: long side in pixels, 0 for full resolution.",
+        rich_help_panel=MODEL,
     ),
 ]
-MaxMegapixels = Annotated[float, typer.Option(min=0, help="Refuse larger photos, by their header.")]
+
+# ------------------------------------------------------------------------------ machine
+
 Device = Annotated[
     str | None,
     typer.Option(
-        help="cpu, cuda, cuda:1 or mps [default: the fastest there is].",
+        metavar="NAME",
+        help="cpu, cuda, cuda:1 or mps.",
         autocompletion=completion.DEVICE,
+        rich_help_panel=MACHINE,
+        show_default="the fastest there is",
     ),
 ]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Photos of one shape per step [default: by memory].")
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Threads.",
+        rich_help_panel=MACHINE,
+        show_default="by cores and memory",
+    ),
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Threads [default: by cores and memory].")]
 Precision = Annotated[
     str,
-    typer.Option(help="Of the encoder: auto (what the processor is quick at), fp32, bf16, fp16."),
+    typer.Option(
+        metavar="NAME",
+        help="auto (what the processor is quick at), fp32 (exact), bf16 or fp16.",
+        autocompletion=completion.PRECISION,
+        rich_help_panel=MACHINE,
+    ),
 ]
+MaxMegapixels = Annotated[
+    float,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Refuse larger photos, by their header.",
+        rich_help_panel=MACHINE,
+    ),
+]
+NoCache = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache",
+        metavar="",
+        help="Compute every photo; neither use nor fill the cache.",
+        rich_help_panel=MACHINE,
+    ),
+]
+
+# ------------------------------------------------------------------------------ opinions
+
 Mos = Annotated[
     Path,
     typer.Option(
-        "--mos", help="Table (CSV, JSON, Parquet, Excel) of photos and opinions, one a row."
+        "--mos",
+        metavar="TABLE",
+        help="Table (CSV, JSON, Parquet, Excel) of photos and opinions, one a row.",
+        show_default=False,
     ),
 ]
 Photos = Annotated[
-    Path | None, typer.Option(help="Folder of relative paths [default: the table's].")
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder that relative paths start from.",
+        rich_help_panel=TABLE,
+        show_default="the table's",
+    ),
 ]
-PathColumn = Annotated[str | None, typer.Option(help="Column of the photo [default: by name].")]
-MosColumn = Annotated[str | None, typer.Option(help="Column of the opinion [default: by name].")]
+PathColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column of the photo.",
+        rich_help_panel=TABLE,
+        show_default="by name",
+    ),
+]
+MosColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column of the opinion.",
+        rich_help_panel=TABLE,
+        show_default="by name",
+    ),
+]
 Group = Annotated[
     str | None,
-    typer.Option("--group", help="Column: photos of one group stay on one side of a split."),
+    typer.Option(
+        "--group",
+        metavar="COLUMN",
+        help="Photos of one group stay on one side of a split.",
+        rich_help_panel=TABLE,
+    ),
 ]
 Reference = Annotated[
     str | None,
-    typer.Option("--reference-column", help="Column of the undistorted photo, for `compare`."),
+    typer.Option(
+        "--reference-column",
+        metavar="COLUMN",
+        help="Column of the undistorted photo, for `compare`.",
+        rich_help_panel=TABLE,
+    ),
 ]
 LowerIsBetter = Annotated[
-    bool, typer.Option("--lower-is-better", help="The opinions are DMOS: lower is better.")
+    bool,
+    typer.Option(
+        "--lower-is-better",
+        metavar="",
+        help="The opinions are DMOS: lower is better.",
+        rich_help_panel=TABLE,
+    ),
+]
+
+# ------------------------------------------------------------------------------ photos of a report
+
+Top = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="The best N, or N% of all scored ones.", rich_help_panel=CHOICE),
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option(metavar="SCORE", help="With at least this score.", rich_help_panel=CHOICE),
+]
+MaxScore = Annotated[
+    float | None,
+    typer.Option(metavar="SCORE", help="With at most this score.", rich_help_panel=CHOICE),
+]
+PerFolder = Annotated[
+    int | None, typer.Option(metavar="N", help="At most N of each folder.", rich_help_panel=CHOICE)
+]
+Flaw = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FLAW",
+        help="With this dominant flaw, such as none; may be repeated.",
+        rich_help_panel=CHOICE,
+    ),
+]
+BurstBestOnly = Annotated[
+    bool,
+    typer.Option(
+        "--burst-best-only",
+        metavar="",
+        help="The best of each burst, and photos outside of any; see `score --bursts`.",
+        rich_help_panel=CHOICE,
+    ),
+]
+Reverse = Annotated[
+    bool,
+    typer.Option(
+        "--reverse", "-r", metavar="", help="The worst instead of the best.", rich_help_panel=CHOICE
+    ),
+]
+
+# ------------------------------------------------------------------------------ acts on a report
+
+GallerySize = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        metavar="PIXELS",
+        min=config.MIN_THUMBNAIL,
+        max=config.MAX_THUMBNAIL,
+        help="Long side of the thumbnails.",
+        show_default="480, fewer in large pages",
+    ),
+]
+Names = Annotated[
+    str,
+    typer.Option(
+        "--names",
+        metavar="KIND",
+        help="Sidecars are called: full (a.jpg.xmp: darktable, digiKam), stem (a.xmp: Adobe).",
+        autocompletion=completion.one_of(config.XMP_NAMES),
+    ),
+]
+Thresholds = Annotated[
+    str,
+    typer.Option(
+        metavar="SCORES",
+        help="Scores from which 1 to 5 stars are given. A score is a percentile: by default the "
+        "worst fifth gets 0, the best fifth 4, the best twentieth 5.",
+    ),
+]
+Interval = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", min=0.1, max=86400, help="Between two looks at the folders."),
 ]

@@ -1,23 +1,101 @@
-"""Scoring photos as they arrive in folders, until stopped."""
+"""The command that scores photos as they arrive in folders, until stopped: watch."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from contrique_cli.cli import console, deliver
-from contrique_cli.cli.deliver import Target
+import typer
+
+from contrique_cli import config
+from contrique_cli.cli import console
+from contrique_cli.cli.cache import opened
+from contrique_cli.cli.options import (
+    REPORT,
+    Device,
+    Interval,
+    MaxMegapixels,
+    Model,
+    NoCache,
+    Precision,
+    Quiet,
+    Regressor,
+    Workers,
+)
 from contrique_cli.errors import BadOption
-from contrique_cli.reports import rows
-from contrique_cli.reports.rows import Row
+from contrique_cli.reports.rows import Row, to_json_line
 
 if TYPE_CHECKING:
     from contrique_cli.scoring.watch import Watcher
+
+_SUFFIXES = (".jsonl", ".ndjson")
+
+
+def watch(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER", help="Watched to any depth, new subfolders too.", show_default=False
+        ),
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.jsonl",
+            help="Report to begin or to continue.",
+            rich_help_panel=REPORT,
+            show_default="standard output",
+        ),
+    ] = None,
+    interval: Interval = config.WATCH_INTERVAL,
+    quiet: Quiet = False,
+    model: Model = None,
+    regressor: Regressor = None,
+    device: Device = None,
+    workers: Workers = None,
+    precision: Precision = config.PRECISION,
+    max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    no_cache: NoCache = False,
+) -> None:
+    """Score photos as they arrive in folders, a line of JSON each, until Ctrl-C.
+
+    Example: contrique watch incoming/ --output report.jsonl
+
+    Exit status: 0 stopped by Ctrl-C or SIGTERM, 1 it cannot go on, 2 wrong usage.
+    """
+    if output is not None and output.suffix.lower() not in _SUFFIXES:
+        raise BadOption(f"--output {output}: a watch writes JSON Lines, so end it in .jsonl")
+    for folder in folders:
+        if not folder.is_dir():
+            raise BadOption(f"{folder} is no folder, and only folders are watched")
+
+    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.scoring import score as verb
+    from contrique_cli.scoring.scorer import load_scorer
+
+    chosen = pick_device(device)
+    scorer = load_scorer(model, regressor)
+    with opened(is_off=no_cache, quiet=quiet) as cache:
+        score = partial(
+            verb.score,
+            scorer=scorer,
+            device=chosen,
+            max_megapixels=max_megapixels,
+            workers=workers,
+            precision=precision,
+            cache=cache,
+        )
+        score(())  # what cannot work says so now, not when the first photo arrives
+        _watch(folders, output, score, interval=interval, quiet=quiet)
 
 
 @dataclass
@@ -28,72 +106,27 @@ class _Count:
     failed: int = 0
 
 
-def check(paths: Sequence[str], to: Target, others: Mapping[str, object]) -> list[Path]:
-    """Whether these options can be watched with.
-
-    Args:
-        paths: to watch.
-        to: the report.
-        others: options that come after a report, by name; falsy where not given.
-
-    Returns:
-        The folders.
-
-    Raises:
-        BadOption: an option needs all photos at once, or a path is no folder.
-    """
-    if to.format != "jsonl":
-        raise BadOption(
-            f"--watch writes JSON Lines as photos arrive, not {to.format}: give --output "
-            "FILE.jsonl or --format jsonl"
-        )
-    needs_all = {
-        "--top": to.selection.top is not None,
-        "--reverse": to.selection.reverse,
-        "--bursts": to.is_whole,
-        "--fail-under": to.fail_under is not None,
-    }
-    if options := ", ".join(option for option, is_given in needs_all.items() if is_given):
-        raise BadOption(f"{options}: needs all photos at once, which --watch never has")
-    if options := ", ".join(option for option, given in others.items() if given):
-        raise BadOption(f"{options}: not with --watch; give it to a second run over the folder")
-    for path in paths:
-        if not Path(path).is_dir():
-            raise BadOption(f"--watch needs folders, and {path} is none")
-    return [Path(path) for path in paths]
-
-
-def watch(
+def _watch(
     folders: Sequence[Path],
-    to: Target,
+    output: Path | None,
     score: Callable[[Iterable[Path]], Iterable[Row]],
     *,
     interval: float,
-) -> int:
+    quiet: bool,
+) -> None:
     """Score what is there and what arrives, a line each, until Ctrl-C or SIGTERM.
-
-    Args:
-        folders: see `check`.
-        to: a JSON Lines file, continued where it exists, or standard output.
-        score: photos to rows, as they come.
-        interval: seconds between two looks.
-
-    Returns:
-        The exit status: stopping is how a watch ends, so that is no failure.
 
     Raises:
         CannotWrite: the report cannot be continued, or its disk is full.
-        ContriqueError: whatever `score` says of its options.
     """
     from contrique_cli.reports import journal
     from contrique_cli.scoring.watch import Watcher
 
-    score(())  # what cannot work says so now, not when the first photo arrives
     count = _Count()
     with ExitStack() as stack:
-        book = None if to.path is None else stack.enter_context(journal.opened(to.path))
+        book = None if output is None else stack.enter_context(journal.opened(output))
         if book is not None and book.is_mended:
-            console.say(f"{to.path}: the last line was cut short and is removed")
+            console.say(f"{output}: the last line was cut short and is removed")
 
         def is_known(path: Path, state: str) -> bool:
             return book is not None and book.states.get(str(path)) == state
@@ -101,9 +134,7 @@ def watch(
         def write(row: Row, state: str | None = None) -> None:
             count.failed += row.error is not None
             count.scored += row.error is None
-            if not rows.is_within(row, to.selection):
-                return
-            line = rows.to_json_line(row)
+            line = to_json_line(row)
             if book is not None:
                 book.append(line, state)
             else:
@@ -111,15 +142,14 @@ def watch(
                 sys.stdout.buffer.flush()
 
         try:
-            if not to.quiet:
+            if not quiet:
                 console.say(f"watching {', '.join(map(str, folders))}; Ctrl-C stops")
             _loop(Watcher(folders, is_known=is_known), folders, score, write, interval)
         except KeyboardInterrupt:  # wanted
             pass
-    if not to.quiet:
-        where = "" if to.path is None else f", report in {to.path}"
+    if not quiet:
+        where = "" if output is None else f", report in {output}"
         console.say(f"stopped: {count.scored:,} photos scored, {count.failed:,} failed{where}")
-    return deliver.DONE
 
 
 def _loop(

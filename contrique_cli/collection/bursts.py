@@ -16,7 +16,7 @@ from contrique_cli.collection.likeness import Shot
 from contrique_cli.errors import Unreadable
 from contrique_cli.files.ahead import ahead
 from contrique_cli.photos import opening
-from contrique_cli.reports.rows import Row
+from contrique_cli.reports.rows import Row, best_first
 
 MAX_WORKERS = 8
 """Threads beyond which a disk, not the processor, is what they wait for."""
@@ -44,26 +44,24 @@ def mark(
         on_photo: called after each photo.
 
     Returns:
-        The rows in their order, those of groups with `burst` and `is_burst_best`; of equal scores
-        the first path is the best. A photo that can no longer be read is in no group.
+        The rows in their order, those of groups with `burst` and `is_burst_best`; the best is the
+        one that `rows.best_first` puts first. A photo that can no longer be read is in no group.
     """
     marked = list(rows)
-    scored = [place for place, row in enumerate(marked) if row.score is not None]
+    scored = [index for index, row in enumerate(marked) if row.score is not None]
     shots: list[Shot] = []
-    places: list[int] = []
-    looks = _look_at_all([marked[place].path for place in scored], max_megapixels, workers)
-    for place, shot in zip(scored, looks, strict=True):
+    seen: list[int] = []
+    looks = _look_at_all([marked[index].path for index in scored], max_megapixels, workers)
+    for index, shot in zip(scored, looks, strict=True):
         if shot is not None:
             shots.append(shot)
-            places.append(place)
+            seen.append(index)
         on_photo()
     for number, members in enumerate(likeness.group(shots, gap=gap), start=1):
-        group = [places[index] for index in members]
-        best = min(
-            group, key=lambda place: (-(marked[place].score or 0.0), str(marked[place].path))
-        )
-        for place in group:
-            marked[place] = replace(marked[place], burst=number, is_burst_best=place == best)
+        group = [seen[member] for member in members]
+        best = min(group, key=lambda index: best_first(marked[index]))
+        for index in group:
+            marked[index] = replace(marked[index], burst=number, is_burst_best=index == best)
     return marked
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contrique_cli.collection import transfer
@@ -17,11 +17,11 @@ from contrique_cli.files import writing
 from contrique_cli.files.reading import why
 from contrique_cli.photos import kinds
 from contrique_cli.reports import reading
-from contrique_cli.reports.rows import Row, printed
+from contrique_cli.reports.rows import Row, best_first, printed
 
 
 def choose(rows: Iterable[Row], pick: Pick) -> list[Row]:
-    """The photos that pass every condition, best first, equal scores by path.
+    """The photos that pass every condition, best first; see `rows.best_first`.
 
     Conditions on the photo itself come first (bounds, flaw), then the best of each folder, then
     the best of those. A share counts all scored photos of the report, whatever else is asked.
@@ -39,23 +39,20 @@ def choose(rows: Iterable[Row], pick: Pick) -> list[Row]:
             "the report's column flaw is empty, so --flaw cannot choose; "
             "score again with a model that has a flaw probe, or leave --flaw out"
         )
-    scored.sort(key=lambda row: (-_score(row), str(row.path)))
+    scored.sort(key=best_first)
     if pick.reverse:
         scored.reverse()
     passing = [row for row in scored if _passes(row, pick)]
     return _first_of_each_folder(passing, pick.per_folder)[: pick.limit(len(scored))]
 
 
-def _score(row: Row) -> float:
-    return printed(row.score or 0.0)
-
-
 def _passes(row: Row, pick: Pick) -> bool:
-    score = _score(row)
+    score = printed(row.score or 0.0)
     return (
         (pick.min_score is None or score >= pick.min_score)
         and (pick.max_score is None or score <= pick.max_score)
         and (not pick.flaws or row.flaw in pick.flaws)
+        and not (pick.burst_best_only and row.is_burst_best is False)
     )
 
 
@@ -75,12 +72,18 @@ class Located:
     """Photos of a report on the disk.
 
     Attributes:
-        paths: existing photos, each once, in the order of the rows.
+        rows: those whose photo is there, each file once, in their order, with the path under which
+            it was found.
         missing: the others, each with a reason.
     """
 
-    paths: list[Path]
+    rows: list[Row]
     missing: list[Unreadable]
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the photos lie."""
+        return [row.path for row in self.rows]
 
 
 def locate(rows: Sequence[Row], base: Path | None) -> Located:
@@ -93,13 +96,14 @@ def locate(rows: Sequence[Row], base: Path | None) -> Located:
     Raises:
         BadReport: not one of them exists.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, Row] = {}
     missing = []
     for row in rows:
         path = _existing(row.path, base)
         try:
             if kinds.is_photo(path):
-                found.setdefault(os.path.abspath(path), path)  # noqa: PTH100 - takes ".." out
+                key = os.path.abspath(path)  # noqa: PTH100 - takes ".." out as well
+                found.setdefault(key, replace(row, path=path))
             else:
                 missing.append(Unreadable(path, "not a photo"))
         except Unreadable as problem:
@@ -112,7 +116,7 @@ def locate(rows: Sequence[Row], base: Path | None) -> Located:
             f"report start from {base or 'the current folder'}: give --base, the folder it was "
             "made in"
         )
-    return Located(paths=list(found.values()), missing=missing)
+    return Located(rows=list(found.values()), missing=missing)
 
 
 def check_inside(paths: Sequence[Path], base: Path | None) -> None:

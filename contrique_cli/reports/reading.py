@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ def read(data: bytes, name: str) -> list[Row]:
         name: of the report, for messages.
 
     Returns:
-        Rows as they were written, with the path as it stands there (see `spellings`).
+        Rows as they were written, with the path as it stands there (see `spellings`). Where there
+        are no ranks, raw values and scores together tell the quality; see `Row.quality`.
 
     Raises:
         BadReport: it is none, or line so-and-so has no path or a score that is no number.
@@ -50,7 +53,17 @@ def read(data: bytes, name: str) -> list[Row]:
         row = _row(record, f"{name}, {table.unit} {place}", is_text=table.is_text)
         rows.pop(str(row.path), None)
         rows[str(row.path)] = row
-    return list(rows.values())
+    return _with_quality(list(rows.values()))
+
+
+def _with_quality(rows: list[Row]) -> list[Row]:
+    """The direction of the raw values is that in which the scores rise."""
+    known = [row for row in rows if row.score is not None and row.raw is not None]
+    if not known:
+        return rows
+    low, high = (pick(known, key=lambda row: row.score or 0.0) for pick in (min, max))
+    sign = math.copysign(1.0, (high.raw or 0.0) - (low.raw or 0.0))
+    return [row if row.raw is None else replace(row, quality=sign * row.raw) for row in rows]
 
 
 def unescape(escape: re.Match[str]) -> str:

@@ -1,17 +1,16 @@
-"""Report rows: ranked, selected, and written as CSV, JSON or JSON Lines that anything can read."""
+"""Report rows: ranked, and written as CSV, JSON or JSON Lines that anything can read."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from contrique_cli.config import Selection
 
 SCHEMA = 1
 """Version of the columns and of the JSON around them; raised when one changes its meaning."""
@@ -44,6 +43,8 @@ class Row:
         path: as found.
         score: 0-100, higher is better; None where the photo could not be scored.
         raw: the regressor's own value, on the scale and in the direction it was fitted on.
+        quality: the same, unclipped as well, turned so that higher is better; it ranks photos whose
+            scores are equal, and is in no column. None where the direction is not known.
         flaw: the dominant flaw, "none" where none is seen with confidence; None where the encoder
             has no flaw probe.
         flaw_probability: of that flaw (or of none), in [0, 1].
@@ -59,6 +60,7 @@ class Row:
     rank: int | None = None
     score: float | None = None
     raw: float | None = None
+    quality: float | None = None
     flaw: str | None = None
     flaw_probability: float | None = None
     width: int | None = None
@@ -70,39 +72,26 @@ class Row:
     reference: Path | None = None
 
 
-def rank(rows: Iterable[Row], selection: Selection | None = None) -> list[Row]:
-    """Best first, equal scores by path, rows without a score last.
+def best_first(row: Row) -> tuple[float, float, float, str]:
+    """Sorting key of rows with a score, ranked or not.
 
-    A row keeps the rank it has among all rows, whichever the selection shows. A selection that
-    leaves rows out also leaves out those without a score.
+    Scores are clipped at both ends and reports round them: the rank of a report read back, else
+    the quality behind the score, orders those that are equal; the path those that still are.
     """
-    selection = selection or Selection()
-    rows = list(rows)
-    scored = sorted(
-        (row for row in rows if row.score is not None),
-        key=lambda row: (-(row.score or 0.0), str(row.path)),
+    return (
+        -(row.score or 0.0),
+        math.inf if row.rank is None else row.rank,
+        -(row.quality or 0.0),
+        str(row.path),
     )
-    ranked = [replace(row, rank=place) for place, row in enumerate(scored, start=1)]
-    if selection.reverse:
-        ranked.reverse()
-    ranked = [row for row in ranked if is_within(row, selection)][: selection.top]
-    failed = [] if selection.is_partial else [row for row in rows if row.score is None]
-    return ranked + sorted(failed, key=lambda row: str(row.path))
 
 
-def is_within(row: Row, selection: Selection) -> bool:
-    """Whether a row's score, as printed, is within bounds, and none of its burst is better."""
-    if selection.burst_best_only and row.is_burst_best is False:
-        return False
-    if row.score is None:
-        return not selection.is_partial
-    score, low, high = printed(row.score), selection.min_score, selection.max_score
-    return (low is None or score >= low) and (high is None or score <= high)
-
-
-def absolute(row: Row) -> Row:
-    """The same row under the absolute path of its photo; links are not followed."""
-    return replace(row, path=row.path.absolute())
+def rank(rows: Iterable[Row]) -> list[Row]:
+    """Best first (see `best_first`), rows without a score last."""
+    rows = list(rows)
+    scored = sorted((row for row in rows if row.score is not None), key=best_first)
+    failed = sorted((row for row in rows if row.score is None), key=lambda row: str(row.path))
+    return [replace(row, rank=number) for number, row in enumerate(scored, start=1)] + failed
 
 
 def printed(score: float) -> float:

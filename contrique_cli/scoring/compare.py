@@ -77,6 +77,7 @@ def _row(pair: Pair, found: Features | Unreadable, regressor: Regressor) -> Row:
         reference=pair.reference,
         score=float(regressor.to_score(raw)[0]),
         raw=float(raw[0]),
+        quality=float(regressor.to_quality(raw)[0]),
         width=found.width,
         height=found.height,
         source=found.source,

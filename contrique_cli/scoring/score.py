@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from contrique_cli import config
-from contrique_cli.encoder import features
+from contrique_cli.encoder import backend, features
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.errors import Unreadable
@@ -44,10 +44,12 @@ def score(
         One unranked row per path; a photo that cannot be scored has its reason as `error`.
 
     Raises:
+        BadOption: the precision is none, or one that the processor lacks.
         RegressorMismatch: the regressor was fitted at another working size.
     """
     size = scorer.regressor.max_side if max_side is None else max_side
     scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=size)
+    backend.choose_precision(precision, device)  # better known now than with the first photo
     stream = recall.extract(
         paths,
         lambda: scorer.prepare(device, precision),

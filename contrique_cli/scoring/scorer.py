@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from contrique_cli import config
 from contrique_cli.encoder import checkpoint, tensorfile
 from contrique_cli.encoder.backend import Embed
 from contrique_cli.encoder.model import Contrique, length
-from contrique_cli.errors import BadModelFile, BadOption, RegressorMismatch
+from contrique_cli.errors import BadModelFile, RegressorMismatch
 from contrique_cli.models import flaws, installed, locating
 from contrique_cli.models import regressor as model_regressor
 from contrique_cli.models.flaws import FlawProbe
@@ -81,6 +80,7 @@ class Scorer:
             path=path,
             score=float(self.regressor.to_score(raw)[0]),
             raw=float(raw[0]),
+            quality=float(self.regressor.to_quality(raw)[0]),
             flaw=None if flaw is None else flaw.name,
             flaw_probability=None if flaw is None else flaw.probability,
             width=size[0],
@@ -94,23 +94,18 @@ def load_scorer(
     regressor_name: str | None = None,
     *,
     task: str = NO_REFERENCE,
-    fast: bool = False,
 ) -> Scorer:
     """An encoder and a regressor that belong together.
 
-    With only one of the two named, the other is found by the encoder's fingerprint; `fast` takes
-    the regressor called "fast", which was fitted at a smaller working size.
+    With only one of the two named, the other is found by the encoder's fingerprint.
 
     Raises:
-        BadOption: `fast` together with a regressor's name.
         UnknownModel: a name that is not installed.
         RegressorMismatch: no partner is installed, or the two named do not belong together.
     """
-    if fast and regressor_name is not None:
-        raise BadOption("--fast chooses the regressor itself: leave it or --regressor out")
     if regressor_name is None:
         encoder_path = locating.locate(checkpoint.KIND, model or locating.DEFAULT)
-        path = _regressor_for(encoder_path, task, fast=fast)
+        path = _regressor_for(encoder_path, task)
         found = model_regressor.load(path)
     else:
         path = locating.locate(model_regressor.KIND, regressor_name)
@@ -150,20 +145,13 @@ def describe(scorer: Scorer) -> dict[str, str | int]:
     }
 
 
-def _regressor_for(encoder_path: Path, task: str, *, fast: bool) -> Path:
+def _regressor_for(encoder_path: Path, task: str) -> Path:
+    """The default one where there is; `FAST`, of a smaller working size, only by its name."""
     wanted = {"encoder": checkpoint.read_info(encoder_path).fingerprint, "task": task}
-    partners = [
-        path for path in _matching(model_regressor.KIND, wanted) if (path.stem == FAST) == fast
-    ]
+    partners = [path for path in _matching(model_regressor.KIND, wanted) if path.stem != FAST]
     if partners:
         return next((path for path in partners if path.stem == locating.DEFAULT), partners[0])
     extra = "" if task == NO_REFERENCE else " --reference-column COLUMN"
-    if fast:
-        raise RegressorMismatch(
-            f"no regressor called {FAST!r} is installed for the encoder {encoder_path}: leave "
-            "--fast out, or fit one with contrique fit-regressor --mos scores.csv --max-side "
-            f"{config.FAST_SIDE} --model {encoder_path} --output FILE and use --regressor FILE"
-        )
     raise RegressorMismatch(
         f"no {task} regressor is installed for the encoder {encoder_path}: fit one with "
         f"contrique fit-regressor --mos scores.csv{extra} --model {encoder_path} --output NAME"
@@ -171,9 +159,9 @@ def _regressor_for(encoder_path: Path, task: str, *, fast: bool) -> Path:
 
 
 def _probe_for(encoder: str) -> FlawProbe | None:
-    """The installed flaw probe of an encoder, where there is one."""
+    """The installed flaw probe of an encoder, where there is one; an imported one comes first."""
     found = _matching(installed.FLAW, {"encoder": encoder})
-    return flaws.load(found[0]) if found else None
+    return flaws.load(found[-1]) if found else None
 
 
 def _encoder_for(found: Regressor, path: Path) -> Path:

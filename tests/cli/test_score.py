@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +76,9 @@ def test_format_overrides_the_suffix(contrique, photos, tmp_path):
         ("--output", "report.xlsx"),
         ("--format", "xml"),
         ("--output", "r.csv", "--format", "table"),
-        ("--top", "0"),
-        ("--min-score", "9", "--max-score", "8"),
         ("--no-such-option",),
-        ("--max-side", "-1"),
+        ("--bursts", "-1"),
+        ("--precision", "fp8"),
     ],
 )
 def test_wrong_usage_exits_with_2(contrique, photos, options):
@@ -97,15 +97,6 @@ def test_table_shows_both_ends_of_a_long_report(contrique, tmp_path):
     assert done.out.count(".png") == 20
 
 
-def test_selection_keeps_the_rank_in_the_whole(contrique, photos):
-    everything = rows(contrique("score", photos, *TINY).out)
-    worst = rows(contrique("score", photos, "--top", 1, "--reverse", *TINY).out)
-    assert worst == everything[-1:]
-    middle = everything[1]["score"]
-    assert rows(contrique("score", photos, "--min-score", middle, *TINY).out) == everything[:2]
-    assert rows(contrique("score", photos, "--max-score", middle, *TINY).out) == everything[1:]
-
-
 def test_some_failures_exit_with_3_and_are_rows(contrique, photos):
     (photos / "bad.jpg").write_bytes(b"not a photo")
     done = contrique("score", photos, photos / "gone.jpg", *TINY)
@@ -117,13 +108,6 @@ def test_some_failures_exit_with_3_and_are_rows(contrique, photos):
     ]
     assert [row["score"] for row in table[3:]] == ["", ""]
     assert "bad.jpg: not a picture" in done.err
-
-
-def test_a_selection_leaves_failures_to_the_summary(contrique, photos):
-    (photos / "bad.jpg").write_bytes(b"not a photo")
-    done = contrique("score", photos, "--top", 5, *TINY)
-    assert (done.status, len(rows(done.out))) == (3, 3)
-    assert "bad.jpg" in done.err
 
 
 def test_nothing_to_score_exits_with_1_and_says_what_next(contrique, tmp_path):
@@ -145,11 +129,13 @@ def test_fail_under_exits_with_4(contrique, photos):
     assert "2 photos score below" in done.err
 
 
-@pytest.mark.parametrize(("option", "separator"), [((), b"\n"), ((), b"\r\n"), (("-0",), b"\0")])
-def test_paths_come_from_standard_input(contrique, photos, option, separator):
-    names = separator.join(os.fsencode(photos / name) for name in ("a.jpg", "b.jpg"))
-    done = contrique("score", "-", *option, *TINY, stdin=names)
-    assert len(rows(done.out)) == 2
+@pytest.mark.parametrize("separator", [b"\n", b"\r\n", b"\0"])
+@pytest.mark.parametrize("ending", [True, False])
+def test_paths_come_from_standard_input(contrique, photos, separator, ending):
+    names = [os.fsencode(photos / name) for name in ("a.jpg", "b.jpg")]
+    stdin = separator.join(names) + (separator if ending else b"")
+    done = contrique("score", "-", *TINY, stdin=stdin)
+    assert (done.status, len(rows(done.out))) == (0, 2)
 
 
 def test_hostile_names_come_through_every_format(contrique, tmp_path, monkeypatch):
@@ -170,17 +156,17 @@ def test_hostile_names_come_through_every_format(contrique, tmp_path, monkeypatc
         make_photo(seed, 40, 40).save("plain.png")
         os.rename(b"plain.png", name)
     stdin = b"\0".join(hostile)
-    table = contrique("score", "-", "-0", *TINY, stdin=stdin)
+    table = contrique("score", "-", *TINY, stdin=stdin)
     cells = [row["path"] for row in rows(table.out)]
     assert table.status == 0
     assert not [cell for cell in cells if cell[0] in "=+-@"]
     for cell in cells:
         assert os.path.exists(cell) or "\\udcff" in cell
-    lines = contrique("score", "-", "-0", "--format", "jsonl", *TINY, stdin=stdin).out
+    lines = contrique("score", "-", "--format", "jsonl", *TINY, stdin=stdin).out
     assert {os.fsencode(json.loads(line)["path"]) for line in lines.splitlines()} == set(hostile)
-    document = json.loads(contrique("score", "-", "-0", "-f", "json", *TINY, stdin=stdin).out)
+    document = json.loads(contrique("score", "-", "-f", "json", *TINY, stdin=stdin).out)
     assert {os.fsencode(photo["path"]) for photo in document["photos"]} == set(hostile)
-    shown = contrique("score", "-", "-0", "-f", "table", *TINY, stdin=stdin).out
+    shown = contrique("score", "-", "-f", "table", *TINY, stdin=stdin).out
     assert "\x1b" not in shown
     assert "[red]m.png" in shown
     assert "new\\nline.png" in shown
@@ -197,18 +183,10 @@ def test_scores_do_not_depend_on_batch_order_workers_or_neighbours(contrique, tm
         return {row["path"]: float(row["score"]) for row in found}
 
     alone = {path: score for one in paths for path, score in scores(one).items()}
-    for args in (paths, paths[::-1], [*paths, "--batch-size", 4], [*paths, "--workers", 5]):
+    for args in (paths, paths[::-1], [*paths, "--workers", 5]):
         together = scores(*args)
         assert together.keys() == alone.keys()
         assert max(abs(together[path] - alone[path]) for path in alone) <= 0.01
-
-
-def test_a_working_size_the_regressor_does_not_know_is_refused_with_the_cure(contrique, photos):
-    done = contrique("score", photos, "--max-side", 64, *TINY)
-    assert done.status == 1
-    assert "fitted at --max-side 128, not 64" in done.err
-    assert "contrique fit-regressor --mos scores.csv --max-side 64" in done.err
-    assert contrique("score", photos, "--max-side", 128, *TINY).status == 0
 
 
 def test_unknown_names_list_what_there_is(contrique, photos):
@@ -315,6 +293,22 @@ def wait_until_written(target: Path) -> None:
     pytest.fail("the program never wrote a row")
 
 
+def test_an_interruption_before_the_first_photo_keeps_the_old_report(
+    contrique, photos, tmp_path, monkeypatch
+):
+    from contrique_cli.scoring import score as verb
+
+    def interrupted(*_args: object, **_options: object) -> Iterator[object]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(verb, "score", interrupted)
+    for name in ("report.csv", "report.jsonl"):
+        (tmp_path / name).write_text("old")
+        done = contrique("score", photos, "--output", tmp_path / name, *TINY)
+        assert (done.status, (tmp_path / name).read_text()) == (130, "old")
+
+
 def test_a_reader_that_goes_away_is_no_error(photos):
     with spawn(
         ["score", photos, "-f", "jsonl", *TINY], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -340,3 +334,15 @@ def test_every_kind_of_bad_input_at_once_is_a_report(contrique, tmp_path):
     assert done.status == 3
     assert [row["path"].split("/")[-1] for row in table if not row["error"]] == ["good.jpg"]
     assert len([row for row in table if row["error"]]) == 6
+
+
+def test_score_has_few_options_and_its_help_says_first_what_it_does(contrique, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = contrique("score", "--help").out
+    assert (
+        len(re.findall(r"^│ +\*? *--", text, re.MULTILINE)) - 1 <= 18
+    )  # --help is every command's
+    head = text[: text.index("╭─ Options")]
+    assert len(head.splitlines()) <= 24
+    assert max(map(len, text.splitlines())) <= 80
+    assert [panel for panel in ("Report", "Model", "Machine") if f"╭─ {panel} ─" not in text] == []

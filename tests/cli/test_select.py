@@ -64,6 +64,44 @@ def test_lists_what_passes_best_first(desk, contrique, form, conditions, expecte
     assert (done.status, done.out, done.err) == (0, expected.replace(" ", "\n") + "\n", "")
 
 
+def test_without_an_action_the_rows_are_shown_with_their_ranks(desk, contrique):
+    done = contrique("select", "--from", "report.csv", "--max-score", 80)
+    assert done.out.splitlines()[0] == Path("report.csv").read_text().splitlines()[0]
+    assert [line.split(",")[:2] for line in done.out.splitlines()[1:]] == [
+        ["2", "b/x.jpg"], ["3", "a/y.jpg"], ["4", "b/z.jpg"],
+    ]  # fmt: skip
+
+
+def test_a_selection_becomes_a_report_of_its_own(desk, contrique):
+    for form in ("csv", "json", "jsonl"):
+        done = contrique("select", "--from", "report.csv", "--top", 2, "--output", f"best.{form}")
+        assert (done.status, done.out) == (0, "")
+        listed = contrique("select", "--from", f"best.{form}", "--list")
+        assert listed.out == "a/x.jpg\nb/x.jpg\n"
+
+
+def test_equal_scores_come_in_the_order_of_the_report(desk, contrique):
+    qualities = {"a/x.jpg": 1.0, "a/y.jpg": 3.0, "b/x.jpg": 2.0, "b/z.jpg": 4.0}
+    write([Row(path=Path(name), score=100.0, raw=q, quality=q) for name, q in qualities.items()]
+          + [Row(path=Path("gone.jpg"), score=5.0, raw=0.0)])  # fmt: skip
+    for form in ("csv", "jsonl"):
+        done = contrique("select", "--from", f"report.{form}", "--top", 4, "--list")
+        assert done.out.split() == ["b/z.jpg", "a/y.jpg", "b/x.jpg", "a/x.jpg"]
+
+
+def test_the_best_of_each_burst_and_what_is_in_none_are_taken(desk, contrique):
+    bursts = {"a/x.jpg": True, "a/y.jpg": False, "b/x.jpg": False, "b/z.jpg": None}
+    arguments = ("select", "--from", "report.csv", "--burst-best-only", "--list")
+    assert "knows of no burst" in contrique(*arguments).err
+    write([
+        Row(path=Path(name), score=SCORES[name], burst=None if best is None else 1, is_burst_best=best)
+        for name, best in bursts.items()
+    ])  # fmt: skip
+    done = contrique(*arguments)
+    assert (done.out.split(), done.err) == (["a/x.jpg", "b/z.jpg"], "")
+    assert contrique(*arguments, "--top", 2).out.split() == ["a/x.jpg", "b/z.jpg"]
+
+
 def test_a_report_comes_through_a_pipe(desk, contrique):
     stdin = Path("report.csv").read_bytes()
     done = contrique("select", "--from", "-", "--list", "--top", 1, stdin=stdin)
@@ -121,11 +159,11 @@ def test_a_dry_run_shows_all_and_does_nothing(desk, contrique, action):
 def test_moves_are_taken_back_with_the_command_that_the_summary_names(desk, contrique):
     before = {path: path.read_bytes() for path in Path().rglob("*.jpg")}
     done = contrique("select", "--from", "report.csv", "--to", "to it", "--move")
-    command = re.search("contrique (select --undo '(.*)')", done.err)
-    shown = contrique("select", "--undo", command[2], "--dry-run")
+    command = re.search("contrique undo '(.*)'", done.err)
+    shown = contrique("undo", command[1], "--dry-run")
     assert shown.out.splitlines()[-1] == f"move {desk}/to it/x.jpg -> {desk}/a/x.jpg"
     assert len(files("to it")) == 4
-    undone = contrique("select", "--undo", command[2])
+    undone = contrique("undo", command[1])
     assert (undone.status, files("to it")) == (0, [])
     assert undone.err.startswith("4 files moved back, 0 there already, 0 copies left, 0 failed")
     assert {path: path.read_bytes() for path in Path().rglob("*.jpg")} == before
@@ -135,14 +173,14 @@ def test_an_undo_that_cannot_be_whole_says_what_is_left(desk, contrique):
     contrique("select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u")
     assert files("to") == ["x-2.jpg", "x.jpg", "y.jpg", "z.jpg"]
     Path("to/y.jpg").write_text("edited")
-    done = contrique("select", "--undo", "u")
+    done = contrique("undo", "u")
     assert done.status == 3
     assert f"left: {desk}/to/y.jpg: it has changed since" in done.err
-    assert contrique("select", "--undo", "u").status == 3
+    assert contrique("undo", "u").status == 3
     Path("to/y.jpg").unlink()
     shutil.rmtree("a")
     shutil.rmtree("b")
-    assert contrique("select", "--undo", "u").status == 1
+    assert contrique("undo", "u").status == 1
 
 
 def test_sidecars_go_along_and_come_back(desk, contrique):
@@ -153,7 +191,7 @@ def test_sidecars_go_along_and_come_back(desk, contrique):
     )
     assert "1 moved, 2 sidecars with them" in done.err
     assert files("to") == ["x.jpg", "x.jpg.xmp", "x.xmp"]
-    contrique("select", "--undo", *Path("to").glob("*.jsonl"))
+    contrique("undo", *Path("to").glob("*.jsonl"))
     assert files("a") == ["x.jpg", "x.jpg.xmp", "x.xmp", "y.jpg"]
 
 
@@ -189,7 +227,9 @@ def test_quiet_says_nothing(desk, contrique):
 
 USAGE = {
     "nothing": (),
-    "no action": ("--from", "report.csv"),
+    "folder without action": ("--from", "report.csv", "--to", "to"),
+    "report and action": ("--from", "report.csv", "--list", "--output", "x.csv"),
+    "odd report": ("--from", "report.csv", "--output", "x.xls"),
     "no folder": ("--from", "report.csv", "--copy"),
     "two actions": ("--from", "report.csv", "--to", "to", "--copy", "--move"),
     "no report": ("--list",),
@@ -200,8 +240,6 @@ USAGE = {
     "odd top": ("--from", "report.csv", "--list", "--top", "ten"),
     "odd bounds": ("--from", "report.csv", "--list", "--min-score", 9, "--max-score", 8),
     "odd per folder": ("--from", "report.csv", "--list", "--per-folder", 0),
-    "undo with more": ("--undo", "u", "--from", "report.csv"),
-    "undo with conditions": ("--undo", "u", "--top", 3),
     "unknown option": ("--delete",),
 }
 NOTHING = {
@@ -216,9 +254,15 @@ NOTHING = {
         ("--from", "report.csv", "--to", "to", "--move", "--undo-file", "report.csv"),
         "report.csv cannot be made (file exists)",
     ),
-    "no undo file": (("--undo", "report.csv"), "is not an undo file"),
-    "gone undo file": (("--undo", "gone"), "cannot be read"),
 }
+
+
+@pytest.mark.parametrize(
+    ("file", "word"), [("report.csv", "is not an undo file"), ("gone", "cannot be read")]
+)
+def test_what_is_no_undo_file_is_said(desk, contrique, file, word):
+    done = contrique("undo", file)
+    assert (done.status, word in done.err) == (1, True)
 
 
 @pytest.mark.parametrize("options", USAGE.values(), ids=USAGE)
@@ -266,7 +310,7 @@ def test_an_interruption_exits_with_130_and_the_moves_so_far_can_be_undone(
     assert "interrupted: the rest was left where it is" in done.err
     monkeypatch.undo()
     monkeypatch.chdir(desk)
-    undone = contrique("select", "--undo", "u")
+    undone = contrique("undo", "u")
     assert undone.err.startswith("2 files moved back, 1 there already")
     assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
 
@@ -274,7 +318,7 @@ def test_an_interruption_exits_with_130_and_the_moves_so_far_can_be_undone(
 def test_a_kill_in_the_middle_of_a_move_can_be_undone(desk, contrique):
     code = """
 import os, signal
-from contrique_cli.cli import app
+from contrique_cli.cli.app import app
 from contrique_cli.collection import transfer
 from contrique_cli.files import writing
 real = transfer.move
@@ -284,12 +328,12 @@ def kill(source, target):
         os.kill(os.getpid(), signal.SIGKILL)
     real(source, target)
 transfer.move = kill
-app.app(["select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u"])
+app(["select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u"])
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
     assert done.returncode == -signal.SIGKILL
-    undone = contrique("select", "--undo", "u")
+    undone = contrique("undo", "u")
     assert (undone.status, files("to")) == (0, [])
     assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
 
@@ -320,9 +364,9 @@ def test_a_folder_of_photos_that_is_a_link_is_no_way_out(desk, contrique, tmp_pa
     assert done.status == 0
     assert f"--base {tmp_path / 'card'}" in done.err
     undo_file = next(Path("to").glob("*.jsonl"))
-    refused = contrique("select", "--undo", undo_file)
+    refused = contrique("undo", undo_file)
     assert (refused.status, f"--base {tmp_path / 'card'}" in refused.err) == (1, True)
-    assert contrique("select", "--undo", undo_file, "--base", tmp_path / "card").status == 0
+    assert contrique("undo", undo_file, "--base", tmp_path / "card").status == 0
     assert Path("card/c.jpg").read_bytes() == JPEG
 
 
@@ -345,17 +389,17 @@ def test_an_undo_file_of_a_stranger_moves_nothing_that_was_not_asked_for(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    done = contrique("select", "--undo", desk / undo_file)
+    done = contrique("undo", desk / undo_file)
     assert (done.status, f"give --base {desk}" in done.err) == (1, True)
     (desk / undo_file).rename("u")
-    done = contrique("select", "--undo", "u", "--base", desk / "a")
+    done = contrique("undo", "u", "--base", desk / "a")
     assert (done.status, f"give --base {desk}" in done.err) == (1, True)
     (desk / "to").rename(tmp_path / "away")
     text = Path("u").read_text().replace(f"{desk}/to", f"{tmp_path}/away")
     Path("u").write_text(text)
-    done = contrique("select", "--undo", "u", "--base", desk)
+    done = contrique("undo", "u", "--base", desk)
     assert (done.status, f"give --to {tmp_path}/away" in done.err) == (1, True)
-    done = contrique("select", "--undo", "u", "--base", desk, "--to", tmp_path / "away")
+    done = contrique("undo", "u", "--base", desk, "--to", tmp_path / "away")
     assert (done.status, files(str(desk / "a"))) == (0, ["x.jpg", "y.jpg"])
     assert f"from {tmp_path}/away into {desk}" in done.err
 
@@ -367,7 +411,7 @@ def test_an_undo_file_on_a_device_or_pipe_is_refused(desk, contrique):
             *("select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", place)
         )
         assert (done.status, "cannot be made" in done.err) == (1, True)
-        assert contrique("select", "--undo", place).status == 1
+        assert contrique("undo", place).status == 1
     assert files("to") == []
 
 
@@ -389,7 +433,7 @@ def test_a_full_disk_ends_a_move_in_words_and_loses_nothing(desk, contrique, mon
     assert (done.status, "u cannot be written (no space left on device)" in done.err) == (1, True)
     assert len(list(Path().rglob("*.jpg"))) == len(SCORES)
     assert Path("u").read_bytes().endswith(b"}\n")
-    assert contrique("select", "--undo", "u").status == 0
+    assert contrique("undo", "u").status == 0
     assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
 
 
@@ -412,7 +456,7 @@ def test_names_that_differ_in_case_only_get_places_with_sidecars_too(desk, contr
     ]
     assert Path("to/IMG_1-2.JPG.xmp").read_text() == "a/IMG_1.JPG"
     assert files("a") == ["y.jpg"]
-    assert contrique("select", "--undo", *Path("to").glob("*.jsonl")).status == 0
+    assert contrique("undo", *Path("to").glob("*.jsonl")).status == 0
     assert len(files("a")) == 9
 
 
@@ -425,6 +469,6 @@ def test_the_sidecar_of_another_photo_stays_with_it(desk, contrique):
     command = ("select", "--from", "report.csv", "--move", "--sidecars")
     assert contrique(*command, "--to", "to", "--top", 1).status == 0
     assert (files("to"), Path("c.jpg.xmp").exists()) == (["c.jpg.jpg"], True)
-    contrique("select", "--undo", *Path("to").glob("*.jsonl"))
+    contrique("undo", *Path("to").glob("*.jsonl"))
     assert contrique(*command, "--to", "to2").status == 0
     assert files("to2") == ["c.jpg", "c.jpg.jpg", "c.jpg.xmp"]

@@ -50,7 +50,7 @@ def table(text: str) -> dict[str, dict[str, str]]:
 
 
 def test_bursts_are_numbered_and_their_best_is_marked(contrique, shoot):
-    done = contrique("score", shoot, "--bursts", *TINY)
+    done = contrique("score", shoot, "--bursts", 3, *TINY)
     rows = table(done.out)
     numbers = {name: row["burst"] for name, row in rows.items()}
     assert numbers == {"a": "1", "b": "1", "d": "1", "c": "", "e": "2", "f": "2"}
@@ -67,37 +67,28 @@ def test_without_the_option_no_photo_is_in_a_burst(contrique, shoot):
 
 
 def test_the_gap_can_be_set(contrique, shoot):
-    rows = table(contrique("score", shoot, "--bursts", "--burst-gap", "0.5", *TINY).out)
+    rows = table(contrique("score", shoot, "--bursts", 0.5, *TINY).out)
     assert {rows[name]["burst"] for name in "abd"} == {""}
-    assert contrique("score", shoot, "--burst-gap", "1", *TINY).status == 2
 
 
-def test_best_only_leaves_out_the_rest_and_keeps_ranks_and_failures(contrique, shoot):
-    (shoot / "bad.jpg").write_bytes(b"x")
-    everything = table(contrique("score", shoot, "--bursts", *TINY).out)
-    done = contrique("score", shoot, "--burst-best-only", *TINY)
-    left = table(done.out)
-    expected = {name for name, row in everything.items() if row["burst_best"] != "False"}
-    assert set(left) == expected
-    assert {"c", "bad"} < expected
-    assert all(left[name] == everything[name] for name in left)
-    assert done.status == 3
-
-
-def test_best_only_counts_before_top(contrique, shoot):
-    done = contrique("score", shoot, "--burst-best-only", "--top", 2, *TINY)
-    assert len(table(done.out)) == 2
+def test_of_equal_scores_the_better_raw_value_is_the_best_of_a_burst(shoot):
+    qualities = {"a": 3.0, "b": 5.0, "d": 4.0}
+    rows = [
+        Row(path=shoot / f"{name}.jpg", score=100.0, quality=quality)
+        for name, quality in qualities.items()
+    ]
+    assert [row.is_burst_best for row in bursts.mark(rows)] == [False, True, False]
 
 
 def test_json_lines_with_bursts_are_a_ranked_report(contrique, shoot):
-    done = contrique("score", shoot, "--bursts", "--format", "jsonl", *TINY)
+    done = contrique("score", shoot, "--bursts", 3, "--format", "jsonl", *TINY)
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert {row["burst_best"] for row in rows} == {True, False, None}
 
 
 def test_the_table_shows_bursts(contrique, shoot):
-    done = contrique("score", shoot, "--bursts", "--format", "table", *TINY)
+    done = contrique("score", shoot, "--bursts", 3, "--format", "table", *TINY)
     assert "burst" in done.out
     assert done.out.count("best") == 2
 
@@ -107,7 +98,7 @@ def test_an_interruption_while_bursts_are_sought_keeps_the_report(contrique, sho
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bursts, "mark", interrupt)
-    done = contrique("score", shoot, "--bursts", *TINY)
+    done = contrique("score", shoot, "--bursts", 3, *TINY)
     assert done.status == 130
     assert len(table(done.out)) == 6
 
@@ -155,5 +146,5 @@ def test_raw_and_jpeg_of_one_shot_are_one_group(contrique, tmp_path):
     folder.mkdir()
     save_dng(folder / "a.dng", make_photo(1, 320, 240), taken="2024:05:06 12:00:00")
     save(folder / "a.jpg", make_photo(1, 320, 240), "2024:05:06 12:00:00", "40")
-    rows = csv.DictReader(io.StringIO(contrique("score", folder, "--bursts", *TINY).out))
+    rows = csv.DictReader(io.StringIO(contrique("score", folder, "--bursts", 3, *TINY).out))
     assert [row["burst"] for row in rows] == ["1", "1"]

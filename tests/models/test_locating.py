@@ -10,7 +10,7 @@ import pytest
 
 from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
-from contrique_cli.errors import BadModelFile, BadOption, RegressorMismatch, UnknownModel
+from contrique_cli.errors import BadModelFile, RegressorMismatch, UnknownModel
 from contrique_cli.models import locating, regressor
 from contrique_cli.scoring import scorer as scoring_scorer
 
@@ -83,19 +83,10 @@ def test_the_users_model_never_hides_a_bundled_one(tiny_regressor, home):
     assert locating.load_encoder()[1].arch != "tiny"
 
 
-def test_fast_takes_the_regressor_of_that_name_and_its_smaller_working_size(tiny_regressor, home):
+def test_the_regressor_called_fast_is_taken_by_its_name_only(tiny_regressor, home):
     smaller = dataclasses.replace(tiny_regressor, max_side=64)
+    regressor.save(home / "regressors" / "fast-tiny.safetensors", tiny_regressor)
     regressor.save(home / "regressors" / "fast.safetensors", smaller)
-    assert scoring_scorer.load_scorer("tiny", fast=True).regressor.max_side == 64
     assert scoring_scorer.load_scorer("tiny").regressor.max_side == 128
-    assert (
-        scoring_scorer.load_scorer(fast=True).regressor.max_side
-        < scoring_scorer.load_scorer().regressor.max_side
-    )
-
-
-def test_fast_without_its_regressor_says_how_to_fit_one(tiny_regressor):
-    with pytest.raises(RegressorMismatch, match=r"leave --fast out.*--max-side 512"):
-        scoring_scorer.load_scorer("tiny", fast=True)
-    with pytest.raises(BadOption, match="--regressor"):
-        scoring_scorer.load_scorer(regressor_name="tiny", fast=True)
+    sides = [scoring_scorer.load_scorer(None, name).regressor.max_side for name in (None, "fast")]
+    assert sides[1] < sides[0]

@@ -139,3 +139,39 @@ def test_a_report_saved_by_pandas_reads_back(tmp_path):
 def test_what_is_no_report_is_refused_with_the_place(data, message):
     with pytest.raises(BadReport, match=message):
         reading.read(data, "r.csv")
+
+
+FULL = [
+    Row(
+        path=Path("a.jpg"),
+        rank=1,
+        score=71.5,
+        raw=0.25,
+        quality=0.25,
+        flaw="blur",
+        flaw_probability=0.75,
+        width=40,
+        height=30,
+        source="photo",
+        burst=1,
+        is_burst_best=True,
+    ),
+    Row(path=Path("b.jpg"), rank=2, score=12.0, raw=-0.5, quality=-0.5, is_burst_best=False),
+    Row(path=Path("c.jpg"), error="no picture"),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_column_comes_back(form):
+    assert reading.read(FORMS[form](FULL), "r") == FULL
+
+
+def test_the_direction_of_raw_values_is_that_of_the_scores():
+    lines = b"path,score,raw\na,100,1.5\nb,100,0.5\nc,20,3\n"
+    assert [row.quality for row in reading.read(lines, "r")] == [-1.5, -0.5, -3.0]
+
+
+@pytest.mark.parametrize("cells", ["1.5,50", "x,50", "1,inf", "0,50", "1e999,50"])
+def test_a_rank_that_is_none_is_named(cells):
+    with pytest.raises(BadReport, match=r"r, line 2: the (rank|score)"):
+        reading.read(f"rank,score,path\n{cells},a\n".encode(), "r")

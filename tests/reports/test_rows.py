@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from contrique_cli.config import Selection
 from contrique_cli.reports import reading
 from contrique_cli.reports import rows as report_rows
 from contrique_cli.reports.rows import Row
@@ -23,8 +22,8 @@ def row(name: str, score: float | None, **more) -> Row:
     return Row(path=Path(name), score=score, error=None if score is not None else "bad", **more)
 
 
-def order(rows: list[Row], **selection) -> list[tuple[str, int | None]]:
-    return [(str(one.path), one.rank) for one in report_rows.rank(rows, Selection(**selection))]
+def order(rows: list[Row]) -> list[tuple[str, int | None]]:
+    return [(str(one.path), one.rank) for one in report_rows.rank(rows)]
 
 
 ROWS = [row("c", 10.0), row("x", None), row("b", 90.0), row("a", 10.0)]
@@ -34,14 +33,9 @@ def test_best_first_equal_scores_by_path_failures_last():
     assert order(ROWS) == [("b", 1), ("a", 2), ("c", 3), ("x", None)]
 
 
-def test_reverse_turns_the_order_not_the_ranks():
-    assert order(ROWS, reverse=True) == [("c", 3), ("a", 2), ("b", 1), ("x", None)]
-
-
-def test_top_and_bounds_leave_out_the_rest_and_the_failures():
-    assert order(ROWS, top=1) == [("b", 1)]
-    assert order(ROWS, top=1, reverse=True) == [("c", 3)]
-    assert order(ROWS, min_score=10.0, max_score=50.0) == [("a", 2), ("c", 3)]
+def test_equal_scores_are_ranked_by_what_is_not_clipped():
+    clipped = [row("a", 100.0, quality=1.5), row("b", 100.0, quality=2.5), row("c", 99.0)]
+    assert order(clipped) == [("b", 1), ("a", 2), ("c", 3)]
 
 
 def test_csv_reads_back_in_pandas_and_formulas_are_harmless():
@@ -180,10 +174,3 @@ def test_the_schema_is_a_number_at_the_head_of_json():
     assert list(document) == ["schema", "version", "photos"]
     assert document["schema"] == report_rows.SCHEMA == 1
     assert [list(photo) for photo in document["photos"]] == [report_rows.COLUMNS] * 3
-
-
-def test_an_absolute_row_keeps_everything_else(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    made = report_rows.absolute(FULL[0])
-    assert made.path == tmp_path / "a.jpg"
-    assert (made.score, made.flaw, made.burst) == (71.5, "blur", 1)

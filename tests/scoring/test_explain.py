@@ -114,7 +114,6 @@ def test_json_holds_the_map_as_numbers(contrique, photos):
         (("--format", "xml"), 2, "text, json"),
         (("--output", "map.gif"), 2, ".png"),
         (("--output", "no/such/folder/map.png"), 1, "cannot be written"),
-        (("--max-side", "64"), 1, "refit"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_work(contrique, photos, options, status, word):

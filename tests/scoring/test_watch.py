@@ -1,4 +1,4 @@
-"""`contrique score --watch`: what counts as arrived, and the program from start to stop."""
+"""`contrique watch`: what counts as arrived, and the program from start to stop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from contrique_cli.cli import watch as cli_watch
 from contrique_cli.scoring.watch import Watcher, state
 from tests.conftest import make_photo, spawn
 
-TINY = ("--regressor", "tiny", "--device", "cpu", "--watch-interval", "0.1")
+TINY = ("--regressor", "tiny", "--device", "cpu", "--interval", "0.1")
 
 
 class Look:
@@ -160,7 +160,7 @@ def stop(program: subprocess.Popen[bytes], signum: int) -> str:
 
 
 def watching(folder: Path, *options: object, **pipes: object) -> subprocess.Popen[bytes]:
-    return spawn(["score", folder, "--watch", *options, *TINY], stderr=subprocess.PIPE, **pipes)
+    return spawn(["watch", folder, *options, *TINY], stderr=subprocess.PIPE, **pipes)
 
 
 def test_photos_are_lines_as_they_arrive_until_ctrl_c(folder, tmp_path):
@@ -204,7 +204,7 @@ def look(contrique, folder, tmp_path, monkeypatch):
     def watch(*options: object) -> tuple[list[str], str]:
         target = tmp_path / "report.jsonl"
         monkeypatch.setattr(cli_watch, "time", FewLooks(3))
-        done = contrique("score", folder, "--watch", "-o", target, *options, *TINY)
+        done = contrique("watch", folder, "-o", target, *options, *TINY)
         assert done.status == 0, done.err
         rows = [json.loads(line) for line in target.read_bytes().splitlines()]
         return [Path(row["path"]).name for row in rows], done.err
@@ -259,8 +259,8 @@ def test_what_failed_is_tried_again_by_the_next_watch(look, folder):
     assert [look()[0] for _ in range(2)] == [["first.jpg"], ["first.jpg"] * 2]
 
 
-def test_bounds_hold_in_a_watch_too(look):
-    assert look("--min-score", 100.0, "--quiet") == ([], "")
+def test_quiet_says_nothing(look):
+    assert look("--quiet") == (["first.jpg"], "")
 
 
 def test_a_broken_link_is_one_line(look, folder):
@@ -285,29 +285,19 @@ def test_without_output_lines_go_to_standard_output_and_a_closed_reader_ends_it(
     assert quiet_reader.stderr.read() == b""
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("--gallery", "page.html"),
-        ("--xmp",),
-        ("--absolute",),
-        ("--top", 3),
-        ("--reverse",),
-        ("--fail-under", 5),
-        ("--bursts",),
-        ("--burst-best-only",),
-        ("--format", "csv"),
-        ("--format", "table"),
-        ("--output", "report.csv"),
-    ],
-)
-def test_what_needs_all_photos_at_once_is_refused(contrique, folder, options):
-    done = contrique("score", folder, "--watch", *options, *TINY)
-    assert done.status == 2
-    assert "--watch" in done.err
+def test_a_report_that_cannot_grow_is_refused(contrique, folder):
+    done = contrique("watch", folder, "--output", "report.csv", *TINY)
+    assert (done.status, "end it in .jsonl" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("cache", [(), ("--no-cache",)])
+def test_an_option_that_cannot_be_had_is_refused_and_nothing_is_watched(contrique, folder, cache):
+    done = contrique("watch", folder, "--precision", "foo", *cache, *TINY)
+    assert (done.status, "watching" in done.err) == (2, False)
+    assert "choose one of auto, fp32" in done.err
 
 
 @pytest.mark.parametrize("path", ["-", "no/such/folder", __file__])
 def test_what_is_no_folder_cannot_be_watched(contrique, folder, path):
-    done = contrique("score", path, "--watch", *TINY)
-    assert (done.status, "needs folders" in done.err) == (2, True)
+    done = contrique("watch", path, *TINY)
+    assert (done.status, "only folders are watched" in done.err) == (2, True)

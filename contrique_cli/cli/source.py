@@ -1,0 +1,43 @@
+"""A report as what a command works on: read, and its photos found on the disk."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contrique_cli.cli import console
+from contrique_cli.errors import BadReport
+from contrique_cli.files.reading import why
+from contrique_cli.reports.rows import Row
+
+if TYPE_CHECKING:
+    from contrique_cli.errors import Unreadable
+
+
+def read(source: str) -> list[Row]:
+    """The rows of a report, from a file or, for `-`, from standard input.
+
+    Raises:
+        BadReport: it cannot be read, or is no report.
+    """
+    from contrique_cli.reports import reading
+
+    if source == "-":
+        return reading.read(sys.stdin.buffer.read(), "the report on standard input")
+    try:
+        data = Path(source).read_bytes()
+    except OSError as error:
+        raise BadReport(
+            f"{source} cannot be read ({why(error)}); "
+            f"`contrique score PHOTOS --output {source}` makes it"
+        ) from error
+    return reading.read(data, source)
+
+
+def name_missing(missing: Sequence[Unreadable], *, quiet: bool) -> None:
+    """Say which photos of a report are not on the disk."""
+    if missing and not quiet:
+        console.say(f"{len(missing):,} photos of the report are not there:")
+        console.name_some(map(str, missing), len(missing))

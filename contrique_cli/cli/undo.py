@@ -1,0 +1,126 @@
+"""The command that takes moves back: undo."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contrique_cli.cli import console, deliver
+from contrique_cli.cli.options import DryRun, Quiet
+from contrique_cli.errors import BadReport
+
+if TYPE_CHECKING:
+    from contrique_cli.collection.undo import Moves
+
+
+def undo(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Undo file of `contrique select --move`.", show_default=False
+        ),
+    ],
+    *,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder that holds all places the files came from.",
+            show_default="the current one",
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder that the files went to.",
+            show_default="that of FILE, or in --base",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take back the moves of `contrique select --move`, the last first; nothing is overwritten.
+
+    Example: contrique undo moves.jsonl
+
+    Exit status: 0 all are back, 1 nothing could be done, 2 wrong usage, 3 some
+    files stay where they are.
+    """
+    from contrique_cli.collection import undo as verb
+
+    found = verb.read(file)
+    _confirm(found, file, base, to)
+    done: Counter[str] = Counter()
+    failures = []
+    with console.progress("undoing", len(found.moves), quiet=quiet, unit="files") as advance:
+        for move, result, reason in verb.undo(found, is_dry_run=dry_run):
+            done[result] += 1
+            if reason is not None:
+                failures.append(f"left: {move.target}: {reason}")
+            elif dry_run and result == verb.RESTORED:
+                origin, target = map(console.printable, (str(move.source), str(move.target)))
+                sys.stdout.buffer.write(f"move {target} -> {origin}\n".encode())
+            advance()
+    sys.stdout.buffer.flush()
+    if not quiet:
+        words = "would be moved back" if dry_run else "moved back"
+        console.say(
+            f"{done[verb.RESTORED]:,} files {words}, {done[verb.BACK]:,} there already, "
+            f"{done[verb.COPIED]:,} copies left, {done[verb.FAILED]:,} failed"
+        )
+        console.say(f"  from {found.target} into {found.source}")
+        console.name_some(failures, len(failures))
+    if failures:
+        is_nothing = len(failures) == len(found.moves)
+        raise typer.Exit(deliver.NOTHING if is_nothing else deliver.SOME_FAILED)
+
+
+def spell(file: Path, *, source: Path, target: Path) -> str:
+    """The command, for a shell, that takes moves back from here.
+
+    Args:
+        file: the undo file.
+        source, target: folders that the files came from, and went to.
+    """
+    is_near = _is_known(target, None, file) or _is_within(target, Path())
+    options = [
+        *([] if _is_within(source, Path()) else ["--base", str(source)]),
+        *([] if is_near else ["--to", str(target)]),
+    ]
+    return shlex.join(["contrique", "undo", str(file), *options])
+
+
+def _confirm(moves: Moves, path: Path, base: Path | None, to: Path | None) -> None:
+    """See that the user knows both folders: an undo file may come from anybody.
+
+    Raises:
+        BadReport: one is neither where the user works, nor given.
+    """
+    start = Path() if base is None else base
+    if not _is_within(moves.source, start):
+        raise BadReport(
+            f"{path} moves files into {moves.source}, which lies outside of "
+            f"{'the current folder' if base is None else base}: if you want that, give "
+            f"--base {shlex.quote(str(moves.source))}"
+        )
+    if not (_is_known(moves.target, to, path) or _is_within(moves.target, start)):
+        raise BadReport(
+            f"{path} moves files out of {moves.target}, which is neither its own folder nor in "
+            f"{start.absolute()}: if you want that, give --to {shlex.quote(str(moves.target))}"
+        )
+
+
+def _is_known(folder: Path, to: Path | None, undo_file: Path) -> bool:
+    """Whether files went to the folder given, or to that of the undo file, or below."""
+    return _is_within(folder, undo_file.parent) or (to is not None and _is_within(folder, to))
+
+
+def _is_within(folder: Path, other: Path) -> bool:
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(other))
