@@ -1,4 +1,4 @@
-"""The commands about installed models: models, models import."""
+"""The commands about installed models: models, models show, models import."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from contrique_cli.cli import console
+from contrique_cli.errors import UnknownModel
 from contrique_cli.models import installed
 
 if TYPE_CHECKING:
     from contrique_cli.models.catalogue import Row
 
 _MARKS = "marks"  # of the photos a regressor was fitted on: for `evaluate`, not for people
+_KINDS = {
+    installed.ENCODER: "encoder",
+    installed.REGRESSOR: "regressor",
+    installed.FLAW: "flaw probe",
+}
 
 app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context) -> None:
-    """List installed encoders and regressors: what they are, how good, on what, under what licence.
+    """List the installed encoders, regressors and flaw probes.
 
     Example: contrique models
     """
@@ -28,10 +34,34 @@ def models(context: typer.Context) -> None:
         return
     from contrique_cli.models import catalogue
 
-    for row in catalogue.list_installed():
-        where = "bundled" if row.is_bundled else str(row.path)
-        console.show_facts(f"{row.kind} {row.name} ({where})", _facts(row))
-    console.say(f"your own models lie in {installed.user_folder()}")
+    console.show_models(
+        [
+            (_KINDS[row.kind], row.name, "bundled" if row.is_bundled else "you", _summary(row))
+            for row in catalogue.list_installed()
+        ]
+    )
+    console.say("`contrique models show NAME` says all there is to say of one")
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(help="As `contrique models` lists it.", show_default=False)
+    ],
+) -> None:
+    """Say what a model is, how good, on what, under what licence, and where it lies.
+
+    Example: contrique models show default
+    """
+    from contrique_cli.models import catalogue
+
+    rows = catalogue.list_installed()
+    found = [row for row in rows if row.name == name]
+    if not found:
+        names = ", ".join(dict.fromkeys(row.name for row in rows))
+        raise UnknownModel(f"no model is called {name!r}; there is: {names}")
+    for row in found:
+        console.show_facts(_facts(row), title=f"{_KINDS[row.kind]} {row.name}")
 
 
 @app.command("import")
@@ -78,9 +108,30 @@ def import_model(
     console.say(f"imported as the {uses[done.kind]}")
 
 
-def _facts(row: Row) -> dict[str, str]:
+def _summary(row: Row) -> str:
     if row.problem is not None:
-        return {"  cannot be used": row.problem}
+        return f"cannot be used: {row.problem}"
+    srocc = row.figures.get("srocc")
+    parts = [
+        row.arch,
+        None if row.kind == installed.ENCODER else f"for {row.encoder or 'no installed encoder'}",
+        None
+        if row.max_side is None
+        else f"at {row.max_side} pixels"
+        if row.max_side
+        else "full size",
+        row.task if row.task != "no-reference" else None,
+        None
+        if srocc is None
+        else f"SROCC {_words(srocc[0] if isinstance(srocc, list) else srocc)}",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _facts(row: Row) -> dict[str, str | Path]:
+    where: dict[str, str | Path] = {"  file": row.path}
+    if row.problem is not None:
+        return {"  cannot be used": row.problem, **where}
     facts: dict[str, Any] = {"  architecture": row.arch, "  task": row.task}
     if row.max_side is not None:
         facts["  working size"] = f"{row.max_side} pixels" if row.max_side else "full resolution"
@@ -92,7 +143,10 @@ def _facts(row: Row) -> dict[str, str]:
     for key, value in row.provenance.items():
         if key != _MARKS:
             facts.setdefault(f"  {key}", _words(value))
-    return {key: str(value) for key, value in facts.items() if value not in (None, "", {})}
+    return {
+        **{key: str(value) for key, value in facts.items() if value not in (None, "", {})},
+        **where,
+    }
 
 
 def _words(value: Any) -> str:

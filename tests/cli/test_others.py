@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,12 @@ def test_a_regressor_is_fitted_named_used_and_evaluated(contrique, rated, home):
     assert "95 % interval" in judged.out
     assert "fitted to 30 of these 30 photos" in judged.err
     listed = contrique("models").out
-    assert "regressor mine" in listed
-    assert "srocc" in listed
-    assert "marks" not in listed
+    assert re.search(
+        r"^regressor +mine +you +for tiny, at 1024 pixels, SROCC \S+$", listed, re.MULTILINE
+    )
+    shown = contrique("models", "show", "mine").out
+    assert "srocc" in shown
+    assert "marks" not in shown
 
 
 @pytest.mark.usefixtures("tiny_regressor")
@@ -124,9 +128,21 @@ def test_a_damaged_model_is_listed_with_its_problem(contrique, home):
     (home / "encoders" / "broken.safetensors").write_bytes(b"x")
     done = contrique("models")
     assert done.status == 0
-    assert "encoder default (bundled)" in done.out
-    assert "encoder broken" in done.out
-    assert "cannot be used" in done.out
+    assert re.search(r"^encoder +default +bundled +resnet18-c4$", done.out, re.MULTILINE)
+    assert re.search(r"^encoder +broken +you +cannot be used: ", done.out, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+@pytest.mark.parametrize("columns", ["20", "80"])
+def test_a_model_is_shown_whole_and_its_path_in_one_piece(contrique, home, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    done = contrique("models", "show", "tiny")
+    assert done.status == 0
+    for kind in ("encoder", "regressor"):
+        assert f"{kind} tiny\n" in done.out
+        assert f" {home / f'{kind}s' / 'tiny.safetensors'}\n" in done.out
+    unknown = contrique("models", "show", "nope")
+    assert (unknown.status, "there is: default, fast, tiny" in unknown.err) == (1, True)
 
 
 def test_a_foreign_file_is_not_imported(contrique, tmp_path):

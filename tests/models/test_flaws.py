@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -107,10 +108,11 @@ def test_models_lists_a_probe_with_what_it_names(contrique, probe, home):
     (home / "flaws" / "bad.safetensors").write_bytes(b"no")
     done = contrique("models")
     assert done.status == 0
-    assert "flaw mine" in done.out
-    assert "none, blur, noise" in done.out
-    assert f"tiny ({encoder[:12]})" in done.out
-    assert "flaw bad" in done.out
+    assert re.search(r"flaw probe +bad +you +cannot be used", done.out)
+    assert re.search(r"flaw probe +mine +you +for tiny\n", done.out)
+    shown = contrique("models", "show", "mine").out
+    assert "none, blur, noise" in shown
+    assert f"tiny ({encoder[:12]})" in shown
 
 
 @pytest.mark.usefixtures("tiny_regressor")
