@@ -21,7 +21,7 @@ ROOMS = {
     "photos": (
         "kinds content memory bounds exif jpeg png tiff damage raw rgb pixels finding opening"
     ),
-    "distortions": "randomness colour dct blur noise tone geometry jpeg jpeg2000 palette bank",
+    "distortions": "randomness colour dct filters blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
         "efficientnet model merged backend capacity tensorfile checkpoint features "
         "cache.identity cache.sqlitefile cache.featurecache cache.recall export pairs"

@@ -205,13 +205,12 @@ def class_of(kind: int, level: int) -> int:
         0 to 125.
 
     Raises:
-        ValueError: If there is no such kind or level.
+        ValueError: there is no such kind or level.
     """
     if kind == UNDISTORTED or (kind, level) in IDENTITIES:
         return UNDISTORTED
     if not (1 <= kind <= KIND_COUNT and 1 <= level <= LEVELS):
-        message = f"no distortion of kind {kind} at level {level}"
-        raise ValueError(message)
+        raise ValueError(f"no distortion of kind {kind} at level {level}")
     return (kind - 1) * LEVELS + level
 
 
@@ -272,7 +271,7 @@ def apply_kind(images: Tensor, number: int, levels: Tensor, seeds: Tensor) -> Te
 
     Args:
         images: RGB in [0, 1], float32, shape (B, 3, H, W), any device.
-        number: Kind, 1 to 25.
+        number: kind, 1 to 25.
         levels: 1 to 5; int64, shape (B,), best on the CPU.
         seeds: int64, shape (B,), on the device of `images`.
 
@@ -280,13 +279,12 @@ def apply_kind(images: Tensor, number: int, levels: Tensor, seeds: Tensor) -> Te
         RGB in [0, 1], float32, shape (B, 3, H, W).
 
     Raises:
-        ValueError: If a level is not one of 1 to 5.
+        ValueError: a level is not one of 1 to 5.
     """
     kind = KINDS[number - 1]
     chosen = levels.tolist()
     if not all(1 <= level <= LEVELS for level in chosen):
-        message = f"levels run from 1 to {LEVELS}, got {chosen}"
-        raise ValueError(message)
+        raise ValueError(f"levels run from 1 to {LEVELS}, got {chosen}")
     amounts = [kind.levels[level - 1] for level in chosen]
     # Inside a mixed-precision step the products here would turn to half precision.
     with torch.autocast(images.device.type, enabled=False):

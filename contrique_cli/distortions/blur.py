@@ -10,9 +10,10 @@ import math
 from functools import cache
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
+from torch.nn import functional
 
+from contrique_cli.distortions import filters
 from contrique_cli.distortions.colour import lab_to_rgb, rgb_to_lab
 from contrique_cli.distortions.randomness import uniform
 
@@ -25,23 +26,15 @@ LIGHTNESS_MAX = 100.0
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
     """Blur with a Gaussian cut off at 2 sigma, as MATLAB's imgaussfilt does.
 
-    The two passes are products with banded matrices: they fold the repeated edge in, cost the
-    same for every sigma, and are several times faster than a one-channel convolution on a CPU.
-
     Args:
-        images: Shape (B, C, H, W).
-        sigma: Standard deviation, px; the kernel has 2 * ceil(2 * sigma) + 1 taps.
+        images: shape (B, C, H, W).
+        sigma: standard deviation, px; the kernel has 2 * ceil(2 * sigma) + 1 taps.
 
     Returns:
         Shape (B, C, H, W).
     """
-    radius = math.ceil(2 * sigma)
-    offsets = torch.arange(-radius, radius + 1, device=images.device)
-    taps = torch.exp(-(offsets**2) / (2 * sigma**2))
-    taps = taps / taps.sum()
-    rows, columns = images.shape[-2:]
-    down = _band(taps, offsets, rows)
-    across = _band(taps, offsets, columns)
+    taps = filters.gaussian(sigma, math.ceil(2 * sigma), device=images.device)
+    down, across = (filters.matrix(taps, size, filters.repeat) for size in images.shape[-2:])
     return down @ images @ across.T
 
 
@@ -49,8 +42,8 @@ def lens_blur(images: Tensor, radius: float) -> Tensor:
     """Blur with a uniform disk whose rim is weighted by the area it covers.
 
     Args:
-        images: Shape (B, C, H, W).
-        radius: Radius of the disk, px.
+        images: shape (B, C, H, W).
+        radius: radius of the disk, px.
 
     Returns:
         Shape (B, C, H, W).
@@ -63,15 +56,14 @@ def motion_blur(images: Tensor, lengths: Tensor, seeds: Tensor) -> Tensor:
     """Blur along a line of random direction, weighted by the distance to the line.
 
     Args:
-        images: Shape (B, C, H, W).
-        lengths: Length of the line, 1 to 10 px, shape (B, 1, 1, 1); 1 leaves the image as it is.
+        images: shape (B, C, H, W).
+        lengths: length of the line, 1 to 10 px, shape (B, 1, 1, 1); 1 leaves the image as it is.
         seeds: int64, shape (B,); they choose the angle in 0 to 180 degrees.
 
     Returns:
         Shape (B, C, H, W).
 
-    Source:
-        The kernel of MATLAB's fspecial("motion").
+    Source: The kernel of MATLAB's fspecial("motion").
     """
     angle = uniform(seeds, (1, 1)) * math.pi  # (B, 1, 1)
     grid = torch.arange(-LINE_RADIUS, LINE_RADIUS + 1, device=images.device)
@@ -89,7 +81,7 @@ def sharpen(images: Tensor, amounts: Tensor) -> Tensor:
 
     Args:
         images: RGB in [0, 1], shape (B, 3, H, W).
-        amounts: Strength, shape (B, 1, 1, 1).
+        amounts: strength, shape (B, 1, 1, 1).
 
     Returns:
         RGB in [0, 1], shape (B, 3, H, W).
@@ -99,14 +91,6 @@ def sharpen(images: Tensor, amounts: Tensor) -> Tensor:
     detail = lightness - gaussian_blur(lightness, SHARPEN_SIGMA)
     sharpened = (lightness + amounts * detail).clamp(0, LIGHTNESS_MAX)
     return lab_to_rgb(torch.cat([sharpened, lab[:, 1:]], dim=1))
-
-
-def _band(taps: Tensor, offsets: Tensor, size: int) -> Tensor:
-    """Write a filter as a (size, size) matrix that repeats the first and last sample."""
-    place = torch.arange(size, device=taps.device)[:, None]
-    source = (place + offsets).clamp(0, size - 1)  # (size, taps)
-    matrix = torch.zeros(size, size, device=taps.device)
-    return matrix.scatter_add_(1, source, taps.expand(size, -1))
 
 
 @cache
@@ -127,9 +111,9 @@ def _convolve(images: Tensor, kernels: Tensor) -> Tensor:
     """Convolve each image with its own (K, K) kernel."""
     batch, channels, rows, columns = images.shape
     reach = kernels.shape[-1] // 2
-    padded = F.pad(images, (reach, reach, reach, reach), mode="replicate")
+    padded = functional.pad(images, (reach, reach, reach, reach), mode="replicate")
     # One image of B * C channels: the layout for which CPUs have a fast depthwise kernel.
     flat = padded.reshape(1, batch * channels, *padded.shape[-2:])
     weights = kernels[:, None].expand(-1, channels, -1, -1).reshape(-1, 1, *kernels.shape[-2:])
-    blurred = F.conv2d(flat, weights, groups=batch * channels)
+    blurred = functional.conv2d(flat, weights, groups=batch * channels)
     return blurred.reshape(batch, channels, rows, columns)

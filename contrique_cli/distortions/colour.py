@@ -1,4 +1,4 @@
-"""Colour spaces: RGB to and from HSV, CIE Lab and YCbCr, and the grey of an RGB image.
+"""Colour spaces: RGB to and from CIE Lab and YCbCr, RGB to HSV and to grey.
 
 Every function takes and gives float32 images of shape (B, 3, H, W) on any device.
 RGB is sRGB in [0, 1].
@@ -65,8 +65,7 @@ def rgb_to_ycbcr(images: Tensor) -> Tensor:
     Returns:
         Y in [0, 1], Cb and Cr in [-0.5, 0.5], shape (B, 3, H, W).
 
-    Source:
-        ITU-T T.871 (JFIF), section 7.
+    Source: ITU-T T.871 (JFIF), section 7.
     """
     luma = rgb_to_grey(images)
     red, _, blue = images.chunk(3, dim=1)
@@ -117,8 +116,7 @@ def rgb_to_lab(images: Tensor) -> Tensor:
     Returns:
         L in [0, 100], a and b in about [-110, 110], shape (B, 3, H, W).
 
-    Source:
-        CIE 15:2004; sRGB from IEC 61966-2-1.
+    Source: CIE 15:2004; sRGB from IEC 61966-2-1.
     """
     bent = ((images + SRGB_OFFSET) / (1 + SRGB_OFFSET)) ** SRGB_GAMMA
     linear = torch.where(images > SRGB_KNEE, bent, images / SRGB_SLOPE)
@@ -170,23 +168,6 @@ def rgb_to_hsv(images: Tensor) -> Tensor:
     hue = torch.where(chroma > 0, sector / HUE_SECTORS, 0)
     saturation = chroma / torch.where(value > 0, value, 1)
     return torch.cat([hue, saturation, value], dim=1)
-
-
-def hsv_to_rgb(images: Tensor) -> Tensor:
-    """Convert hue, saturation and value to RGB.
-
-    Args:
-        images: HSV in [0, 1], shape (B, 3, H, W).
-
-    Returns:
-        RGB in [0, 1], shape (B, 3, H, W).
-    """
-    hue, saturation, value = images.chunk(3, dim=1)
-    # How far each channel stays below the value: 0 in its own third of the circle, 1 opposite.
-    turn = _column((5.0, 3.0, 1.0), images.device)
-    place = (turn + hue * HUE_SECTORS) % HUE_SECTORS  # (B, 3, H, W)
-    depth = torch.minimum(place, 4 - place).clamp(0, 1)
-    return value - value * saturation * depth
 
 
 def _mix_channels(images: Tensor, matrix: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
+from torch.nn import functional
 
 from contrique_cli.distortions.randomness import fork, normal, uniform
 
@@ -34,7 +34,7 @@ def jitter(images: Tensor, amounts: Tensor, seeds: Tensor) -> Tensor:
     for turn in range(JITTER_ROUNDS):
         steps = normal(fork(seeds, turn), (rows, columns, 2))
         grid = centres + steps * amounts * pixel
-        images = F.grid_sample(
+        images = functional.grid_sample(
             images, grid, mode="bicubic", padding_mode="border", align_corners=False
         )
     return images.clamp(0, 1)
@@ -44,8 +44,8 @@ def stray_patches(images: Tensor, counts: Tensor, seeds: Tensor) -> Tensor:
     """Copy 16x16 patches to places at most 8 px away; a later patch covers an earlier one.
 
     Args:
-        images: Shape (B, C, H, W).
-        counts: Number of patches, at most 100, shape (B, 1, 1, 1).
+        images: shape (B, C, H, W).
+        counts: number of patches, at most 100, shape (B, 1, 1, 1).
         seeds: int64, shape (B,).
 
     Returns:
@@ -61,7 +61,7 @@ def stray_patches(images: Tensor, counts: Tensor, seeds: Tensor) -> Tensor:
     target = torch.minimum((start + step).clamp_min(0), room)
     owner = _last_owner(target, size, counts, (rows, columns))  # (B, H * W), 0 where none
 
-    moved = F.pad(target - start, (0, 0, 1, 0))  # patch 0 moves nothing
+    moved = functional.pad(target - start, (0, 0, 1, 0))  # patch 0 moves nothing
     offset = moved[..., 0] * columns + moved[..., 1]  # (B, patches + 1)
     place = torch.arange(rows * columns, device=images.device)
     source = place - offset.gather(1, owner)
@@ -73,8 +73,8 @@ def cover_blocks(images: Tensor, counts: Tensor, seeds: Tensor) -> Tensor:
     """Cover 32x32 blocks with one random colour each.
 
     Args:
-        images: Shape (B, C, H, W).
-        counts: Number of blocks, at most 10, shape (B, 1, 1, 1).
+        images: shape (B, C, H, W).
+        counts: number of blocks, at most 10, shape (B, 1, 1, 1).
         seeds: int64, shape (B,).
 
     Returns:
@@ -84,7 +84,7 @@ def cover_blocks(images: Tensor, counts: Tensor, seeds: Tensor) -> Tensor:
     size = min(BLOCK_SIZE, rows, columns)
     room = _pair(rows - size, columns - size, images.device)
     target = (uniform(fork(seeds, 0), (BLOCK_COUNT_MAX, 2)) * (room + 1)).long()
-    colours = F.pad(uniform(fork(seeds, 1), (channels, BLOCK_COUNT_MAX)), (1, 0))
+    colours = functional.pad(uniform(fork(seeds, 1), (channels, BLOCK_COUNT_MAX)), (1, 0))
     owner = _last_owner(target, size, counts, (rows, columns))[:, None].expand(-1, channels, -1)
     painted = colours.gather(2, owner).reshape(images.shape)
     return torch.where(owner.reshape(images.shape) > 0, painted, images)
@@ -106,10 +106,10 @@ def _last_owner(corners: Tensor, size: int, counts: Tensor, shape: tuple[int, in
     """Tell for each pixel the last of the squares that cover it, counted from 1; 0 for none.
 
     Args:
-        corners: First row and column of each square, int64, shape (B, squares, 2).
-        size: Side of the squares, px.
-        counts: How many squares of each image count, shape (B, 1, 1, 1).
-        shape: Rows and columns of the images.
+        corners: first row and column of each square, int64, shape (B, squares, 2).
+        size: side of the squares, px.
+        counts: how many squares of each image count, shape (B, 1, 1, 1).
+        shape: rows and columns of the images.
 
     Returns:
         int64, shape (B, H * W).

@@ -11,8 +11,8 @@ its usage.txt).
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
+from torch.nn import functional
 
 from contrique_cli.distortions.colour import rgb_to_ycbcr, ycbcr_to_rgb
 from contrique_cli.distortions.dct import BLOCK, dct_basis
@@ -64,7 +64,9 @@ def jpeg(images: Tensor, qualities: Tensor) -> Tensor:
     chroma = _requantise(_repeat_edges(chroma, BLOCK, BLOCK), _table(CHROMA_TABLE, qualities))
     # The decoder grows only the chroma that the image needs, so the padding does not bleed in.
     chroma = chroma[..., : (rows + 1) // 2, : (columns + 1) // 2]
-    chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False).round()
+    chroma = functional.interpolate(
+        chroma, scale_factor=2, mode="bilinear", align_corners=False
+    ).round()
     decoded = torch.cat([luma[..., :rows, :columns], chroma[..., :rows, :columns]], dim=1)
     return ycbcr_to_rgb(decoded).round().clamp(0, CODE_MAX) / CODE_MAX
 
@@ -72,12 +74,14 @@ def jpeg(images: Tensor, qualities: Tensor) -> Tensor:
 def _repeat_edges(planes: Tensor, row_unit: int, column_unit: int) -> Tensor:
     """Repeat the last row and column up to whole units."""
     rows, columns = planes.shape[-2:]
-    return F.pad(planes, (0, -columns % column_unit, 0, -rows % row_unit), mode="replicate")
+    return functional.pad(
+        planes, (0, -columns % column_unit, 0, -rows % row_unit), mode="replicate"
+    )
 
 
 def _halve(chroma: Tensor) -> Tensor:
     """Average 2x2 samples; halves round up and down in turn, so that none drifts."""
-    mean = F.avg_pool2d(chroma, 2)
+    mean = functional.avg_pool2d(chroma, 2)
     column = torch.arange(mean.shape[-1], device=chroma.device)
     bias = (column % 2 + 1) / 4
     return (mean + bias).floor()

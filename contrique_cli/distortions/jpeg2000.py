@@ -16,8 +16,8 @@ import math
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
+from torch.nn import functional
 
 from contrique_cli.distortions.colour import rgb_to_ycbcr, ycbcr_to_rgb
 
@@ -49,7 +49,7 @@ def jpeg2000(images: Tensor, ratios: Tensor) -> Tensor:
 
     Args:
         images: RGB in [0, 1], shape (B, 3, H, W).
-        ratios: Size of the raw image over the size of the file, shape (B, 1, 1, 1).
+        ratios: size of the raw image over the size of the file, shape (B, 1, 1, 1).
 
     Returns:
         RGB in [0, 1] in steps of 1/255, shape (B, 3, H, W).
@@ -70,8 +70,8 @@ def _find_steps(spectrum: Tensor, budget: Tensor) -> Tensor:
     """Find the quantiser step at which the estimated length meets the budget.
 
     Args:
-        spectrum: Wavelet coefficients, shape (B, 3, H, W).
-        budget: Bits, shape (B,).
+        spectrum: wavelet coefficients, shape (B, 3, H, W).
+        budget: bits, shape (B,).
 
     Returns:
         Steps in 8-bit codes, shape (B,).
@@ -103,7 +103,7 @@ def _estimate_bits(spectrum: Tensor) -> Tensor:
 def _count_reaching(spectrum: Tensor) -> Tensor:
     """Count for each tile the coefficients that reach each step of the table."""
     batch, _, rows, columns = spectrum.shape
-    padded = F.pad(spectrum, (0, -columns % TILE, 0, -rows % TILE))
+    padded = functional.pad(spectrum, (0, -columns % TILE, 0, -rows % TILE))
     tiles = padded.unfold(2, TILE, TILE).unfold(3, TILE, TILE).reshape(batch, -1, TILE**2)
     places = STEPS_PER_OCTAVE * (OCTAVES + 1)
     size = (tiles.abs() / FINEST_STEP).clamp_min(0.5).log2() * STEPS_PER_OCTAVE

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name torch's own documentation uses)
 from torch import Tensor
+from torch.nn import functional
 
 from contrique_cli.distortions.colour import rgb_to_studio_ycbcr, studio_ycbcr_to_rgb
 from contrique_cli.distortions.dct import BLOCK, dct_basis
@@ -55,9 +55,8 @@ def denoise(images: Tensor, variances: Tensor, seeds: Tensor) -> Tensor:
     every coefficient weighed by the first result (Wiener). As DnCNN does it smooths texture away,
     keeps strong edges and leaves blotches.
 
-    Source:
-        Yu and Sapiro, "DCT Image Denoising: a Simple and Effective Image Denoising Algorithm",
-        IPOL 2011; the second pass as in Dabov et al., BM3D, IEEE TIP 2007.
+    Source: Yu and Sapiro, "DCT Image Denoising: a Simple and Effective Image Denoising Algorithm",
+    IPOL 2011; the second pass as in Dabov et al., BM3D, IEEE TIP 2007.
     """
     noisy = white_noise(images, variances, seeds)
     shape = images.shape[-2:]
@@ -75,11 +74,13 @@ def _split_windows(images: Tensor) -> Tensor:
     before = BLOCK - DCT_STRIDE
     after_rows, after_columns = (before + -size % DCT_STRIDE for size in (rows, columns))
     # Mirrored, for a repeated edge pixel would turn its noise into a stripe.
-    padded = F.pad(images, (before, after_columns, before, after_rows), mode="reflect")
+    padded = functional.pad(images, (before, after_columns, before, after_rows), mode="reflect")
     down, across = _dct_filters(images.device)
-    half = F.conv2d(padded.flatten(0, 1)[:, None], down, stride=(DCT_STRIDE, 1))
+    half = functional.conv2d(padded.flatten(0, 1)[:, None], down, stride=(DCT_STRIDE, 1))
     half = half.reshape(-1, 1, *half.shape[-2:])  # (B * C * 8, 1, windows, W)
-    spectrum = F.conv2d(half, across, stride=(1, DCT_STRIDE))  # (B * C * 8, 8, windows, windows)
+    spectrum = functional.conv2d(
+        half, across, stride=(1, DCT_STRIDE)
+    )  # (B * C * 8, 8, windows, windows)
     return spectrum.reshape(batch, channels, BLOCK, BLOCK, *spectrum.shape[-2:])
 
 
@@ -90,9 +91,9 @@ def _join_windows(spectrum: Tensor, shape: torch.Size) -> Tensor:
     fade = torch.sin(math.pi / BLOCK * (place + 0.5)) ** 2  # adds up to 1 at half a window's step
     down, across = _dct_filters(spectrum.device)
     flat = spectrum.reshape(-1, BLOCK, *spectrum.shape[-2:])
-    half = F.conv_transpose2d(flat, across * fade, stride=(1, DCT_STRIDE))
+    half = functional.conv_transpose2d(flat, across * fade, stride=(1, DCT_STRIDE))
     half = half.reshape(batch * channels, BLOCK, windows_down, -1)
-    padded = F.conv_transpose2d(half, down * fade[:, None], stride=(DCT_STRIDE, 1))
+    padded = functional.conv_transpose2d(half, down * fade[:, None], stride=(DCT_STRIDE, 1))
     before = BLOCK - DCT_STRIDE
     rows, columns = (slice(before, before + size) for size in shape)
     return padded.reshape(batch, channels, *padded.shape[-2:])[..., rows, columns]

@@ -33,13 +33,12 @@ def reduce_colours(images: Tensor, count: int) -> Tensor:
 
     Args:
         images: RGB in [0, 1], shape (B, 3, H, W).
-        count: Number of colours.
+        count: number of colours.
 
     Returns:
         RGB in [0, 1], shape (B, 3, H, W).
 
-    Source:
-        The mixing of colours: T. Knoll, US patent 6606166 (expired 2019).
+    Source: The mixing of colours: T. Knoll, US patent 6606166 (expired 2019).
     """
     rows, columns = images.shape[-2:]
     codes = (images * CODE_MAX).round()
@@ -70,7 +69,7 @@ def quantise_levels(images: Tensor, count: int) -> Tensor:
 
     Args:
         images: RGB in [0, 1], shape (B, 3, H, W).
-        count: Number of thresholds.
+        count: number of thresholds.
 
     Returns:
         RGB in [0, 1], shape (B, 3, H, W), at most count + 1 values.
@@ -92,7 +91,7 @@ def _choose_palette(codes: Tensor, count: int) -> Tensor:
 
     Args:
         codes: RGB in whole numbers from 0 to 255, shape (B, 3, H, W).
-        count: Number of colours.
+        count: number of colours.
 
     Returns:
         Whole numbers, shape (B, count, 3), rising in brightness.
@@ -166,8 +165,8 @@ def _otsu_cuts(counts: Tensor, cuts: int) -> Tensor:
     """Find the cuts of a histogram with the largest variance between classes.
 
     Args:
-        counts: Whole numbers, float64, shape (B, codes).
-        cuts: Number of cuts; there is one class more.
+        counts: whole numbers, float64, shape (B, codes).
+        cuts: number of cuts; there is one class more.
 
     Returns:
         First code above each cut, rising, int64, shape (B, cuts).

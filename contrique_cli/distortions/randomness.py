@@ -35,7 +35,7 @@ def fork(seeds: Tensor, stream: int) -> Tensor:
 
     Args:
         seeds: int64, shape (B,).
-        stream: Number of the use, 0 or more.
+        stream: number of the use, 0 or more.
 
     Returns:
         int64, shape (B,), on the device of `seeds`.
@@ -48,7 +48,7 @@ def uniform(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
 
     Args:
         seeds: int64, shape (B,).
-        shape: Shape of one item's numbers.
+        shape: shape of one item's numbers.
 
     Returns:
         float32, shape (B, *shape).
@@ -64,13 +64,12 @@ def normal(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
 
     Args:
         seeds: int64, shape (B,).
-        shape: Shape of one item's numbers.
+        shape: shape of one item's numbers.
 
     Returns:
         float32, shape (B, *shape).
 
-    Source:
-        Box and Muller, "A Note on the Generation of Random Normal Deviates", 1958.
+    Source: Box and Muller, "A Note on the Generation of Random Normal Deviates", 1958.
     """
     high, low = _halves(seeds, shape)
     # The half keeps the logarithm finite; 32 bits let the tail reach 6.7 standard deviations.

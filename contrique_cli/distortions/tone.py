@@ -105,9 +105,9 @@ def _bend(values: Tensor, knots: tuple[float, ...], heights: tuple[Tensor, ...])
     means of Fritsch and Butland (MATLAB's pchip), at the ends the three-point formula.
 
     Args:
-        values: In [0, 1], shape (B, C, H, W).
-        knots: Places strictly between 0 and 1, rising.
-        heights: One tensor a knot, each of shape (B, 1, 1, 1).
+        values: in [0, 1], shape (B, C, H, W).
+        knots: places strictly between 0 and 1, rising.
+        heights: one tensor a knot, each of shape (B, 1, 1, 1).
 
     Returns:
         In [0, 1], shape (B, C, H, W).

@@ -13,7 +13,7 @@ RepL4NLP 2021 (gradient caching).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -37,6 +37,9 @@ OPTIMISERS: dict[str, Callable[[Groups, float, float], torch.optim.Optimizer]] =
     "adamw": lambda groups, _, decay: torch.optim.AdamW(groups, lr=0.0, weight_decay=decay),
 }
 """The paper's, and one that asks for no learning rate that fits the batch."""
+
+MEMORY = {"sgd": ("momentum_buffer",), "adamw": ("exp_avg", "exp_avg_sq", "step")}
+"""What each remembers of a parameter that has learnt."""
 
 CENTRE_SCALE = 0.01
 """Of class centres at first: the loss sees directions only, and short vectors turn quickly."""
@@ -141,6 +144,7 @@ class Learner:
             if params
         ]
         self.optimiser = OPTIMISERS[optimiser](groups, momentum, weight_decay)
+        self.memory = MEMORY[optimiser]
         needs_scaler = precision == "fp16" and device.type == "cuda"
         self.scaler = torch.amp.GradScaler(device.type, enabled=needs_scaler)
 
@@ -276,27 +280,41 @@ class Learner:
         return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
 
     def load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Take up what `tensors` gave."""
-        self.model.load_state_dict(
-            {
-                name.removeprefix("model."): value
-                for name, value in tensors.items()
-                if name.startswith("model.")
-            }
-        )
+        """Take up what `tensors` gave.
+
+        Raises:
+            ValueError: they are of another network or optimiser.
+        """
+        weights = {
+            name.removeprefix("model."): value
+            for name, value in tensors.items()
+            if name.startswith("model.")
+        }
+        if _forms(weights) != _forms(self.model.state_dict()):
+            raise ValueError("weights of another network")
+        self.model.load_state_dict(weights)
         parameters = dict(self.model.named_parameters())
-        for label, value in tensors.items():
-            if not label.startswith("optimiser."):
-                continue
+        memory = {
+            label: value for label, value in tensors.items() if label.startswith("optimiser.")
+        }
+        has_memory = [n for n in parameters if f"optimiser.{self.memory[0]}.{n}" in memory]
+        expected = {
+            f"optimiser.{key}.{name}": torch.zeros(()) if key == "step" else parameters[name]
+            for name in has_memory
+            for key in self.memory
+        }
+        if _forms(memory) != _forms(expected):
+            raise ValueError("the memory of another optimiser")
+        for label, value in memory.items():
             _, key, name = label.split(".", 2)
             parameter = parameters[name]
-            memory = value  # AdamW's count of steps stays on the CPU
-            if value.shape == parameter.shape:
-                memory = torch.empty_like(parameter, requires_grad=False).copy_(value)
-            self.optimiser.state[parameter][key] = memory
+            kept = value  # AdamW's count of steps stays on the CPU
+            if key != "step":
+                kept = torch.empty_like(parameter, requires_grad=False).copy_(value)
+            self.optimiser.state[parameter][key] = kept
 
     def scale(self) -> float:
-        """Of the gradients in fp16; 1 otherwise."""
+        """Scale of the gradients in fp16; 1 otherwise."""
         return float(self.scaler.get_scale())
 
     def load_scale(self, scale: float) -> None:
@@ -308,6 +326,10 @@ class Learner:
 def _learning(module: nn.Module, *, is_matrix: bool) -> list[nn.Parameter]:
     """Parameters that learn, of two and more dimensions or of one."""
     return [p for p in module.parameters() if p.requires_grad and (p.ndim > 1) == is_matrix]
+
+
+def _forms(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (value.shape, value.dtype) for name, value in tensors.items()}
 
 
 @contextmanager

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import errno
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from contrique_cli.errors import BadOption, BadRun, CannotWrite
+from contrique_cli.errors import BadOption, BadRun, CannotWrite, Unreadable
+from contrique_cli.files.reading import irregular, opened, why
 from contrique_cli.files.writing import replacing
 from contrique_cli.pretraining.trainconfig import CONVENIENCE, checked
 
 FORMAT = 1
 """Version of `config.json`."""
+
+MOST_BYTES = 16 * 2**20
+"""Size of a JSON file beyond which it is none of ours."""
+
+MOST_STEPS = 10**12
+"""No run does so many."""
+
+MOST_LOSS = 1e30
+"""No finite loss that a run goes on with is near."""
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 """What a file system without locks answers."""
@@ -41,7 +52,7 @@ class RunFiles:
         """Keep other processes from training in the same folder; a killed one leaves no claim.
 
         Raises:
-            BadRun: another one does.
+            BadRun: another one does, or see `check_folder`.
             CannotWrite: the folder cannot be made or written to.
         """
         from filelock import FileLock, Timeout  # noqa: PLC0415 - `contrique --help` needs none
@@ -50,7 +61,7 @@ class RunFiles:
         claim = FileLock(lock, timeout=0)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _refuse_oddity(lock)
+            check_folder(self.folder)
             claim.acquire()
         except Timeout as error:
             raise BadRun(
@@ -63,7 +74,7 @@ class RunFiles:
             if error.errno not in _NO_LOCKS:
                 raise CannotWrite(
                     f"the folder {self.folder} cannot be made or written to "
-                    f"({(error.strerror or str(error)).lower()}); choose another --output"
+                    f"({why(error)}); choose another --output"
                 ) from error
         try:
             yield
@@ -114,20 +125,31 @@ class RunFiles:
                 file.write(json.dumps(row) + "\n")
         except OSError as error:
             raise CannotWrite(
-                f"{self.metrics} cannot be written ({(error.strerror or str(error)).lower()}); the "
-                "last checkpoint is whole: free space, then run the same command again to go on"
+                f"{self.metrics} cannot be written ({why(error)}); the last "
+                "checkpoint is whole: free space, then run the same command again to go on"
             ) from error
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """All whole lines."""
-        if not self.metrics.exists():
+        """All whole lines.
+
+        Raises:
+            BadRun: a line is none that a run writes, but for the last, which a kill may have cut.
+        """
+        try:
+            lines = self.metrics.read_bytes().split(b"\n")
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise BadRun(f"{self.metrics} cannot be read ({why(error)})") from error
         rows = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+        for number, line in enumerate(lines[:-1], start=1):
             try:
-                rows.append(json.loads(line))
-            except ValueError:  # cut off by a kill
-                continue
+                rows.append(_row(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise BadRun(
+                    f"{self.metrics}, line {number}, is none that a run writes; remove it, or "
+                    "choose another --output"
+                ) from error
         return rows
 
     def forget_metrics_after(self, step: int) -> None:
@@ -138,31 +160,85 @@ class RunFiles:
                 file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
 
 
-def _refuse_oddity(lock: Path) -> None:
-    """See that what stands in a lock's place is a lock: a link leads to a file of somebody else.
+def check_folder(folder: Path) -> None:
+    """See that plain files stand in a run's folder where it writes: a link leads to others' files.
 
     Raises:
-        CannotWrite: it is not.
+        BadRun: something else does.
     """
-    if lock.is_symlink() or (lock.exists() and not lock.is_file()):
-        raise CannotWrite(f"{lock} is no plain file; remove it, or choose another --output")
+    names = ("config.json", "metrics.jsonl", "encoder.safetensors", "loss.png", ".lock")
+    for path in (*(folder / name for name in names), folder / "checkpoints"):
+        try:
+            mode = path.lstat().st_mode
+        except OSError:  # nothing there, or nobody may look: writing will tell
+            continue
+        if stat.S_ISLNK(mode):
+            raise BadRun(f"{path} is a link; remove it, or choose another --output")
+        is_folder = path.name == "checkpoints"
+        if not (stat.S_ISDIR(mode) if is_folder else stat.S_ISREG(mode)):
+            what = "not a folder" if is_folder else irregular(mode)
+            raise BadRun(f"{path} is {what}; remove it, or choose another --output")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object of one of our own small files.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no plain file, or holds something else.
+    """
+    try:
+        with opened(path) as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ValueError("it is too large")
+        return _parse(data)
+    except Unreadable as unreadable:
+        raise ValueError(unreadable.reason) from unreadable
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError("it holds no JSON object")  # noqa: TRY004 - of the file, not of ours
+    return value
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    """One line of the metrics.
+
+    Raises:
+        ValueError, KeyError, TypeError: a run wrote no such line.
+    """
+    row = _parse(line)
+    if type(row["step"]) is not int or not 0 <= row["step"] <= MOST_STEPS:
+        raise ValueError("step")
+    if "loss" in row and not abs(row["loss"]) <= MOST_LOSS:
+        raise ValueError("loss")
+    return row
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
     """The configuration a run was started with: `config` and facts; None for a new run.
 
     Raises:
-        BadRun: the file is there but damaged.
+        BadRun: the file is there but damaged, or see `check_folder`.
     """
+    check_folder(folder)
     path = folder / "config.json"
-    if not path.exists():
-        return None
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = read_object(path)
         content["config"] = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in checked(content["config"], str(path)).items()
         }
-    except (OSError, ValueError, KeyError, TypeError, BadOption) as error:
-        raise BadRun(f"{path} is damaged ({error}); choose another --output") from error
+    except FileNotFoundError:
+        return None
+    except KeyError as error:
+        raise BadRun(f"{path} is damaged (it lacks {error}); choose another --output") from error
+    except (OSError, ValueError, TypeError, AttributeError, BadOption) as error:
+        raise BadRun(f"{path} is damaged ({why(error)}); choose another --output") from error
     return content

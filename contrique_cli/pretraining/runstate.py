@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import reprlib
 import shutil
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
-from contrique_cli.errors import CannotWrite
+from contrique_cli.errors import CannotWrite, Unreadable
+from contrique_cli.files.reading import opened, why
+from contrique_cli.pretraining.runfiles import read_object
 
 FORMAT = 1
 """Version of the layout."""
@@ -30,6 +35,15 @@ KEPT = 2
 
 _STATE = "state.json"
 
+_NAME = re.compile(r"step-(\d{8,12})")
+"""Name of a checkpoint's folder."""
+
+_FILE = re.compile(r"tensors\.(safetensors|\d{3,})")
+"""Name of a file in it, besides its state."""
+
+_FACTS = {"photos": str, "scale": float, "micro_batch": int, "seconds": float, "is_complete": bool}
+"""Plain values of a state, and their types."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
@@ -37,12 +51,20 @@ class RunState:
 
     Attributes:
         step: steps done.
-        facts: plain values (JSON).
+        photos: identity of the photos in training.
+        scale: of the gradients in fp16.
+        micro_batch: views per forward pass.
+        seconds: of training, over all sessions.
+        is_complete: the run is at its end.
         tensors: by name, on the CPU.
     """
 
     step: int
-    facts: Mapping[str, Any]
+    photos: str
+    scale: float
+    micro_batch: int
+    seconds: float
+    is_complete: bool
     tensors: dict[str, torch.Tensor]
 
 
@@ -71,7 +93,8 @@ def save(folder: Path, state: RunState, *, part_size: int = 0) -> Path:
         for name, part in _parts(data, part_size):
             _write(draft / name, part)
             files[name] = {"bytes": len(part), "sha256": hashlib.sha256(part).hexdigest()}
-        content = {"format": FORMAT, "step": state.step, "facts": state.facts, "files": files}
+        facts = {name: getattr(state, name) for name in _FACTS}
+        content = {"format": FORMAT, "step": state.step, "facts": facts, "files": files}
         _write(draft / _STATE, json.dumps(content, indent=1).encode())
         if target.exists():  # a damaged one of the same step
             shutil.rmtree(target)
@@ -80,12 +103,12 @@ def save(folder: Path, state: RunState, *, part_size: int = 0) -> Path:
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise CannotWrite(
-            f"the checkpoint {target} cannot be written "
-            f"({(error.strerror or str(error)).lower()}); those before it are unchanged: free "
-            "space, then run the same command again to go on"
+            f"the checkpoint {target} cannot be written ({why(error)}); those before it are "
+            "unchanged: free space, then run the same command again to go on"
         ) from error
-    for old in _found(folder)[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    older = [path for path in _found(folder) if _step(path) < state.step]
+    for path in older[: 1 - KEPT]:
+        shutil.rmtree(path, ignore_errors=True)
     return target
 
 
@@ -102,23 +125,49 @@ def load_last(folder: Path, damaged: list[str]) -> RunState | None:
     for path in reversed(_found(folder)):
         try:
             return _load(path)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            damaged.append(f"{path} is damaged ({error})")
+        except KeyError as error:
+            damaged.append(f"{path} is damaged (it lacks {error})")
+        except (OSError, ValueError, TypeError, AttributeError, SafetensorError) as error:
+            damaged.append(f"{path} is damaged ({why(error)})")
     return None
 
 
 def _load(path: Path) -> RunState:
-    content = json.loads((path / _STATE).read_text(encoding="utf-8"))
+    content = read_object(path / _STATE)
     if content["format"] > FORMAT:
         raise ValueError("it was made by a newer contrique")
+    if content["step"] != _step(path):
+        raise ValueError("it is of another step")
     data = bytearray()
     for name, expected in content["files"].items():
-        part = (path / name).read_bytes()
-        if hashlib.sha256(part).hexdigest() != expected["sha256"]:
-            raise ValueError(f"{name} is not what was written")
-        data += part
-    tensors = from_bytes(bytes(data))
-    return RunState(step=int(content["step"]), facts=content["facts"], tensors=tensors)
+        if not _FILE.fullmatch(name):
+            raise ValueError(f"{name!r} is no file of a checkpoint")
+        data += _read(path / name, expected["bytes"], expected["sha256"])
+    facts = {name: _fact(name, content["facts"][name], kind) for name, kind in _FACTS.items()}
+    return RunState(step=_step(path), tensors=from_bytes(bytes(data)), **facts)
+
+
+def _read(path: Path, size: int, digest: str) -> bytes:
+    """A file of a checkpoint, as it was written."""
+    try:
+        with opened(path) as file:
+            if os.fstat(file.fileno()).st_size != size:
+                raise ValueError(f"{path.name} is not what was written")
+            data = file.read()
+    except Unreadable as unreadable:
+        raise ValueError(f"{path.name}: {unreadable.reason}") from unreadable
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ValueError(f"{path.name} is not what was written")
+    return data
+
+
+def _fact(name: str, value: Any, kind: type[Any]) -> Any:
+    """A plain value of a state; numbers are finite and not negative."""
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind or (kind is not str and not 0 <= value <= sys.float_info.max):
+        raise ValueError(f"{name} is {reprlib.repr(value)}")
+    return value
 
 
 def _parts(data: bytes, size: int) -> Iterator[tuple[str, bytes]]:
@@ -130,7 +179,16 @@ def _parts(data: bytes, size: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _found(folder: Path) -> list[Path]:
-    return sorted(folder.glob("step-*")) if folder.is_dir() else []
+    """Folders with the name of a checkpoint, by step."""
+    try:
+        paths = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    except OSError:
+        return []
+    return sorted(paths, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _write(path: Path, data: bytes) -> None:

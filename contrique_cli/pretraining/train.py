@@ -130,17 +130,23 @@ class _Run:
         state = ranks.agree(state, self.place)
         if state is None:
             return
-        if state.facts["photos"] != self.photos.digest():
+        if state.photos != self.photos.digest():
             raise BadRun(
                 f"the photos are no longer those that the run in {self.files.folder} began with; "
                 "put them back, or choose another --output (and --init to start from its encoder)"
             )
-        self.learner.load_tensors(state.tensors)
-        self.learner.load_scale(state.facts["scale"])
-        self.learner.micro_batch = state.facts["micro_batch"]
+        try:
+            self.learner.load_tensors(state.tensors)
+        except ValueError as error:
+            raise BadRun(
+                f"{self.files.checkpoints} holds {error} at step {state.step}; choose another "
+                "--output"
+            ) from error
+        self.learner.load_scale(state.scale)
+        self.learner.micro_batch = state.micro_batch
         self.step = state.step
-        self.pace.resume(state.facts["seconds"])
-        self.is_complete = state.facts["is_complete"]
+        self.pace.resume(state.seconds)
+        self.is_complete = state.is_complete
 
     # ------------------------------------------------------------------------ the story
 
@@ -287,16 +293,17 @@ class _Run:
         tensors = self.learner.tensors()
         if not all(bool(value.isfinite().all()) for value in tensors.values()):
             raise self._not_finite(f"the weights are not finite after step {self.step}")
-        facts = {
-            "photos": self.photos.digest(),
-            "scale": self.learner.scale(),
-            "micro_batch": self.learner.micro_batch,
-            "seconds": self.pace.seconds(),
-            "is_complete": self.is_complete,
-        }
         path = self.files.checkpoints
         if self.place.is_first:
-            state = runstate.RunState(step=self.step, facts=facts, tensors=tensors)
+            state = runstate.RunState(
+                step=self.step,
+                photos=self.photos.digest(),
+                scale=self.learner.scale(),
+                micro_batch=self.learner.micro_batch,
+                seconds=self.pace.seconds(),
+                is_complete=self.is_complete,
+                tensors=tensors,
+            )
             path = runstate.save(path, state, part_size=self.config.split_checkpoint)
             checkpoint.save(self.files.encoder, self.learner.model, provenance=self._provenance())
         self.pace.note("save")

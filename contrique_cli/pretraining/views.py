@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import torch
 
-from contrique_cli.distortions import colour
+from contrique_cli.distortions import colour, filters
 from contrique_cli.photos.pixels import halve
 
 MEAN_SIDE = 7
@@ -59,17 +59,9 @@ def to_local_contrast(images: torch.Tensor) -> torch.Tensor:
 
 @lru_cache(maxsize=4)
 def _averages(size: int) -> torch.Tensor:
-    """The Gaussian mean along one side as a matrix (size, size), mirrored at the borders.
-
-    A product with it is several times faster on a CPU than a convolution channel by channel.
-    """
-    reach = MEAN_SIDE // 2
-    offsets = torch.arange(-reach, reach + 1)
-    weights = torch.exp(-0.5 * (offsets / MEAN_SIGMA) ** 2)
-    source = (torch.arange(size)[:, None] + offsets).abs()  # (size, 7)
-    source = torch.where(source < size, source, 2 * (size - 1) - source)
-    matrix = torch.zeros(size, size)
-    return matrix.scatter_add_(1, source, (weights / weights.sum()).expand(size, -1))
+    """The Gaussian mean along one side as a matrix (size, size), mirrored at the borders."""
+    weights = filters.gaussian(MEAN_SIGMA, MEAN_SIDE // 2)
+    return filters.matrix(weights, size, filters.reflect)
 
 
 def _as_is(images: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from contrique_cli.distortions import filters
 from contrique_cli.encoder.model import STAGES, Contrique
 from contrique_cli.photos.pixels import halve, to_unit
 
@@ -196,11 +197,5 @@ def smoothing(count: int, sigma: float) -> torch.Tensor:
     Returns:
         Rows and columns that sum to 1, shape (count, count), float64.
     """
-    places = torch.arange(count, dtype=torch.float64)
-    mirrors = 1 + int(_REACH * sigma / (2 * count))  # those further away add nothing
-    turns = torch.arange(-mirrors, mirrors + 1, dtype=torch.float64) * 2 * count
-    straight = places[:, None, None] - places[None, :, None] - turns
-    mirrored = places[:, None, None] + places[None, :, None] + 1 - turns
-    far = torch.cat([straight, mirrored], dim=2)
-    rows = torch.exp(-0.5 * (far / sigma) ** 2).sum(dim=2)  # (count, count)
-    return rows / rows.sum(dim=1, keepdim=True)
+    weights = filters.gaussian(sigma, math.ceil(_REACH * sigma), dtype=torch.float64)
+    return filters.matrix(weights, count, filters.mirror)

@@ -57,13 +57,6 @@ def test_hsv_equals_the_standard_library(image: Tensor) -> None:
     assert_close(actual, expected, atol=1e-5, rtol=0)
 
 
-def test_hsv_to_rgb_equals_the_standard_library() -> None:
-    image = make_photo(2, 12, 10)
-    expected = torch.tensor([colorsys.hsv_to_rgb(*pixel) for pixel in pixels(image)])
-    actual = torch.tensor(pixels(colour.hsv_to_rgb(image))).float()
-    assert_close(actual, expected, atol=1e-5, rtol=0)
-
-
 def test_ycbcr_equals_pillow_to_a_code() -> None:
     photo = make_photo(3, 12, 10)
     expected = torch.frombuffer(
@@ -93,7 +86,6 @@ def test_studio_range_puts_black_at_16_and_white_at_235() -> None:
     ("there", "back"),
     [
         (colour.rgb_to_lab, colour.lab_to_rgb),
-        (colour.rgb_to_hsv, colour.hsv_to_rgb),
         (colour.rgb_to_ycbcr, colour.ycbcr_to_rgb),
         (colour.rgb_to_studio_ycbcr, colour.studio_ycbcr_to_rgb),
     ],

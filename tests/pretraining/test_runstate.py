@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 import torch
 
@@ -14,13 +17,21 @@ from tests.conftest import without_privileges
 def state(step, n=100):
     torch.manual_seed(step)
     tensors = {"model.a": torch.randn(n), "model.n": torch.tensor(step)}
-    return RunState(step=step, facts={"seconds": 1.5, "step": step}, tensors=tensors)
+    return RunState(
+        step=step,
+        photos="abc",
+        scale=1.0,
+        micro_batch=0,
+        seconds=1.5,
+        is_complete=False,
+        tensors=tensors,
+    )
 
 
 def same(first, second):
+    facts = ("step", "photos", "scale", "micro_batch", "seconds", "is_complete")
     return (
-        first.step == second.step
-        and first.facts == second.facts
+        all(getattr(first, name) == getattr(second, name) for name in facts)
         and first.tensors.keys() == second.tensors.keys()
         and all(torch.equal(first.tensors[name], second.tensors[name]) for name in first.tensors)
     )
@@ -60,6 +71,29 @@ def test_a_damaged_one_is_named_and_the_one_before_is_used(tmp_path, damage):
     assert same(found, state(1))
     assert len(damaged) == 1
     assert "step-00000002 is damaged" in damaged[0]
+
+
+def test_what_only_looks_like_a_later_checkpoint_costs_no_real_one(tmp_path):
+    for name in ("step-99999998", "step-99999999", "step-x"):
+        (tmp_path / name).mkdir()
+    for step in (1, 2, 3):
+        runstate.save(tmp_path, state(step))
+    damaged = []
+    assert same(runstate.load_last(tmp_path, damaged), state(3))
+    assert len(damaged) == 2
+    assert same(runstate.load_last(tmp_path, damaged), state(3))
+    assert not (tmp_path / "step-00000001").exists()
+
+
+def test_a_state_names_no_files_elsewhere(tmp_path):
+    (tmp_path / "secret").write_bytes(b"x")
+    path = runstate.save(tmp_path / "run", state(1))
+    content = json.loads((path / "state.json").read_text())
+    content["files"]["../../secret"] = {"bytes": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
+    (path / "state.json").write_text(json.dumps(content))
+    damaged = []
+    assert runstate.load_last(tmp_path / "run", damaged) is None
+    assert "no file of a checkpoint" in damaged[0]
 
 
 def test_where_there_is_none_nothing_is_found(tmp_path):
