@@ -37,19 +37,14 @@ class Embed:
         """
         self.device = next(model.parameters()).device
         self._model = model
-        self._dtype = DTYPES[choose_precision(precision, self.device)]
-        # Whole numbers up to 256 are exact in bfloat16, their 255ths are not; in float16 it is the
-        # weights that would get too small.
-        self._white = 1.0 if self._dtype == torch.float16 else WHITE
-        self._encoder = merged.merge(
-            model.encoder, device=self.device, dtype=self._dtype, white=self._white
-        )
+        dtype = DTYPES[choose_precision(precision, self.device)]
+        self._encoder = merged.merge(model.encoder, device=self.device, dtype=dtype, white=WHITE)
 
     @torch.inference_mode()
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         """RGB pixels, uint8, shape (B, 3, H, W), to features, shape (B, F), float32."""
         here = pixels.to(self.device, non_blocking=True)
-        ready = here.to(self._dtype, memory_format=torch.channels_last).mul_(self._white / WHITE)
+        ready = here.to(torch.float32, memory_format=torch.channels_last)
         return self._model.pool(self._model.maps(ready, self._encoder))
 
 

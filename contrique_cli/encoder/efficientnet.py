@@ -21,6 +21,10 @@ MOMENTUM = 0.01
 """Of every batch norm, as PyTorch counts it."""
 
 
+SCALE, SHIFT = 255.0 / 128.0, 127.0 / 128.0
+"""From samples in [0, 1] to those that the published weights know."""
+
+
 class Stage(NamedTuple):
     """Blocks in a row, of which the first takes the stride and the new width."""
 
@@ -54,7 +58,7 @@ class Centred(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """RGB in [0, 1] to about [-1, 1]."""
-        return images * (255.0 / 128.0) - 127.0 / 128.0
+        return images * SCALE - SHIFT
 
 
 class Convolution(nn.Sequential):

@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from contrique_cli.encoder.efficientnet import SCALE, SHIFT, Centred, InvertedBottleneck
+
+
+class Activation(NamedTuple):
+    """What comes after a convolution, as oneDNN and as PyTorch call it."""
+
+    name: str
+    limits: list[float]
+
+    def take(self, maps: torch.Tensor) -> torch.Tensor:
+        """In place."""
+        if self.limits:
+            return functional.hardtanh_(maps, *self.limits)
+        return functional.relu_(maps) if self.name == RELU.name else maps
+
+
+RELU, RELU6, NOTHING = (
+    Activation("relu", []),
+    Activation("hardtanh", [0.0, 6.0]),
+    Activation("none", []),
+)
+
+_LAYOUTS = 4
+"""Sizes of maps whose weights are kept as oneDNN wants them: of upright and lying photos, twice."""
+
+_STRIP = 2**24
+"""Bytes of a widened map at once."""
+
+_LEAST_ROWS = 8
+"""Of a strip: those above and below it are computed twice."""
+
 _SUM_KEPT = 8
 """Channels whose rounded weights keep their sum where a kernel has a single pixel."""
 
 
 class Convolution(nn.Module):
-    """A convolution with its batch norm folded in, then an addition and a ReLU where wanted.
+    """A convolution with its batch norm folded in, then an addition and an activation where wanted.
 
-    On a CPU with oneDNN that is one call, on weights laid out for it once; elsewhere it is
-    PyTorch's own operations in turn. Both give the same maps within rounding.
+    On a CPU with oneDNN that is one call; elsewhere it is PyTorch's own operations in turn. Both
+    give the same maps within rounding.
     """
 
     def __init__(
@@ -26,19 +58,23 @@ class Convolution(nn.Module):
         convolution: nn.Conv2d,
         norm: nn.BatchNorm2d,
         *,
-        has_relu: bool,
+        activation: Activation,
         device: torch.device,
         dtype: torch.dtype,
         unit: float = 1.0,
+        is_lopsided: bool = False,
     ) -> None:
         """Fold, in float32; then move to the device and precision.
 
         Args:
             convolution, norm: in evaluation mode; they stay as they are.
-            has_relu: whether a ReLU comes last.
+            activation: what comes last.
             device: where the maps will be.
             dtype: of the maps and the weights; the bias stays in float32.
             unit: what 1 in the maps that come in stands for.
+            is_lopsided: whether the maps are padded before by as much as stride 2 asks for, one
+                more right and below than left and above. A larger kernel with zeros left and above
+                does the same: no copy of the map is made, which took twice as long as convolving.
         """
         super().__init__()
         with torch.no_grad():
@@ -46,30 +82,36 @@ class Convolution(nn.Module):
             weight = round_weights(folded.weight * unit, dtype).to(device)
             assert folded.bias is not None  # noqa: S101 - of the batch norm
             self.bias: torch.Tensor | None = folded.bias.detach().to(device)
+        padding = folded.padding
+        if is_lopsided:
+            weight = functional.pad(weight, (1, 0, 1, 0))
+            padding = tuple((side - 1) // 2 for side in weight.shape[2:])
         self.weight = weight.contiguous(memory_format=torch.channels_last)
-        self.steps = (folded.padding, folded.stride, folded.dilation, folded.groups)
-        self.has_relu = has_relu
+        self.steps = (padding, folded.stride, folded.dilation, folded.groups)
+        self.activation = activation
         self.is_one_call = _has_one_call(device, dtype)
         if self.is_one_call:
-            self.weight = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.steps)  # noqa: SLF001 - what torch.compile emits
+            # For the size of the map: what suits one size made some layers five times slower at
+            # another. Laying out anew at each call costs a tenth of the time of a small photo.
+            lay_out = torch.ops.mkldnn._reorder_convolution_weight  # noqa: SLF001 - what torch.compile emits
+            self.lay_out = lru_cache(_LAYOUTS)(partial(lay_out, self.weight, *self.steps))
 
     def forward(self, maps: torch.Tensor, added: torch.Tensor | None = None) -> torch.Tensor:
-        """Maps (B, C, H, W), and what to add before the ReLU, to maps of the new shape."""
+        """Maps (B, C, H, W), and what to add before the activation, to maps of the new shape."""
         if not self.is_one_call:
             padding, stride, dilation, groups = self.steps
             maps = functional.conv2d(maps, self.weight, None, stride, padding, dilation, groups)
             return self._finish(maps, self.bias, added)
         call = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001 - what torch.compile emits
-        last = "relu" if self.has_relu else None
+        last = self.activation
+        terms = (self.lay_out(maps.shape), self.bias, *self.steps)
         if added is None:
-            return torch.as_tensor(
-                call(maps, self.weight, self.bias, *self.steps, last or "none", [], "")
-            )
+            return torch.as_tensor(call(maps, *terms, *last, ""))
         if self.bias is None or self.bias.dtype == maps.dtype:
-            terms = (self.weight, self.bias, *self.steps, "add", 1.0, last)
-            return torch.as_tensor(call.binary(maps, added, *terms, [], ""))
+            named = (None, []) if last == NOTHING else last
+            return torch.as_tensor(call.binary(maps, added, *terms, "add", 1.0, *named, ""))
         # That call takes no float32 bias with half precision, and a rounded one costs 0.2 points.
-        maps = call(maps, self.weight, self.bias, *self.steps, "none", [], "")
+        maps = call(maps, *terms, *NOTHING, "")
         return self._finish(maps, None, added)
 
     def add_bias_of(self, other: Convolution) -> None:
@@ -79,11 +121,11 @@ class Convolution(nn.Module):
         self.bias, other.bias = self.bias + other.bias, None
 
     def _finish(self, maps: torch.Tensor, *terms: torch.Tensor | None) -> torch.Tensor:
-        """Add what there is, and take the ReLU; in place."""
+        """Add what there is, and take the activation; in place."""
         for term in terms:
             if term is not None:
                 maps += term if term.ndim == maps.ndim else term[:, None, None]
-        return functional.relu_(maps) if self.has_relu else maps
+        return self.activation.take(maps)
 
 
 class Block(nn.Module):
@@ -95,17 +137,18 @@ class Block(nn.Module):
         Args:
             block: a `BasicBlock` or `Bottleneck` of torchvision, known by its parts: other
                 networks shall not need torchvision.
+            device, dtype: see `Convolution`.
         """
         super().__init__()
         pairs = [(block.conv1, block.bn1), (block.conv2, block.bn2)]
         if hasattr(block, "conv3"):
             pairs.append((block.conv3, block.bn3))
-        row = [Convolution(*pair, has_relu=True, device=device, dtype=dtype) for pair in pairs]
+        row = [Convolution(*pair, activation=RELU, device=device, dtype=dtype) for pair in pairs]
         self.row = nn.ModuleList(row)
         self.shortcut = None
         if block.downsample is not None:
             self.shortcut = Convolution(
-                *block.downsample, has_relu=False, device=device, dtype=dtype
+                *block.downsample, activation=NOTHING, device=device, dtype=dtype
             )
             self.shortcut.add_bias_of(row[-1])
 
@@ -115,6 +158,52 @@ class Block(nn.Module):
         for layer in self.row[:-1]:
             maps = layer(maps)
         return torch.as_tensor(self.row[-1](maps, added))
+
+
+class Inverted(nn.Module):
+    """An inverted bottleneck of merged convolutions.
+
+    On a CPU strip by strip, so that the widened maps stay in the cache: those of a whole photo took
+    a quarter of the time to be given memory by the system.
+    """
+
+    def __init__(
+        self, block: InvertedBottleneck, *, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """Merge a block in evaluation mode, which stays as it is; see `Convolution`."""
+        super().__init__()
+        rows = (one.children() for one in block.row)
+        row = [_merged(parts, device=device, dtype=dtype) for parts in rows]
+        self.row = nn.ModuleList(row)
+        self.is_added = block.is_added
+        self.is_in_strips = row[-1].is_one_call
+        self.width, _, self.kernel, _ = row[-2].weight.shape
+        self.stride: int = row[-2].steps[1][0]
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps (B, C, H, W) to those of the block that was merged."""
+        batch, _, height, width = maps.shape
+        rows = height // self.stride
+        most = rows
+        if self.is_in_strips:
+            bytes_per_row = batch * self.width * width * self.stride * maps.element_size()
+            most = max(_LEAST_ROWS, _STRIP // bytes_per_row)
+        if most >= rows:
+            return self._strip(maps, 0, rows)
+        strips = [self._strip(maps, top, min(top + most, rows)) for top in range(0, rows, most)]
+        return torch.cat(strips, dim=2)
+
+    def _strip(self, maps: torch.Tensor, top: int, bottom: int) -> torch.Tensor:
+        """Rows `top` to `bottom` of the block's map, from those around them and some to spare."""
+        spare = self.kernel + self.kernel % self.stride
+        first = max(0, top * self.stride - spare)
+        inner = maps[:, :, first : bottom * self.stride + spare]
+        for layer in self.row[:-1]:
+            inner = layer(inner)
+        skipped = top - first // self.stride
+        inner = inner[:, :, skipped : skipped + bottom - top]
+        added = maps[:, :, top:bottom] if self.is_added else None
+        return torch.as_tensor(self.row[-1](inner, added))
 
 
 def merge(
@@ -129,37 +218,70 @@ def merge(
     Args:
         encoder: of `model.ARCHITECTURES`, in evaluation mode; it stays as it is.
         device: where it will run.
-        dtype: of images and maps; sums inside a convolution are float32 all the same.
+        dtype: of all maps but the first; sums inside a convolution are float32 all the same.
         white: what stands for 1 in the images that it will be given.
 
     Returns:
-        Takes images (B, 3, H, W), best in `torch.channels_last`.
+        Takes images (B, 3, H, W), float32, best in `torch.channels_last`.
     """
     layers = list(encoder)
     row: list[nn.Module] = []
+    own, unit = torch.float32, 1 / white
     for place, layer in enumerate(layers):
-        if isinstance(layer, nn.Conv2d):
-            norm = layers[place + 1]
-            assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - so are all our architectures
-            is_first = place == 0
-            own = torch.float32 if is_first else dtype
-            made = Convolution(
-                layer,
-                norm,
-                has_relu=True,
-                device=device,
-                dtype=own,
-                unit=1 / white if is_first else 1.0,
-            )
-            row.append(nn.Sequential(Cast(own), made))
+        if isinstance(layer, Centred):
+            row.append(Darker(SHIFT / SCALE * white))
+            unit *= SCALE
         elif isinstance(layer, nn.BatchNorm2d | nn.ReLU):
             row.append(nn.Identity())
+        elif (parts := _parts(layers, place)) is not None:
+            made = _merged(parts, device=device, dtype=own, unit=unit)
+            row.append(nn.Sequential(Cast(own), made))
+            own, unit = dtype, 1.0
         elif isinstance(layer, nn.Sequential):
-            blocks = (Block(one, device=device, dtype=dtype) for one in layer)
+            blocks = (_merge_block(one, device=device, dtype=dtype) for one in layer)
             row.append(nn.Sequential(Cast(dtype), *blocks))
         else:
             row.append(nn.Sequential(Cast(dtype), layer))
     return nn.Sequential(*row).eval()
+
+
+def _merge_block(block: nn.Module, **options: Any) -> nn.Module:
+    if isinstance(block, InvertedBottleneck):
+        return Inverted(block, **options)
+    return Block(block, **options)
+
+
+def _parts(layers: Sequence[nn.Module], place: int) -> Sequence[nn.Module] | None:
+    """A convolution and what belongs to it, at a place of a row or inside it; None elsewhere."""
+    layer = layers[place]
+    if isinstance(layer, nn.Conv2d):
+        return layers[place : place + 3]
+    if isinstance(layer, nn.Sequential) and any(isinstance(one, nn.Conv2d) for one in layer):
+        return list(layer)
+    return None
+
+
+def _merged(parts: Iterable[nn.Module], **options: Any) -> Convolution:
+    """One layer of a padding, a convolution, its batch norm and its activation; see there."""
+    by_type = {type(part): part for part in parts}
+    convolution, norm = by_type[nn.Conv2d], by_type[nn.BatchNorm2d]
+    assert isinstance(convolution, nn.Conv2d)  # noqa: S101 - for mypy
+    assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - for mypy
+    activation = RELU6 if nn.ReLU6 in by_type else RELU if nn.ReLU in by_type else NOTHING
+    is_lopsided = nn.ZeroPad2d in by_type
+    return Convolution(convolution, norm, activation=activation, is_lopsided=is_lopsided, **options)
+
+
+class Darker(nn.Module):
+    """Images, float32, less what stands for the middle of their range."""
+
+    def __init__(self, middle: float) -> None:
+        super().__init__()
+        self.middle = middle
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Any shape."""
+        return images - self.middle
 
 
 class Cast(nn.Module):
@@ -215,10 +337,12 @@ def _takes_one_call(dtype: torch.dtype) -> bool:
     maps, bias = torch.zeros(1, 1, 1, 1, dtype=dtype), torch.zeros(1)
     steps = ([0, 0], [1, 1], [1, 1], 1)
     try:
-        weight = torch.ops.mkldnn._reorder_convolution_weight(maps, *steps)  # noqa: SLF001 - to find out
         call = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001 - to find out
-        call(maps, weight, bias, *steps, "relu", [], "")
-        call.binary(maps, maps, weight, None, *steps, "add", 1.0, "relu", [], "")
+        laid_out = torch.ops.mkldnn._reorder_convolution_weight(maps, *steps, maps.shape)  # noqa: SLF001 - to find out
+        for last in (RELU, RELU6, NOTHING):
+            call(maps, laid_out, bias, *steps, *last, "")
+        call.binary(maps, maps, laid_out, None, *steps, "add", 1.0, None, [], "")
+        call.binary(maps, maps, laid_out, None, *steps, "add", 1.0, *RELU, "")
     except (AttributeError, RuntimeError):
         return False
     return True

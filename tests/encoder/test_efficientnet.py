@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder import backend, checkpoint, merged
 from contrique_cli.encoder.model import ARCHITECTURES, Contrique
 from contrique_cli.errors import BadModelFile, MissingExtra
+from contrique_cli.photos.pixels import to_tensor
 from contrique_cli.pretraining import imagenet
 from tests.conftest import make_photo
 
@@ -43,6 +44,29 @@ def test_imagenet_weights_give_the_maps_of_the_published_network(lite0):
     assert [one.shape[1] for one in found] == list(ARCHITECTURES["lite0"].widths)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_merged_it_gives_the_maps_of_the_published_network_too(lite0):
+    pixels = torch.randint(0, 256, (1, 3, 160, 224), generator=torch.Generator().manual_seed(0))
+    fast = merged.merge(lite0.encoder, device=torch.device("cpu"), dtype=torch.float32, white=255.0)
+    with torch.inference_mode():
+        expected = published_maps(pixels / 255)
+        found = list(lite0.maps(pixels.float(), fast))
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours.contiguous(), theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-5), ("bf16", 0.01), ("fp16", 1e-3)])
+def test_merged_it_gives_its_features_within_the_rounding_of_its_precision(
+    lite0, monkeypatch, precision, most
+):
+    monkeypatch.setattr(backend, "_can_compute", lambda precision: True)  # PyTorch's own ways do
+    pixels = to_tensor(make_photo(1, 224, 160))[None]
+    with torch.inference_mode():
+        expected = lite0.embed(pixels / 255)
+        found = backend.Embed(lite0, precision)(pixels)
+    torch.testing.assert_close(found, expected, rtol=0, atol=most)
+    assert precision == "fp32" or not torch.equal(found, expected)
 
 
 def test_a_damaged_file_of_weights_is_refused(tmp_path):
