@@ -20,14 +20,16 @@ Nul = Annotated[
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Write the report to FILE (.csv, .json or .jsonl)."),
+    typer.Option(
+        "--output", "-o", help="Write the report to FILE (.csv, .json, .jsonl, .parquet)."
+    ),
 ]
 Format = Annotated[
     str | None,
     typer.Option(
         "--format",
         "-f",
-        help="table, csv, json or jsonl (streams).",
+        help="table, csv, json, jsonl (streams) or parquet.",
         autocompletion=completion.FORMATS,
     ),
 ]

@@ -35,7 +35,7 @@ def select(
     *,
     source: Annotated[
         str | None,
-        typer.Option("--from", help="A report (.csv, .json or .jsonl); - reads standard input."),
+        typer.Option("--from", help="A report, whatever its format; - reads standard input."),
     ] = None,
     top: Annotated[
         str | None, typer.Option(help="Take the best N photos, or N% of all scored ones.")
@@ -267,9 +267,7 @@ class _Work:
     def _carry_out(self, root: Path, undo_file: Path | None, *, quiet: bool) -> None:
         with ExitStack() as stack:
             book = None
-            moved = [
-                one.source for one in self.plan if one.operation == MOVE and not one.is_there
-            ]
+            moved = [one.source for one in self.plan if one.operation == MOVE and not one.is_there]
             if moved:
                 moment = time.strftime("%Y%m%d-%H%M%S")
                 self.undo_file = undo_file or free_path(self.to, moment)
@@ -310,9 +308,7 @@ class _Work:
             console.say(f"to take the moves back: {command}")
 
 
-def _undo(
-    path: Path, *, base: Path | None, to: Path | None, is_dry_run: bool, quiet: bool
-) -> int:
+def _undo(path: Path, *, base: Path | None, to: Path | None, is_dry_run: bool, quiet: bool) -> int:
     """Take the moves of an undo file back and sum up."""
     from contrique_cli.collection import undo as collection_undo
 
