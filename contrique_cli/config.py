@@ -37,7 +37,7 @@ WATCH_SETTLE = 1.0
 PRECISION = "auto"
 """What the encoder computes in: what the device is quick at."""
 
-FORMATS = ("table", "csv", "json", "jsonl")
+FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 """What a report can be written as."""
 
 WINDOWS, SHARES = METHODS = ("windows", "shares")

@@ -30,7 +30,7 @@ ROOMS = {
         "regressor flaws installed locating catalogue official.pickles official.recognising "
         "official.checkpointfile official.ridgefile importing"
     ),
-    "reports": "rows reading journal thumbnails gallery",
+    "reports": "rows reading frames journal thumbnails gallery",
     "collection": "likeness bursts xmp ratings transfer placement undo select",
     "scoring": "scorer score compare watch contributions heatmap explain api",
     "opinions": "labels samples metrics ridge ladders prior fit evaluate",
@@ -66,7 +66,7 @@ OWNERS = {
     "sklearn": {"opinions.fit"},
     "scipy": {"opinions.metrics", "opinions.ridge", "opinions.prior"},
     "torchvision": {"encoder.model"},
-    "pandas": {"files.tables", "reports.rows"},
+    "pandas": {"files.tables", "reports.frames", "scoring.api"},
     "pyarrow": {"files.tables"},
     "sqlite3": {"encoder.cache.sqlitefile", "encoder.cache.featurecache"},
     "PIL": {

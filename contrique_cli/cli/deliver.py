@@ -13,14 +13,16 @@ from typing import IO, Any
 from contrique_cli import config
 from contrique_cli.cli import console
 from contrique_cli.errors import BadOption, CannotWrite, NoImagesFound
-from contrique_cli.files import writing
+from contrique_cli.files import tables, writing
 from contrique_cli.files.reading import why
-from contrique_cli.reports.rows import Row, printed, rank, to_bytes, to_json_line
+from contrique_cli.reports.rows import Row, printed, rank, to_bytes, to_csv, to_json_line
 
 DONE, NOTHING, SOME_FAILED, BELOW, INTERRUPTED = 0, 1, 3, 4, 130
 """Exit statuses; 2, wrong usage, is the option parser's."""
 
-_SUFFIXES = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_SUFFIXES = {f".{name}": name for name in ("csv", "json", "jsonl", "parquet")} | {
+    ".ndjson": "jsonl"
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +71,14 @@ def target(
         chosen = file_format or _SUFFIXES.get(output.suffix.lower(), "")
         if chosen in ("", "table"):
             raise BadOption(
-                f"--output {output}: end it in .csv, .json or .jsonl, or give --format "
-                "csv, json or jsonl"
+                f"--output {output}: end it in .csv, .json, .jsonl or .parquet, or give --format "
+                "csv, json, jsonl or parquet"
             )
         writing.check_writable(output)
+    if chosen == "parquet":
+        if output is None:
+            raise BadOption("--format parquet needs --output, the file to write")
+        tables.arrow()  # better known before than after the work
     return Target(path=output, format=chosen, fail_under=fail_under, quiet=quiet, is_whole=is_whole)
 
 
@@ -202,7 +208,7 @@ def write(rows: list[Row], to: Target, about: Mapping[str, Any]) -> None:
             with writing.replacing(to.path) as file:
                 file.write(data)
         except CannotWrite as error:
-            _print(data)
+            _print(to_csv(rows) if to.format == "parquet" else data)
             raise CannotWrite(f"{error}. The report went to standard output instead") from error
         return
     _print(data)

@@ -36,7 +36,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write the report to FILE: .csv, .json or .jsonl.",
+        help="Write the report to FILE: .csv, .json, .jsonl or .parquet.",
         rich_help_panel=REPORT,
     ),
 ]
@@ -46,7 +46,7 @@ Format = Annotated[
         "--format",
         "-f",
         metavar="NAME",
-        help="table, csv, json or jsonl (a line as soon as a photo is done).",
+        help="table, csv, json, jsonl (a line as soon as a photo is done) or parquet.",
         autocompletion=completion.FORMATS,
         rich_help_panel=REPORT,
         show_default="by suffix; else a table in a terminal, csv in a pipe",

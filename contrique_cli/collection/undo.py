@@ -225,9 +225,7 @@ CLOCK_NS = 2 * 10**9
 """By how much a time of modification may differ: FAT keeps it in steps of two seconds."""
 
 
-def undo(
-    moves: Moves, *, is_dry_run: bool = False
-) -> Iterator[tuple[Move, str, str | None]]:
+def undo(moves: Moves, *, is_dry_run: bool = False) -> Iterator[tuple[Move, str, str | None]]:
     """Move files back to where they came from.
 
     Only photos and sidecars are moved, and only between the two folders that the undo file names,

@@ -28,7 +28,7 @@ class Regressor:
     """Ridge weights and the way from their raw value to 0-100.
 
     Attributes:
-        weights: shape (2D,), float32.
+        weights: shape (2F,), float32.
         bias: raw = features @ weights + bias.
         knots: raw values in order of rising quality, shape (K,), K >= 2.
         scores: their places on the 0-100 scale, rising, shape (K,).
@@ -55,7 +55,7 @@ class Regressor:
         """Raw quality on the scale of the opinions it was fitted to.
 
         Args:
-            features: shape (N, 2D).
+            features: shape (N, 2F).
 
         Returns:
             Shape (N,), float64.

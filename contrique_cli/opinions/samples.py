@@ -28,7 +28,7 @@ class Samples:
     """The photos of a table that can be used.
 
     Attributes:
-        features: shape (N, 2D), float32; of the difference to the reference where there is one.
+        features: shape (N, 2F), float32; of the difference to the reference where there is one.
         mos: opinions on the table's own scale, shape (N,), float64.
         groups: number of each photo's group, shape (N,); None without groups.
         group_column: what the groups are called in the table; None without groups.

@@ -12,6 +12,7 @@ from typing import Any
 
 from contrique_cli.errors import BadReport
 from contrique_cli.files import tables
+from contrique_cli.files.tables import Table
 from contrique_cli.reports.rows import Row
 
 ESCAPE = re.compile(r"\\u(dc[89a-f][0-9a-f]|0009|000a|000d|003b|007c)")
@@ -37,7 +38,11 @@ def read(data: bytes, name: str) -> list[Row]:
         BadReport: it is none, or line so-and-so has no path or a score that is no number.
         MissingExtra: see `tables.read`.
     """
-    table = tables.parse(data, name, BadReport)
+    return rows_of(tables.parse(data, name, BadReport), name)
+
+
+def rows_of(table: Table, name: str) -> list[Row]:
+    """The rows of a report from its table; see `read`."""
     if not table.rows:
         raise BadReport(f"{name} lists no photo; give a report of `contrique score`")
     names = [column.lower() for column in table.columns]

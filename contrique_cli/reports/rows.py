@@ -1,4 +1,4 @@
-"""Report rows: ranked, and written as CSV, JSON or JSON Lines that anything can read."""
+"""Report rows: ranked, and written as CSV, JSON, JSON Lines or Parquet."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from contrique_cli.files import tables
+
 SCHEMA = 1
 """Version of the columns and of the JSON around them; raised when one changes its meaning."""
 
@@ -19,6 +21,10 @@ COLUMNS = (
     "rank path score flaw flaw_probability raw width height source burst burst_best error".split()
 )
 """Of every report, in this order; `reference` comes second in full-reference reports."""
+
+KINDS = dict.fromkeys("rank width height burst".split(), "int64")
+KINDS |= dict.fromkeys("score flaw_probability raw".split(), "double") | {"burst_best": "bool"}
+"""What the columns that do not hold text hold, in Parquet's words."""
 
 SCORE_DIGITS = 2
 RAW_DIGITS = 6
@@ -107,14 +113,14 @@ def to_csv(rows: Sequence[Row]) -> bytes:
     let one begin, for a reader of semicolons, say, and the bytes of a name that are not UTF-8
     appear as backslash escapes.
     """
-    columns = _columns(rows)
+    names = columns(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow(columns)
+    writer.writerow(names)
     for row in rows:
-        cells = _cells(row)
-        line = [_harmless(name, cells[name]) for name in columns]
+        found = cells(row)
+        line = [_harmless(name, found[name]) for name in names]
         has_return = any(isinstance(cell, str) and "\r" in cell for cell in line)
         (quoting if has_return else writer).writerow(line)  # Python 3.11 leaves "\r" unquoted
     return text.getvalue().encode("utf-8", "backslashreplace")
@@ -122,36 +128,61 @@ def to_csv(rows: Sequence[Row]) -> bytes:
 
 def to_json(rows: Sequence[Row], about: Mapping[str, Any]) -> bytes:
     """One JSON document: `schema`, what `about` says of the run, and `photos`, a list of rows."""
-    columns = _columns(rows)
-    photos = [{name: _cells(row)[name] for name in columns} for row in rows]
+    names = columns(rows)
+    photos = [{name: cells(row)[name] for name in names} for row in rows]
     document = {"schema": SCHEMA, **about, "photos": photos}
     return (_dump(document, indent=2) + "\n").encode("utf-8", "backslashreplace")
 
 
 def to_json_line(row: Row) -> bytes:
     """One row as one line of JSON."""
-    cells = _cells(row)
-    line = {name: cells[name] for name in _columns([row])}
+    found = cells(row)
+    line = {name: found[name] for name in columns([row])}
     return (_dump(line) + "\n").encode("utf-8", "backslashreplace")
 
 
+def to_parquet(rows: Sequence[Row], about: Mapping[str, Any]) -> bytes:
+    """A Parquet file with `schema` and what `about` says of the run as metadata, under `contrique`.
+
+    Raises:
+        MissingExtra: pyarrow is not installed.
+    """
+    pa, parquet = tables.arrow()
+    found = [cells(row) for row in rows]
+    table = pa.table(
+        {
+            name: pa.array(
+                [_utf8(one[name]) for one in found], pa.type_for_alias(KINDS.get(name, "string"))
+            )
+            for name in columns(rows)
+        }
+    ).replace_schema_metadata({"contrique": json.dumps({"schema": SCHEMA, **about})})
+    file = io.BytesIO()
+    parquet.write_table(table, file)
+    return file.getvalue()
+
+
 def to_bytes(rows: Sequence[Row], file_format: str, about: Mapping[str, Any]) -> bytes:
-    """A whole report as "csv", "json" or "jsonl"."""
+    """A whole report as "csv", "json", "jsonl" or "parquet"."""
     if file_format == "csv":
         return to_csv(rows)
+    if file_format == "parquet":
+        return to_parquet(rows, about)
     if file_format == "json":
         return to_json(rows, about)
     return b"".join(map(to_json_line, rows))
 
 
-def _columns(rows: Sequence[Row]) -> list[str]:
+def columns(rows: Sequence[Row]) -> list[str]:
+    """Names of the columns of a report."""
     names = list(COLUMNS)
     if any(row.reference is not None for row in rows):
         names.insert(1, "reference")
     return names
 
 
-def _cells(row: Row) -> dict[str, Any]:
+def cells(row: Row) -> dict[str, Any]:
+    """What a row holds in each column, with the digits that reports show."""
     return {
         "rank": row.rank,
         "path": str(row.path),
@@ -169,6 +200,11 @@ def _cells(row: Row) -> dict[str, Any]:
         "error": row.error,
         "reference": None if row.reference is None else str(row.reference),
     }
+
+
+def _utf8(value: Any) -> Any:
+    """Parquet's text is UTF-8; other bytes of a name become backslash escapes, as in CSV."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _harmless(column: str, value: Any) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -18,9 +18,13 @@ from contrique_cli.encoder.model import pick_device
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import finding, opening
 from contrique_cli.photos.opening import Photo
+from contrique_cli.reports import frames
 from contrique_cli.reports.rows import Row
 from contrique_cli.scoring import score as verb
 from contrique_cli.scoring import scorer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Item: TypeAlias = str | os.PathLike[str] | Image | np.ndarray | torch.Tensor
 """One photo: a path, a Pillow image, an array (H, W, 3) or (H, W), or a tensor (3, H, W); samples
@@ -102,6 +106,21 @@ class Scorer:
             `error`, not an exception.
         """
         return list(self.stream([items] if isinstance(items, _KINDS) else items))
+
+    def frame(self, items: Item | Iterable[Item]) -> pd.DataFrame:
+        """Score photos into a pandas data frame.
+
+        Args:
+            items: see `score`.
+
+        Returns:
+            One row per photo, in the order of the items; the attributes of `Score` as columns,
+            paths as text, and `about` as `attrs`.
+        """
+        found = self.score(items)
+        columns = {one.name: [getattr(row, one.name) for row in found] for one in fields(Score)}
+        columns["path"] = [None if path is None else str(path) for path in columns["path"]]
+        return frames.to_frame(columns, self.about)
 
     def score_one(self, item: Item) -> Score:
         """Score one photo; as `score`, without the list.

@@ -71,7 +71,7 @@ def _rows(
 def _row(pair: Pair, found: Features | Unreadable, regressor: Regressor) -> Row:
     if isinstance(found, Unreadable):
         return Row(path=pair.path, reference=pair.reference, error=found.reason)
-    raw = regressor.predict(found.values[None])  # (1, 2D) -> (1,)
+    raw = regressor.predict(found.values[None])  # (1, 2F) -> (1,)
     return Row(
         path=pair.path,
         reference=pair.reference,

@@ -245,5 +245,7 @@ try:
 except writing.CannotWrite as error:
     print(error)
 """
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True
+        )
         assert b"stop the other" in done.stdout

@@ -19,7 +19,7 @@ class Ridge:
     """What counts of a fitted `sklearn.linear_model.Ridge`.
 
     Attributes:
-        weights: shape (2D,), float32.
+        weights: shape (2F,), float32.
         bias: raw = features @ weights + bias.
         alpha: the strength it was fitted with; None where it is not stated.
     """
