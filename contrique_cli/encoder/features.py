@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +20,13 @@ from contrique_cli.encoder import backend, capacity
 from contrique_cli.encoder.capacity import Load
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
+from contrique_cli.photos.memory import Room
 from contrique_cli.photos.pixels import halve, to_tensor
 
 AHEAD = 4
 """Photos per worker begun before the oldest is done, so that a slow one leaves others busy."""
+
+_NO_MEMORY = "not enough memory to judge it at this working size (see --max-side)"
 
 WINDOW = 2
 """Batches' worth of photos among which equal shapes are looked for."""
@@ -37,6 +41,8 @@ class Features:
         width, height: of the file, in upright pixels.
         values: [full scale, half scale], each of length 1; shape (2F,), float32.
         source: what was decoded; see `opening.Photo`.
+        note: what is wrong with it; see `opening.Photo`.
+        digest: of the bytes decoded; None unless asked for, see `opening.Photo`.
     """
 
     path: Path
@@ -44,6 +50,8 @@ class Features:
     height: int
     values: np.ndarray
     source: str = opening.PHOTO
+    note: str | None = None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +61,8 @@ class _Decoded:
     height: int
     pixels: torch.Tensor  # uint8, (3, H, W)
     source: str
+    note: str | None
+    digest: bytes | None
 
 
 _Source = Path | Unreadable | opening.Photo
@@ -67,6 +77,7 @@ def extract(
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
+    is_hashed: bool = False,
 ) -> Iterator[Features | Unreadable]:
     """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
 
@@ -79,6 +90,7 @@ def extract(
         batch_size: photos of equal size embedded at once; by default what a GPU's memory carries,
             and on a CPU each worker embeds its own photos one by one.
         workers: threads; by default what cores and memory allow.
+        is_hashed: see `opening.open_rgb`.
     """
     paths = iter(paths)
     most = workers or capacity.count_cores()
@@ -87,7 +99,14 @@ def extract(
         embed.device, max_side=max_side, batch_size=batch_size, workers=workers, photos=len(first)
     )
     paths = chain(first, paths)
-    decode = partial(_decode, max_side=max_side, max_megapixels=max_megapixels)
+    free = capacity.free_memory()
+    decode = partial(
+        _decode,
+        max_side=max_side,
+        max_megapixels=max_megapixels,
+        room=Room(capacity.SHARE * free, capacity.MOST * free),
+        is_hashed=is_hashed,
+    )
     if load.batch_size is None:
         yield from _one_by_one(paths, decode, embed, load)
     else:
@@ -235,20 +254,25 @@ def _threads(load: Load) -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(before)  # what one thread sets holds for threads yet to come, too
 
 
-def _decode(path: _Source, max_side: int, max_megapixels: float) -> _Decoded | Unreadable:
-    if isinstance(path, Unreadable):
-        return path
+def _decode(source: _Source, **options: Any) -> _Decoded | Unreadable:
+    """Pixels of a photo, opened unless it is already, or why there are none."""
+    if isinstance(source, Unreadable):
+        return source
     try:
-        photo = (
-            path
-            if isinstance(path, opening.Photo)
-            else opening.open_rgb(path, max_side=max_side, max_megapixels=max_megapixels)
-        )
+        photo = source if isinstance(source, opening.Photo) else opening.open_rgb(source, **options)
+        pixels = to_tensor(photo.image)
     except Unreadable as problem:
-        return problem
-    pixels = to_tensor(photo.image)
+        return problem.with_traceback(None)  # which would hold what the decoder held
+    except MemoryError:
+        return Unreadable(source if isinstance(source, Path) else source.path, _NO_MEMORY)
     return _Decoded(
-        path=photo.path, width=photo.width, height=photo.height, pixels=pixels, source=photo.source
+        path=photo.path,
+        width=photo.width,
+        height=photo.height,
+        pixels=pixels,
+        source=photo.source,
+        note=photo.note,
+        digest=photo.digest,
     )
 
 
@@ -259,6 +283,8 @@ def _features(photo: _Decoded, values: np.ndarray) -> Features:
         height=photo.height,
         values=values,
         source=photo.source,
+        note=photo.note,
+        digest=photo.digest,
     )
 
 
@@ -267,6 +293,4 @@ def _out_of_memory(photo: _Decoded, error: RuntimeError | MemoryError) -> Unread
     is_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
     if not is_memory and "memory" not in str(error):  # a CPU's allocator gives a RuntimeError
         raise error
-    return Unreadable(
-        photo.path, "not enough memory to judge it at this working size (see --max-side)"
-    )
+    return Unreadable(photo.path, _NO_MEMORY)
