@@ -230,6 +230,11 @@ def _sum_up(rows: list[Row], to: Target, left_out: Counter[str]) -> None:
         console.say(f"  not scored: {row.path}: {row.error}")
     if len(failed) > _NAMED:
         console.say(f"  ... and {len(failed) - _NAMED:,} more; the report has every reason")
+    noted = [row for row in rows if row.note is not None]
+    for row in noted[:_NAMED]:
+        console.say(f"  note: {row.path}: {row.note}")
+    if len(noted) > _NAMED:
+        console.say(f"  ... and {len(noted) - _NAMED:,} more notes in the report")
     if left_out:
         console.say(f"  left out: {_listing(left_out)}")
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ import torch
 from contrique_cli import config
 from contrique_cli.encoder import backend, capacity
 from contrique_cli.encoder.capacity import Load
+from contrique_cli.encoder.workers import Task, Workers
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
 from contrique_cli.photos.memory import Room
@@ -25,6 +27,11 @@ from contrique_cli.photos.pixels import halve, to_tensor
 
 AHEAD = 4
 """Photos per worker begun before the oldest is done, so that a slow one leaves others busy."""
+
+_MOMENT = 1.0
+"""Seconds between two looks at which photos take too long."""
+
+T = TypeVar("T")
 
 _NO_MEMORY = "not enough memory to judge it at this working size (see --max-side)"
 
@@ -77,6 +84,7 @@ def extract(
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
+    max_seconds: float = config.MAX_SECONDS,
     is_hashed: bool = False,
 ) -> Iterator[Features | Unreadable]:
     """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
@@ -90,6 +98,7 @@ def extract(
         batch_size: photos of equal size embedded at once; by default what a GPU's memory carries,
             and on a CPU each worker embeds its own photos one by one.
         workers: threads; by default what cores and memory allow.
+        max_seconds: that looking at one photo may take.
         is_hashed: see `opening.open_rgb`.
     """
     paths = iter(paths)
@@ -100,17 +109,15 @@ def extract(
     )
     paths = chain(first, paths)
     free = capacity.free_memory()
+    room = Room(capacity.SHARE * free, capacity.MOST * free)
     decode = partial(
-        _decode,
-        max_side=max_side,
-        max_megapixels=max_megapixels,
-        room=Room(capacity.SHARE * free, capacity.MOST * free),
-        is_hashed=is_hashed,
+        _decode, max_side=max_side, max_megapixels=max_megapixels, room=room, is_hashed=is_hashed
     )
+    patience = _Patience(max_seconds, room)
     if load.batch_size is None:
-        yield from _one_by_one(paths, decode, embed, load)
+        yield from _one_by_one(paths, decode, embed, load, patience)
     else:
-        yield from _in_batches(paths, decode, embed, load)
+        yield from _in_batches(paths, decode, embed, load, patience)
 
 
 @torch.inference_mode()
@@ -135,7 +142,11 @@ def embed_scales(embed: backend.Embed, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _one_by_one(
-    paths: Iterator[_Source], decode: _Decode, embed: backend.Embed, load: Load
+    paths: Iterator[_Source],
+    decode: _Decode,
+    embed: backend.Embed,
+    load: Load,
+    patience: _Patience,
 ) -> Iterator[Features | Unreadable]:
     """Each thread decodes a photo and embeds it: no core waits for another, none for a batch."""
 
@@ -150,36 +161,43 @@ def _one_by_one(
         return _features(photo, values[0].numpy())
 
     with _threads(load) as pool:
-        waiting: deque[Future[Features | Unreadable]] = deque()
+        waiting: deque[Task[Features | Unreadable]] = deque()
         while True:
             while waiting and waiting[0].done():
                 yield waiting.popleft().result()
             busy = [future for future in waiting if not future.done()]
             room = min(load.workers + 1 - len(busy), AHEAD * load.workers - len(waiting))
-            added = [pool.submit(look, path) for path in islice(paths, max(0, room))]
+            added = [_submit(pool, look, path) for path in islice(paths, max(0, room))]
             waiting.extend(added)
             if not waiting:
                 return
-            wait([*busy, *added], return_when=FIRST_COMPLETED)
+            patience.wait([*busy, *added], pool)
 
 
 # ---------------------------------------------------------------------------------- a GPU
 
 
 def _in_batches(
-    paths: Iterator[_Source], decode: _Decode, embed: backend.Embed, load: Load
+    paths: Iterator[_Source],
+    decode: _Decode,
+    embed: backend.Embed,
+    load: Load,
+    patience: _Patience,
 ) -> Iterator[Features | Unreadable]:
     """Threads decode a window of photos ahead; those of equal shape are embedded together."""
     batches = _Batches(embed, load.batch_size or 1)
     with _threads(load) as pool:
-        waiting: deque[Future[_Decoded | Unreadable]] = deque()
+        waiting: deque[Task[_Decoded | Unreadable]] = deque()
         while True:
             window = WINDOW * batches.size
             ahead = islice(paths, max(0, max(2 * window, load.workers) - len(waiting)))
-            waiting.extend(pool.submit(decode, path) for path in ahead)
+            waiting.extend(_submit(pool, decode, path) for path in ahead)
             if not waiting:
                 return
-            ready = [waiting.popleft().result() for _ in range(min(window, len(waiting)))]
+            first = list(islice(waiting, window))
+            while not all(task.done() for task in first):
+                patience.wait([task for task in waiting if not task.done()], pool)
+            ready = [waiting.popleft().result() for _ in first]
             yield from batches.run(ready)
 
 
@@ -241,17 +259,45 @@ def _stack(photos: Sequence[_Decoded]) -> torch.Tensor:
 
 
 @contextmanager
-def _threads(load: Load) -> Iterator[ThreadPoolExecutor]:
+def _threads(load: Load) -> Iterator[Workers[Any]]:
     """The workers; what they have not begun is dropped at the end."""
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(
-        load.workers, "photo", initializer=torch.set_num_threads, initargs=(load.cores,)
-    )
+    pool: Workers[Any] = Workers(load.workers, partial(torch.set_num_threads, load.cores))
     try:
         yield pool
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.close()
         torch.set_num_threads(before)  # what one thread sets holds for threads yet to come, too
+
+
+def _submit(pool: Workers[T], work: Callable[[_Source], T], source: _Source) -> Task[T]:
+    path = source if isinstance(source, Path) else source.path
+    return pool.submit(partial(work, source), path)
+
+
+class _Patience:
+    """Waits for photos, but for none longer than allowed.
+
+    Args:
+        max_seconds: from when a photo has its thread and its memory.
+        room: tells when it got its memory.
+    """
+
+    def __init__(self, max_seconds: float, room: Room) -> None:
+        self._max_seconds = max_seconds
+        self._room = room
+
+    def wait(self, tasks: Sequence[Task[Any]], pool: Workers[Any]) -> None:
+        """Until one of the tasks is done, or a moment; those that took too long are left."""
+        wait(tasks, timeout=min(_MOMENT, self._max_seconds), return_when=FIRST_COMPLETED)
+        now = time.monotonic()
+        for task in tasks:
+            if task.done() or task.started is None:
+                continue
+            if now - max(task.started, self._room.since(task.thread)) > self._max_seconds:
+                reason = f"not decoded within {self._max_seconds:g} s (see --max-seconds)"
+                pool.leave(task, Unreadable(task.path, reason))
+                self._room.give_back(task.thread)
 
 
 def _decode(source: _Source, **options: Any) -> _Decoded | Unreadable:

@@ -82,7 +82,15 @@ def test_a_last_line_that_lacks_only_its_end_is_kept(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"hello", b"path,score\n", b'{"a": 1}\n', b"[]\n", line("a.jpg") + b"x\n", b"\xff\xfe\n", b"[" * 99_999 + b"\n"],
+    [
+        b"hello",
+        b"path,score\n",
+        b'{"a": 1}\n',
+        b"[]\n",
+        line("a.jpg") + b"x\n",
+        b"\xff\xfe\n",
+        b"[" * 99_999 + b"\n",
+    ],
 )
 def test_another_file_is_refused_and_left_as_it_is(tmp_path, content):
     path = tmp_path / "r.jsonl"
