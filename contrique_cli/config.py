@@ -19,6 +19,9 @@ FAST_SIDE = 512
 MAX_MEGAPIXELS = 300
 """Photos whose header promises more are refused unread; a 200-megapixel phone passes."""
 
+MAX_SECONDS = 60.0
+"""Time that decoding one photo may take; honest ones of 300 megapixels take up to 20."""
+
 CACHE_BYTES = 2_000_000_000
 """Size of the feature cache's file beyond which photos go, those unused for longest first."""
 

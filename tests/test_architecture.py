@@ -23,7 +23,7 @@ ROOMS = {
     ),
     "distortions": "randomness colour dct filters blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
-        "efficientnet model merged backend capacity tensorfile checkpoint features "
+        "efficientnet model merged backend capacity tensorfile checkpoint workers features "
         "cache.identity cache.sqlitefile cache.featurecache cache.recall export pairs"
     ),
     "models": (

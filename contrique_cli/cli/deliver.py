@@ -229,6 +229,10 @@ def _sum_up(rows: list[Row], to: Target, left_out: Counter[str]) -> None:
         len(failed),
         rest="; the report has every reason",
     )
+    noted = [row for row in rows if row.note is not None]
+    console.name_some(
+        (f"note: {row.path}: {row.note}" for row in noted), len(noted), rest=" in the report"
+    )
     if left_out:
         console.say(f"  left out: {_listing(left_out)}")
 

@@ -13,6 +13,9 @@ import torch
 SHARE = 0.5
 """Part of the memory, or of a GPU's free memory, that photos under way may take."""
 
+MOST = 0.9
+"""Part of the memory that one photo may take while it is decoded, when no other is."""
+
 BYTES_PER_PIXEL = 200
 """Peak memory of one photo at working size, decoded and embedded, in any of our encoders."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,12 +19,21 @@ import torch
 from contrique_cli import config
 from contrique_cli.encoder import backend, capacity
 from contrique_cli.encoder.capacity import Load
+from contrique_cli.encoder.workers import Task, Workers
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
+from contrique_cli.photos.memory import Room
 from contrique_cli.photos.pixels import halve, to_tensor
 
 AHEAD = 4
 """Photos per worker begun before the oldest is done, so that a slow one leaves others busy."""
+
+_MOMENT = 1.0
+"""Seconds between two looks at which photos take too long."""
+
+T = TypeVar("T")
+
+_NO_MEMORY = "not enough memory to judge it at this working size (see --max-side)"
 
 WINDOW = 2
 """Batches' worth of photos among which equal shapes are looked for."""
@@ -37,6 +48,8 @@ class Features:
         width, height: of the file, in upright pixels.
         values: [full scale, half scale], each of length 1; shape (2F,), float32.
         source: what was decoded; see `opening.Photo`.
+        note: what is wrong with it; see `opening.Photo`.
+        digest: of the bytes decoded; None unless asked for, see `opening.Photo`.
     """
 
     path: Path
@@ -44,6 +57,8 @@ class Features:
     height: int
     values: np.ndarray
     source: str = opening.PHOTO
+    note: str | None = None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +68,8 @@ class _Decoded:
     height: int
     pixels: torch.Tensor  # uint8, (3, H, W)
     source: str
+    note: str | None
+    digest: bytes | None
 
 
 _Source = Path | Unreadable | opening.Photo
@@ -67,6 +84,8 @@ def extract(
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
+    max_seconds: float = config.MAX_SECONDS,
+    is_hashed: bool = False,
 ) -> Iterator[Features | Unreadable]:
     """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
 
@@ -79,6 +98,8 @@ def extract(
         batch_size: photos of equal size embedded at once; by default what a GPU's memory carries,
             and on a CPU each worker embeds its own photos one by one.
         workers: threads; by default what cores and memory allow.
+        max_seconds: that looking at one photo may take.
+        is_hashed: see `opening.open_rgb`.
     """
     paths = iter(paths)
     most = workers or capacity.count_cores()
@@ -87,11 +108,16 @@ def extract(
         embed.device, max_side=max_side, batch_size=batch_size, workers=workers, photos=len(first)
     )
     paths = chain(first, paths)
-    decode = partial(_decode, max_side=max_side, max_megapixels=max_megapixels)
+    free = capacity.free_memory()
+    room = Room(capacity.SHARE * free, capacity.MOST * free)
+    decode = partial(
+        _decode, max_side=max_side, max_megapixels=max_megapixels, room=room, is_hashed=is_hashed
+    )
+    patience = _Patience(max_seconds, room)
     if load.batch_size is None:
-        yield from _one_by_one(paths, decode, embed, load)
+        yield from _one_by_one(paths, decode, embed, load, patience)
     else:
-        yield from _in_batches(paths, decode, embed, load)
+        yield from _in_batches(paths, decode, embed, load, patience)
 
 
 @torch.inference_mode()
@@ -116,7 +142,11 @@ def embed_scales(embed: backend.Embed, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _one_by_one(
-    paths: Iterator[_Source], decode: _Decode, embed: backend.Embed, load: Load
+    paths: Iterator[_Source],
+    decode: _Decode,
+    embed: backend.Embed,
+    load: Load,
+    patience: _Patience,
 ) -> Iterator[Features | Unreadable]:
     """Each thread decodes a photo and embeds it: no core waits for another, none for a batch."""
 
@@ -131,36 +161,43 @@ def _one_by_one(
         return _features(photo, values[0].numpy())
 
     with _threads(load) as pool:
-        waiting: deque[Future[Features | Unreadable]] = deque()
+        waiting: deque[Task[Features | Unreadable]] = deque()
         while True:
             while waiting and waiting[0].done():
                 yield waiting.popleft().result()
             busy = [future for future in waiting if not future.done()]
             room = min(load.workers + 1 - len(busy), AHEAD * load.workers - len(waiting))
-            added = [pool.submit(look, path) for path in islice(paths, max(0, room))]
+            added = [_submit(pool, look, path) for path in islice(paths, max(0, room))]
             waiting.extend(added)
             if not waiting:
                 return
-            wait([*busy, *added], return_when=FIRST_COMPLETED)
+            patience.wait([*busy, *added], pool)
 
 
 # ---------------------------------------------------------------------------------- a GPU
 
 
 def _in_batches(
-    paths: Iterator[_Source], decode: _Decode, embed: backend.Embed, load: Load
+    paths: Iterator[_Source],
+    decode: _Decode,
+    embed: backend.Embed,
+    load: Load,
+    patience: _Patience,
 ) -> Iterator[Features | Unreadable]:
     """Threads decode a window of photos ahead; those of equal shape are embedded together."""
     batches = _Batches(embed, load.batch_size or 1)
     with _threads(load) as pool:
-        waiting: deque[Future[_Decoded | Unreadable]] = deque()
+        waiting: deque[Task[_Decoded | Unreadable]] = deque()
         while True:
             window = WINDOW * batches.size
             ahead = islice(paths, max(0, max(2 * window, load.workers) - len(waiting)))
-            waiting.extend(pool.submit(decode, path) for path in ahead)
+            waiting.extend(_submit(pool, decode, path) for path in ahead)
             if not waiting:
                 return
-            ready = [waiting.popleft().result() for _ in range(min(window, len(waiting)))]
+            first = list(islice(waiting, window))
+            while not all(task.done() for task in first):
+                patience.wait([task for task in waiting if not task.done()], pool)
+            ready = [waiting.popleft().result() for _ in first]
             yield from batches.run(ready)
 
 
@@ -222,33 +259,66 @@ def _stack(photos: Sequence[_Decoded]) -> torch.Tensor:
 
 
 @contextmanager
-def _threads(load: Load) -> Iterator[ThreadPoolExecutor]:
+def _threads(load: Load) -> Iterator[Workers[Any]]:
     """The workers; what they have not begun is dropped at the end."""
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(
-        load.workers, "photo", initializer=torch.set_num_threads, initargs=(load.cores,)
-    )
+    pool: Workers[Any] = Workers(load.workers, partial(torch.set_num_threads, load.cores))
     try:
         yield pool
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.close()
         torch.set_num_threads(before)  # what one thread sets holds for threads yet to come, too
 
 
-def _decode(path: _Source, max_side: int, max_megapixels: float) -> _Decoded | Unreadable:
-    if isinstance(path, Unreadable):
-        return path
+def _submit(pool: Workers[T], work: Callable[[_Source], T], source: _Source) -> Task[T]:
+    path = source if isinstance(source, Path) else source.path
+    return pool.submit(partial(work, source), path)
+
+
+class _Patience:
+    """Waits for photos, but for none longer than allowed.
+
+    Args:
+        max_seconds: from when a photo has its thread and its memory.
+        room: tells when it got its memory.
+    """
+
+    def __init__(self, max_seconds: float, room: Room) -> None:
+        self._max_seconds = max_seconds
+        self._room = room
+
+    def wait(self, tasks: Sequence[Task[Any]], pool: Workers[Any]) -> None:
+        """Until one of the tasks is done, or a moment; those that took too long are left."""
+        wait(tasks, timeout=min(_MOMENT, self._max_seconds), return_when=FIRST_COMPLETED)
+        now = time.monotonic()
+        for task in tasks:
+            if task.done() or task.started is None:
+                continue
+            if now - max(task.started, self._room.since(task.thread)) > self._max_seconds:
+                reason = f"not decoded within {self._max_seconds:g} s (see --max-seconds)"
+                pool.leave(task, Unreadable(task.path, reason))
+                self._room.give_back(task.thread)
+
+
+def _decode(source: _Source, **options: Any) -> _Decoded | Unreadable:
+    """Pixels of a photo, opened unless it is already, or why there are none."""
+    if isinstance(source, Unreadable):
+        return source
     try:
-        photo = (
-            path
-            if isinstance(path, opening.Photo)
-            else opening.open_rgb(path, max_side=max_side, max_megapixels=max_megapixels)
-        )
+        photo = source if isinstance(source, opening.Photo) else opening.open_rgb(source, **options)
+        pixels = to_tensor(photo.image)
     except Unreadable as problem:
-        return problem
-    pixels = to_tensor(photo.image)
+        return problem.with_traceback(None)  # which would hold what the decoder held
+    except MemoryError:
+        return Unreadable(source if isinstance(source, Path) else source.path, _NO_MEMORY)
     return _Decoded(
-        path=photo.path, width=photo.width, height=photo.height, pixels=pixels, source=photo.source
+        path=photo.path,
+        width=photo.width,
+        height=photo.height,
+        pixels=pixels,
+        source=photo.source,
+        note=photo.note,
+        digest=photo.digest,
     )
 
 
@@ -259,6 +329,8 @@ def _features(photo: _Decoded, values: np.ndarray) -> Features:
         height=photo.height,
         values=values,
         source=photo.source,
+        note=photo.note,
+        digest=photo.digest,
     )
 
 
@@ -267,6 +339,4 @@ def _out_of_memory(photo: _Decoded, error: RuntimeError | MemoryError) -> Unread
     is_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
     if not is_memory and "memory" not in str(error):  # a CPU's allocator gives a RuntimeError
         raise error
-    return Unreadable(
-        photo.path, "not enough memory to judge it at this working size (see --max-side)"
-    )
+    return Unreadable(photo.path, _NO_MEMORY)

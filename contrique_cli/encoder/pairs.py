@@ -188,4 +188,5 @@ def _difference(
         height=distorted.height,
         values=np.abs(reference.values - distorted.values),
         source=distorted.source,
+        note=distorted.note or (reference.note and f"reference {reference.note}"),
     )

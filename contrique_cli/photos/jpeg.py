@@ -29,7 +29,7 @@ _KEPT = (0xE0, 0xEE)
 """Segments of applications that tell how colours are stored: JFIF's and Adobe's."""
 
 _APPLICATIONS = {*range(0xE0, 0xF0), 0xFE}
-_TAIL, _STEP = 2048, 16  # bytes before the end that are handed out in steps, and a step
+_TAIL, _STEP = 512, 32  # bytes before the end that are handed out in steps, and a step
 
 
 @dataclass(frozen=True)

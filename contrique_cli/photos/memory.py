@@ -57,8 +57,8 @@ class Room:
     def __init__(self, shared: float, most: float) -> None:
         self._shared = shared
         self._most = most
-        self._taken = 0.0
         self._changed = threading.Condition()
+        self._held: dict[int, float] = {}  # bytes, by thread
         self._since: dict[int, float] = {}
 
     @contextmanager
@@ -76,19 +76,21 @@ class Room:
         thread = threading.get_ident()
         with self._changed:
             self._since[thread] = float("inf")
-            self._changed.wait_for(lambda: self._taken == 0 or self._taken + needed <= self._shared)
-            self._taken += needed
+            self._changed.wait_for(
+                lambda: not self._held or sum(self._held.values()) + needed <= self._shared
+            )
+            self._held[thread] = needed
             self._since[thread] = time.monotonic()
         try:
             yield
         finally:
-            self.leave(thread, needed)
+            self.give_back(thread)
 
-    def leave(self, thread: int, held: float) -> None:
-        """Give back what a thread held."""
+    def give_back(self, thread: int | None) -> None:
+        """Free what a thread holds."""
         with self._changed:
-            self._taken = max(0.0, self._taken - held)
-            self._since.pop(thread, None)
+            self._held.pop(thread or 0, None)
+            self._since.pop(thread or 0, None)
             self._changed.notify_all()
 
     def since(self, thread: int | None) -> float:

@@ -294,18 +294,18 @@ def _without_extras(whole: Content) -> Content | None:
 def _decode_file(image: Image.Image, whole: Content, path: Path, limits: Bounds) -> Photo:
     """Pixels of an identified file, and what is wrong with it."""
     limits.check_pixels(*image.size)
-    layout = None
+    layout, feed = None, None
     if image.format in _DRAFTED and whole.data is not None:
         layout = jpeg.parse(whole.data)
-        image.fp = jpeg.Feed(whole.data, layout.end)  # type: ignore[attr-defined] - of a file
-    feed = getattr(image, "fp", None)
+        feed = jpeg.Feed(whole.data, layout.end)
+        setattr(image, "fp", feed)  # noqa: B010 - pictures from files have it
     planes = tiff.read_planes(image, whole.file)
     if planes is not None:
         photo = _decode(planes, path, limits, exif.read_orientation(image) or exif.UPRIGHT)
         return replace(photo, taken=exif.read_taken(image))
     is_built_up = layout is None or layout.is_progressive
     photo = _decode(image, path, limits, is_built_up=is_built_up)
-    fed = feed.tell() if isinstance(feed, jpeg.Feed) else 0
+    fed = feed.tell() if feed else 0
     note = damage.find(image.format, whole.data, layout, fed) or photo.note
     return replace(photo, note=note)
 

@@ -29,18 +29,16 @@ def reduce(image: Image.Image, size: tuple[int, int], *, is_negative: bool = Fal
     """
     image.load()
     full = _full_scale(image) if _is_deep(image) else 0.0
+    if image.width * image.height <= BAND:
+        pixels = _to_rgb(image, full, is_negative=is_negative)
+        return pixels if pixels.size == size else pixels.resize(size, Image.Resampling.LANCZOS)
     wide = Image.new("RGB", (size[0], image.height))
     for top, band in _bands(image):
         pixels = _to_rgb(band, full, is_negative=is_negative)
         if size[0] != image.width:
             pixels = pixels.resize((size[0], band.height), Image.Resampling.LANCZOS)
-        if pixels.size == wide.size:
-            wide = pixels
-        else:
-            wide.paste(pixels, (0, top))
-    if wide.size == size:
-        return wide
-    return wide.resize(size, Image.Resampling.LANCZOS)
+        wide.paste(pixels, (0, top))
+    return wide if wide.size == size else wide.resize(size, Image.Resampling.LANCZOS)
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:

@@ -17,9 +17,10 @@ from contrique_cli.files import tables
 SCHEMA = 1
 """Version of the columns and of the JSON around them; raised when one changes its meaning."""
 
-COLUMNS = (
-    "rank path score flaw flaw_probability raw width height source burst burst_best error".split()
-)
+COLUMNS = [
+    *"rank path score flaw flaw_probability raw width height source".split(),
+    *"burst burst_best note error".split(),
+]
 """Of every report, in this order; `reference` comes second in full-reference reports."""
 
 KINDS = dict.fromkeys("rank width height burst".split(), "int64")
@@ -58,6 +59,7 @@ class Row:
         source: what was decoded: "photo", or of a RAW file its "preview" or "raw" sensor data.
         burst: number of the group of near-duplicates it belongs to; None outside of groups.
         is_burst_best: whether it is the best of its group; None outside of groups.
+        note: what is wrong with a photo that has a score all the same: parts of it are missing.
         error: why there is no score.
         reference: the photo compared with, in a full-reference report.
     """
@@ -74,6 +76,7 @@ class Row:
     source: str | None = None
     burst: int | None = None
     is_burst_best: bool | None = None
+    note: str | None = None
     error: str | None = None
     reference: Path | None = None
 
@@ -197,6 +200,7 @@ def cells(row: Row) -> dict[str, Any]:
         "source": row.source,
         "burst": row.burst,
         "burst_best": row.is_burst_best,
+        "note": row.note,
         "error": row.error,
         "reference": None if row.reference is None else str(row.reference),
     }

@@ -45,6 +45,7 @@ class Score:
         raw: the regressor's own value; None without a score.
         flaw, flaw_probability: see `rows.Row`.
         width, height: in upright pixels, before any reduction.
+        note: what is wrong with a photo that has a score: parts of it are missing.
         error: why there is no score; None where there is one.
     """
 
@@ -55,6 +56,7 @@ class Score:
     flaw_probability: float | None
     width: int | None
     height: int | None
+    note: str | None
     error: str | None
 
 
@@ -212,5 +214,6 @@ def _result(row: Row, path: Path | None) -> Score:
         flaw_probability=row.flaw_probability,
         width=row.width,
         height=row.height,
+        note=row.note,
         error=row.error,
     )

@@ -81,4 +81,5 @@ def _row(pair: Pair, found: Features | Unreadable, regressor: Regressor) -> Row:
         width=found.width,
         height=found.height,
         source=found.source,
+        note=found.note,
     )

@@ -82,6 +82,7 @@ class Explanation:
             else None,
             "width": row.width,
             "height": row.height,
+            "note": row.note,
             "method": self.method,
             "worst": self.worst.name,
             "best": self.best.name,
@@ -129,7 +130,8 @@ def explain(
     pixels = to_tensor(photo.image).to(device)
     embed = backend.Embed(model, "fp32")  # on purpose exact: the shares add up to this score
     values = features.embed_scales(embed, pixels[None])[0].cpu().numpy()  # (2F,)
-    row = scorer.judge(path, values, size=(photo.width, photo.height), source=photo.source)
+    size_in_file = photo.width, photo.height
+    row = scorer.judge(path, values, size=size_in_file, source=photo.source, note=photo.note)
     raw = row.raw
     assert raw is not None  # noqa: S101 - a photo that was embedded has a score
     find = contributions.shares if method == config.SHARES else contributions.windows

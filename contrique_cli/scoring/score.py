@@ -26,6 +26,7 @@ def score(
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
+    max_seconds: float = config.MAX_SECONDS,
     precision: str = config.PRECISION,
     cache: FeatureCache | None = None,
 ) -> Iterator[Row]:
@@ -36,7 +37,7 @@ def score(
         scorer: see `scorer.load_scorer`.
         device: see `model.pick_device`.
         max_side: working size in pixels; None takes the regressor's own.
-        max_megapixels, batch_size, workers: see `features.extract`.
+        max_megapixels, batch_size, workers, max_seconds: see `features.extract`.
         precision: one of `backend.PRECISIONS`.
         cache: features of photos seen before; None does without.
 
@@ -58,6 +59,7 @@ def score(
         max_megapixels=max_megapixels,
         batch_size=batch_size,
         workers=workers,
+        max_seconds=max_seconds,
     )
     return (_row(item, scorer) for item in stream)
 
@@ -66,4 +68,4 @@ def _row(item: features.Features | Unreadable, scorer: Scorer) -> Row:
     if isinstance(item, Unreadable):
         return Row(path=item.path, error=item.reason)
     size = item.width, item.height
-    return scorer.judge(item.path, item.values, size=size, source=item.source)
+    return scorer.judge(item.path, item.values, size=size, source=item.source, note=item.note)

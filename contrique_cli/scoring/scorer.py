@@ -65,14 +65,22 @@ class Scorer:
             self._prepared[wanted] = Embed(self.model.to(device), precision)
         return self._prepared[wanted]
 
-    def judge(self, path: Path, values: np.ndarray, *, size: tuple[int, int], source: str) -> Row:
+    def judge(
+        self,
+        path: Path,
+        values: np.ndarray,
+        *,
+        size: tuple[int, int],
+        source: str,
+        note: str | None = None,
+    ) -> Row:
         """The unranked row of a photo, from its features.
 
         Args:
             path: as found.
             values: features, shape (2F,).
             size: width and height of the file, in upright pixels.
-            source: what was decoded; see `opening.Photo`.
+            source, note: see `opening.Photo`.
         """
         raw = self.regressor.predict(values[None])  # (1, 2F) -> (1,)
         flaw = None if self.probe is None else self.probe.name(values[None])[0]
@@ -86,6 +94,7 @@ class Scorer:
             width=size[0],
             height=size[1],
             source=source,
+            note=note,
         )
 
 

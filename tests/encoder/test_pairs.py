@@ -115,13 +115,13 @@ def test_a_bad_photo_of_a_pair_is_one_row_and_the_next_goes_on(tmp_path, tiny):
     assert [str(one.path.stem) for one in found] == [two for _, two in names]
     reasons = [one.reason if isinstance(one, Unreadable) else None for one in found]
     assert reasons == [
-        "not a picture in a known format",
-        f"reference {tmp_path / 'bad.png'}: not a picture in a known format",
+        "not a photo but a text",
+        f"reference {tmp_path / 'bad.png'}: not a photo but a text",
         (
             f"48x64, but its reference {tmp_path / 'a.png'} has 64x48: "
             "only photos of one size can be compared"
         ),
-        "not a picture in a known format",
+        "not a photo but a text",
         None,
     ]
     assert not found[-1].values.any()

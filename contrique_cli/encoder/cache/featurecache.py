@@ -23,10 +23,10 @@ import numpy as np
 import platformdirs
 
 from contrique_cli import config
-from contrique_cli.encoder.cache import identity
-from contrique_cli.encoder.cache.identity import Identity
+from contrique_cli.encoder.cache.identity import Status
 from contrique_cli.encoder.cache.sqlitefile import SqliteFile, live_bytes, transaction
 from contrique_cli.errors import CannotWrite
+from contrique_cli.photos import content
 
 FORMAT = 1
 """Version of the tables. It is part of the file's name, so that no version wipes another's file."""
@@ -44,17 +44,18 @@ _PAUSE = 60.0  # seconds until the next trial where another process did not let 
 _MOST_UNWRITTEN = 512  # photos kept back meanwhile, or marked as used in one transaction
 _KEPT_SHARE = 0.9  # of the limit, left after making room
 _COLUMNS = (
-    "id INTEGER PRIMARY KEY, recipe BLOB, photo BLOB, place BLOB, used INTEGER, width INTEGER, "
-    "height INTEGER, source TEXT, checksum INTEGER, features BLOB"
+    "id INTEGER PRIMARY KEY, recipe BLOB, photo BLOB, used INTEGER, width INTEGER, "
+    "height INTEGER, source TEXT, note TEXT, checksum INTEGER, features BLOB"
 )
 _SCHEMA = (
     "CREATE TABLE recipes (digest BLOB PRIMARY KEY, facts TEXT)",
     f"CREATE TABLE photos ({_COLUMNS})",
-    "CREATE UNIQUE INDEX photos_by_content ON photos (recipe, photo, place)",
+    "CREATE UNIQUE INDEX photos_by_content ON photos (recipe, photo)",
     "CREATE INDEX photos_by_use ON photos (used, id)",
+    "CREATE TABLE files (place BLOB PRIMARY KEY, state BLOB, digest BLOB) WITHOUT ROWID",
 )
 _SELECT = (
-    "SELECT id, place, used, width, height, source, checksum, features FROM photos "
+    "SELECT id, used, width, height, source, note, checksum, features FROM photos "
     "WHERE recipe = ? AND photo = ? AND length(features) = ?"
 )
 
@@ -93,12 +94,14 @@ class Remembered(NamedTuple):
         width, height: of the file, in upright pixels.
         source: what was decoded, see `opening.Photo`.
         values: features, shape (2F,), float32.
+        note: what is wrong with it, see `opening.Photo`.
     """
 
     width: int
     height: int
     source: str
     values: np.ndarray
+    note: str | None = None
 
 
 class Part(NamedTuple):
@@ -142,7 +145,8 @@ class FeatureCache:
         self._lock = threading.RLock()
         self._recipes: dict[bytes, str] = {}
         self._unwritten: list[tuple[Any, ...]] = []
-        self._used: dict[int, bytes] = {}  # rows to mark as used now, and where the photo is
+        self._files: dict[bytes, tuple[bytes, bytes]] = {}  # by place, state and digest
+        self._used: set[int] = set()  # rows to mark as used now
         self._next_write = time.monotonic() + SECONDS
         self._is_refused = False
 
@@ -157,27 +161,27 @@ class FeatureCache:
         """What the user should know, a sentence each."""
         return self._file.notes
 
-    def find(self, recipe: Recipe, photo: Identity) -> Remembered | None:
-        """What is known of a photo; None where nothing is."""
-        row = self._file.attempt(lambda file: _select(file, recipe, photo), None)
+    def find(self, recipe: Recipe, key: bytes) -> Remembered | None:
+        """What is known of a photo by its key, see `identity.make_key`; None where nothing is."""
+        wanted = (recipe.digest, key, recipe.numbers * STORED.itemsize)
+        row = self._file.attempt(lambda file: file.execute(_SELECT, wanted).fetchone(), None)
         if row is None:
             return None
-        number, place, used, *facts = row
+        number, used, *facts = row
         found = _parse(facts)
         if found is None:
             self._file.note(f"parts of the feature cache {self.path} were damaged: made anew")
-        elif used != self._hour() or place != photo.place:
+        elif used != self._hour():
             with self._lock:
-                self._used[number] = photo.place
-                if len(self._used) >= _MOST_UNWRITTEN and not self._is_refused:
-                    self.flush()
+                self._used.add(number)
+                self._flush_much()
         return found
 
-    def keep(self, recipe: Recipe, photo: Identity, found: Remembered) -> None:
+    def keep(self, recipe: Recipe, key: bytes, found: Remembered) -> None:
         """Remember a photo; on disk when the batch is full, or when the cache is closed."""
         values = found.values.astype(STORED, copy=False).tobytes()
-        facts = (found.width, found.height, found.source)
-        row = (recipe.digest, photo.key, photo.place, self._hour(), *facts)
+        facts = (found.width, found.height, found.source, found.note)
+        row = (recipe.digest, key, self._hour(), *facts)
         with self._lock:
             self._recipes.setdefault(recipe.digest, json.dumps(asdict(recipe)))
             self._unwritten.append((*row, _checksum(facts, values), values))
@@ -185,15 +189,35 @@ class FeatureCache:
             if is_full or time.monotonic() >= self._next_write:
                 self.flush()
 
+    def find_digest(self, status: Status) -> bytes | None:
+        """The hash of a file that has not changed since it was kept; None where it is unknown."""
+        query = "SELECT digest FROM files WHERE place = ? AND state = ?"
+        wanted = (status.place, status.state)
+        row = self._file.attempt(lambda file: file.execute(query, wanted).fetchone(), None)
+        digest = row and row[0]
+        return digest if isinstance(digest, bytes) else None
+
+    def keep_digest(self, status: Status, digest: bytes) -> None:
+        """Remember the hash of a file whose status proves that it is unchanged."""
+        with self._lock:
+            self._files[status.place] = (status.state, digest)
+            self._flush_much()
+
+    def _flush_much(self) -> None:
+        is_much = max(len(self._used), len(self._files)) >= _MOST_UNWRITTEN
+        if is_much and not self._is_refused:
+            self.flush()
+
     def flush(self) -> None:
         """Write what is only in memory so far."""
         with self._lock:
-            if not (self._unwritten or self._used):
+            if not (self._unwritten or self._used or self._files):
                 return
             self._is_refused = not self._file.attempt(self._write, otherwise=False)
             self._next_write = time.monotonic() + (_PAUSE if self._is_refused else SECONDS)
             if not self._is_refused or len(self._unwritten) >= _MOST_UNWRITTEN:
                 self._unwritten.clear()
+                self._files.clear()
                 self._used.clear()
 
     def close(self) -> None:
@@ -237,6 +261,7 @@ class FeatureCache:
             with transaction(file):
                 photos = _count(file)
                 file.execute("DELETE FROM photos")
+                file.execute("DELETE FROM files")
                 file.execute("DELETE FROM recipes")
             file.execute("VACUUM")
             file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -259,26 +284,17 @@ class FeatureCache:
                 self._unwritten,
             )
             file.executemany(
-                "UPDATE OR REPLACE photos SET used = ?, place = ? WHERE id = ?",
-                [(self._hour(), place, number) for number, place in self._used.items()],
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
+                [(place, *known) for place, known in self._files.items()],
+            )
+            file.executemany(
+                "UPDATE photos SET used = ? WHERE id = ?",
+                [(self._hour(), number) for number in self._used],
             )
         while (size := live_bytes(file)) > self.limit and (photos := _count(file)):
             share = 1 - _KEPT_SHARE * self.limit / size
             _forget(file, int(photos * share) + 1)
         return True
-
-
-def _select(file: sqlite3.Connection, recipe: Recipe, photo: Identity) -> Any:
-    """The row of a photo, first at its place, then at a place that is gone."""
-    wanted = (recipe.digest, photo.key, recipe.numbers * STORED.itemsize)
-    row = file.execute(f"{_SELECT} AND place = ?", (*wanted, photo.place)).fetchone()
-    if row is not None or not photo.place:
-        return row
-    return next((row for row in file.execute(_SELECT, wanted) if _is_same(photo, row[1])), None)
-
-
-def _is_same(photo: Identity, place: object) -> bool:
-    return isinstance(place, bytes) and identity.is_same(photo, place)
 
 
 def _count(file: sqlite3.Connection) -> int:
@@ -292,27 +308,34 @@ def _forget(file: sqlite3.Connection, photos: int) -> None:
             "DELETE FROM photos WHERE id IN (SELECT id FROM photos ORDER BY used, id LIMIT ?)",
             (photos,),
         )
+        file.execute(
+            "DELETE FROM files WHERE digest NOT IN (SELECT substr(photo, 1, ?) FROM photos)",
+            (content.DIGEST,),
+        )
 
 
-def _checksum(facts: tuple[int, int, str], values: bytes) -> int:
+def _checksum(facts: tuple[int, int, str, str | None], values: bytes) -> int:
     return zlib.crc32(values, zlib.crc32(repr(facts).encode()))
 
 
 def _parse(facts: list[Any]) -> Remembered | None:
     """What a row says, or None where it cannot be believed; its length is right already."""
-    width, height, source, checksum, values = facts
+    width, height, source, note, checksum, values = facts
     is_sound = (
         isinstance(values, bytes)
         and isinstance(width, int)
         and isinstance(height, int)
         and min(width, height) > 0
         and isinstance(source, str)
-        and checksum == _checksum((width, height, source), values)
+        and isinstance(note, str | None)
+        and checksum == _checksum((width, height, source, note), values)
     )
     if not is_sound:
         return None
     numbers = np.frombuffer(values, dtype=STORED)
-    return Remembered(width, height, source, numbers) if np.isfinite(numbers).all() else None
+    if not np.isfinite(numbers).all():
+        return None
+    return Remembered(width, height, source, numbers, note)
 
 
 def _facts(text: object) -> dict[str, Any]:

@@ -1,86 +1,93 @@
-"""Which photo a file holds, told by its size, time and bytes without decoding it."""
+"""Which photo a file holds: a hash of its every byte, known again by what the system tells."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
+import struct
+import time
 from pathlib import Path
 from typing import NamedTuple
 
-BLOCK = 16_384
-"""Bytes read at the start, in the middle and at the end of a file."""
+from contrique_cli.errors import Refused, Unreadable
+from contrique_cli.files import reading
+from contrique_cli.photos import content, raw
 
-_WHOLE = 3 * BLOCK  # bytes up to which the three blocks are all there is
-_DIGEST = 16  # bytes: among a million photos the odds of two alike are 1 in 10**26
+_SETTLED_NS = 1_000_000_000
+"""Age of the last change from which a further one cannot bear the same time."""
+
+_COARSE_NS = 10_000_000
+"""Times in whole steps of this are those of a card's file system, where anybody can set them."""
 
 
-class Identity(NamedTuple):
-    """What a file was when it was looked at.
+class Status(NamedTuple):
+    """What the system tells of a file.
 
     Attributes:
-        key: 16 bytes; see `identify`.
-        place: absolute path where the key alone is no proof; empty where it is.
+        device, inode: which file it is.
         size: in bytes.
-        mtime_ns: time of the last change, in nanoseconds.
+        mtime_ns: time of the last change, which anybody can set.
+        ctime_ns: time of the last change of any kind, which nobody can set back.
     """
 
-    key: bytes
-    place: bytes
+    device: int
+    inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int
+
+    @property
+    def place(self) -> bytes:
+        """Which file it is, in 16 bytes."""
+        return struct.pack("<QQ", self.device & (1 << 64) - 1, self.inode & (1 << 64) - 1)
+
+    @property
+    def state(self) -> bytes:
+        """How it stands, in 24 bytes."""
+        return struct.pack("<qqq", self.size, self.mtime_ns, self.ctime_ns)
 
 
-def identify(path: Path) -> Identity | None:
-    """Identity of a regular file; None for whatever cannot be read.
-
-    Up to 48 KiB the key is a hash of every byte, which is proof: a copy, a renamed file and one
-    with a new date are the same photo. Of a larger file it is a hash of size, modification time
-    and three blocks of 16 KiB (start, middle, end), so that reading stays a small part of
-    decoding. That notices a file replaced by one of equal size and time, since compressed photos
-    differ nearly everywhere; but two uncompressed pictures with white margins, unpacked in the same
-    second, may share all of it. So a key of blocks counts at the same path, and at another one only
-    if the old one is gone, as after a rename: see `is_same`. What stays unnoticed is a file changed
-    in place between the blocks, at equal size, and its time set back on purpose.
-    """
+def read_status(path: Path) -> Status | None:
+    """What the system tells of a regular file; None for whatever is none."""
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
+        found = path.stat()
     except (OSError, ValueError):
         return None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        return _read(descriptor, path, status.st_size, status.st_mtime_ns)
-    except OSError:
+    if not stat.S_ISREG(found.st_mode):
         return None
-    finally:
-        os.close(descriptor)
+    return Status(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def _read(descriptor: int, path: Path, size: int, mtime_ns: int) -> Identity:
-    if size <= _WHOLE:
-        digest = hashlib.blake2b(b"whole", digest_size=_DIGEST)
-        digest.update(os.read(descriptor, _WHOLE))
-        return Identity(digest.digest(), b"", size, mtime_ns)
-    digest = hashlib.blake2b(b"blocks %d %d " % (size, mtime_ns), digest_size=_DIGEST)
-    for start in (0, (size - BLOCK) // 2, size - BLOCK):
-        os.lseek(descriptor, start, os.SEEK_SET)
-        digest.update(os.read(descriptor, BLOCK))
-    return Identity(digest.digest(), os.fsencode(os.path.abspath(path)), size, mtime_ns)  # noqa: PTH100 - keeps bytes that are not UTF-8, and is 10 times as fast
+def is_proof(status: Status, now_ns: int) -> bool:
+    """Whether a file that has this status later on is unchanged since `now_ns`.
+
+    Not where the last change is so fresh that another may bear the same time, nor where the system
+    keeps no time that nobody can set: on cards (FAT, exFAT) and on Windows.
+    """
+    is_kept = os.name != "nt" and status.ctime_ns % _COARSE_NS != 0
+    return is_kept and now_ns - status.ctime_ns > _SETTLED_NS
 
 
-def is_same(photo: Identity, place: bytes) -> bool:
-    """Whether a file once seen at `place` with the same key is this photo."""
-    return photo.place == place or not os.path.lexists(place)
+def read_digest(path: Path, status: Status) -> tuple[bytes, bool] | None:
+    """The hash of a photo's every byte; see `content.digest`.
 
+    Args:
+        path: a file.
+        status: as just read.
 
-def is_unchanged(path: Path, photo: Identity) -> bool:
-    """Whether the file still has the size and time it had when it was identified."""
+    Returns:
+        The hash, and whether the status stands for it from now on; None where the file cannot be
+        read.
+    """
+    now_ns = time.time_ns()
     try:
-        status = path.stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (photo.size, photo.mtime_ns)
+        with reading.opened(path) as file:
+            digest = content.digest_of(content.load(file), file)
+    except (OSError, ValueError, MemoryError, Refused, Unreadable):
+        return None
+    return digest, is_proof(status, now_ns) and read_status(path) == status
+
+
+def make_key(digest: bytes, path: Path) -> bytes:
+    """What features are kept under: the bytes, and whether the name makes a RAW file of them."""
+    return digest + (b"r" if path.suffix.lower() in raw.EXTENSIONS else b"")

@@ -13,8 +13,8 @@ import torch
 
 from contrique_cli import config
 from contrique_cli.encoder import backend, features
+from contrique_cli.encoder.cache import identity
 from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
-from contrique_cli.encoder.cache.identity import Identity, identify, is_unchanged
 from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.encoder.features import Features
 from contrique_cli.encoder.model import length
@@ -55,10 +55,9 @@ def find_shelf(
 
 
 class _Miss(NamedTuple):
-    """A photo to compute; without an identity it is not kept."""
+    """A photo to compute."""
 
     photo: Path | Photo
-    identity: Identity | None
 
 
 def extract(
@@ -89,7 +88,12 @@ def extract(
 
     def compute(photos: Iterable[Path | Unreadable | Photo]) -> Iterator[Features | Unreadable]:
         return features.extract(
-            photos, load(), max_side=max_side, max_megapixels=max_megapixels, **options
+            photos,
+            load(),
+            max_side=max_side,
+            max_megapixels=max_megapixels,
+            is_hashed=shelf is not None,
+            **options,
         )
 
     if shelf is None:
@@ -104,7 +108,7 @@ def extract(
                 if found is None:
                     computed = compute(queue.take_misses())
                     found = next(computed)
-                _keep(shelf, item, found)
+                _keep(shelf, found)
                 item = found
             queue.pop()
             yield item
@@ -155,7 +159,7 @@ class _Queue:
             if path is None:
                 return False
             if isinstance(path, Photo):
-                path = _Miss(path, None)
+                path = _Miss(path)
             item = self._look_up(path) if isinstance(path, Path) else path
             if isinstance(item, _Miss):
                 self._misses.append(item)
@@ -165,23 +169,41 @@ class _Queue:
             return True
 
     def _look_up(self, path: Path) -> Features | _Miss:
-        photo = identify(path)
-        found = photo and self._shelf.cache.find(self._shelf.recipe, photo)
+        cache, recipe = self._shelf
+        digest = _find_digest(cache, path)
+        found = digest and cache.find(recipe, identity.make_key(digest, path))
         if not found or found.width * found.height > self._max_pixels:
-            return _Miss(path, photo)
+            return _Miss(path)
         return Features(
             path=path,
             width=found.width,
             height=found.height,
             values=found.values,
             source=found.source,
+            note=found.note,
         )
 
 
-def _keep(shelf: Shelf, miss: _Miss, found: Features | Unreadable) -> None:
-    if isinstance(found, Unreadable):
+def _find_digest(cache: FeatureCache, path: Path) -> bytes | None:
+    """The hash of a file, from the cache where the file has not changed since, else read."""
+    status = identity.read_status(path)
+    if status is None:
+        return None
+    known = cache.find_digest(status)
+    if known is not None:
+        return known
+    read = identity.read_digest(path, status)
+    if read is None:
+        return None
+    digest, is_lasting = read
+    if is_lasting:
+        cache.keep_digest(status, digest)
+    return digest
+
+
+def _keep(shelf: Shelf, found: Features | Unreadable) -> None:
+    """Keep what was computed under the hash of the very bytes that it was computed from."""
+    if isinstance(found, Unreadable) or found.digest is None:
         return
-    # A file that changed meanwhile has features of which nobody knows whether they are its own.
-    if miss.identity is not None and is_unchanged(found.path, miss.identity):
-        kept = Remembered(found.width, found.height, found.source, found.values)
-        shelf.cache.keep(shelf.recipe, miss.identity, kept)
+    kept = Remembered(found.width, found.height, found.source, found.values, found.note)
+    shelf.cache.keep(shelf.recipe, identity.make_key(found.digest, found.path), kept)

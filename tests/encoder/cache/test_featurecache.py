@@ -14,15 +14,15 @@ import pytest
 
 from contrique_cli.encoder.cache import featurecache
 from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
-from contrique_cli.encoder.cache.identity import Identity
+from contrique_cli.encoder.cache.identity import Status
 from contrique_cli.errors import CannotWrite
 from tests.conftest import ROOT, without_privileges
 
 RECIPE = Recipe(encoder="f" * 64, arch="tiny", preprocessing=1, max_side=1024, numbers=32)
 
 
-def photo(number: int) -> Identity:
-    return Identity(number.to_bytes(16, "big"), b"", 1, 1)
+def photo(number: int) -> bytes:
+    return number.to_bytes(16, "big")
 
 
 def remembered(number: int, numbers: int = 32) -> Remembered:
@@ -74,30 +74,40 @@ def test_features_made_in_another_way_are_never_taken(path, change):
         assert cache.find(dataclasses.replace(RECIPE, **change), photo(0)) is None
 
 
-def test_a_moved_photo_is_found_and_its_new_place_noted(path, tmp_path):
-    old, new = (Identity(b"k" * 16, bytes(tmp_path / name), 9, 9) for name in "ab")
-    (tmp_path / "b").touch()
+def test_what_a_note_says_is_found_again(path):
     with FeatureCache(path) as cache:
-        cache.keep(RECIPE, old, remembered(1))
-        cache.flush()
-        assert cache.find(RECIPE, new) is not None
-        (tmp_path / "a").touch()  # another file, where the photo was
-        assert cache.find(RECIPE, old) is not None
+        cache.keep(RECIPE, photo(1), remembered(1)._replace(note="damaged: half of it"))
     with FeatureCache(path) as cache:
-        assert cache.find(RECIPE, new) is not None
+        assert cache.find(RECIPE, photo(1)).note == "damaged: half of it"
+        cache._file.attempt(lambda file: file.execute("UPDATE photos SET note = NULL"), None)
+        assert cache.find(RECIPE, photo(1)) is None
 
 
-def test_a_look_alike_at_a_place_of_its_own_is_another_photo(path, tmp_path):
-    first, second = (Identity(b"k" * 16, bytes(tmp_path / name), 9, 9) for name in "ab")
-    (tmp_path / "a").touch()
+def test_the_hash_of_a_file_is_known_until_anything_about_it_changes(path):
+    status = Status(device=-1, inode=2**64 - 1, size=5, mtime_ns=7, ctime_ns=9)
     with FeatureCache(path) as cache:
-        cache.keep(RECIPE, first, remembered(1))
+        cache.keep(RECIPE, photo(1), remembered(1))
+        cache.keep_digest(status, photo(1))
+    with FeatureCache(path) as cache:
+        assert cache.find_digest(status) == photo(1)
+        for name in Status._fields:
+            changed = status._replace(**{name: getattr(status, name) - 1})
+            assert cache.find_digest(changed) is None, name
+        cache.keep_digest(status._replace(ctime_ns=10), photo(2))
         cache.flush()
-        assert cache.find(RECIPE, second) is None
-        cache.keep(RECIPE, second, remembered(2))
-        cache.flush()
-        assert cache.find(RECIPE, first).width == 61
-        assert cache.find(RECIPE, second).width == 62
+        assert cache.find_digest(status) is None
+
+
+def test_hashes_go_with_the_photos_they_stand_for(path):
+    hour = [0.0]
+    status = Status(device=1, inode=1, size=1, mtime_ns=1, ctime_ns=1)
+    with FeatureCache(path, limit=120_000, now=lambda: 3600 * hour[0]) as cache:
+        cache.keep_digest(status, photo(0))
+        for number in range(1000):
+            hour[0] += 1
+            cache.keep(RECIPE, photo(number), remembered(number))
+        assert cache.find(RECIPE, photo(0)) is None
+        assert cache.find_digest(status) is None
 
 
 def test_a_process_that_ends_without_closing_loses_less_than_a_batch(path):
@@ -185,7 +195,7 @@ def test_a_row_that_cannot_be_believed_is_computed_anew(path, change):
     fill(path, range(3))
     with sqlite3.connect(path) as file:
         query = f"UPDATE photos SET {change} WHERE photo = ?"  # noqa: S608 - ours
-        file.execute(query, [photo(1).key])
+        file.execute(query, [photo(1)])
     file.close()
     assert found(path, range(3)) == [0, 2]
     fill(path, range(1, 2))
@@ -258,12 +268,10 @@ def test_processes_that_start_at_once_share_one_file(path):
     code = f"""
 import sys, numpy as np
 from pathlib import Path
-from contrique_cli.featurecache import FeatureCache, Recipe, Remembered
-from contrique_cli.identity import Identity
+from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
 with FeatureCache(Path(sys.argv[1])) as cache:
     for number in range(int(sys.argv[2]), 400, 3):
-        photo = Identity(number.to_bytes(16, "big"), b"", 1, 1)
-        cache.keep({RECIPE!r}, photo, Remembered(9, 9, "photo", np.zeros(32)))
+        cache.keep({RECIPE!r}, number.to_bytes(16, "big"), Remembered(9, 9, "photo", np.zeros(32)))
     assert not cache.notes
 """
     command = [sys.executable, "-c", code, path]

@@ -1,81 +1,85 @@
-"""Which photo a file holds: what makes two files the same, and what does not."""
+"""Which photo a file holds: every byte counts, and when the system's word for it is enough."""
 
 from __future__ import annotations
 
 import os
-import shutil
+import time
+from pathlib import Path
 
 import pytest
 
 from contrique_cli.encoder.cache import identity
+from contrique_cli.photos import content
 
-LARGE = 10 * identity.BLOCK
-THEN = 1_600_000_000_000_000_000  # nanoseconds since 1970
+LARGE = 300_000
 
 
-def write(path, data, mtime_ns=THEN):
+def digest(path: Path) -> bytes:
+    return identity.read_digest(path, identity.read_status(path))[0]
+
+
+def write(path: Path, data: bytes) -> Path:
+    """Write a file and set its date to one long ago."""
     path.write_bytes(data)
-    os.utime(path, ns=(mtime_ns, mtime_ns))
+    os.utime(path, ns=(10**18, 10**18))
     return path
 
 
-def is_same(before: identity.Identity, after: identity.Identity) -> bool:
-    return before.key == after.key and identity.is_same(after, before.place)
+@pytest.mark.parametrize("size", [1, LARGE])
+def test_a_file_is_its_bytes_whatever_its_name_and_date(tmp_path, size):
+    first = digest(write(tmp_path / "a", b"x" * size))
+    (tmp_path / "b").write_bytes(b"x" * size)
+    assert digest(tmp_path / "b") == first
 
 
-@pytest.mark.parametrize("size", [1, identity.BLOCK, 3 * identity.BLOCK])
-def test_a_small_file_is_its_content_whatever_its_name_and_date(tmp_path, size):
-    first = identity.identify(write(tmp_path / "a", b"x" * size))
-    copy = identity.identify(write(tmp_path / "b", b"x" * size, mtime_ns=THEN + 1))
-    assert is_same(first, copy)
-
-
-@pytest.mark.parametrize("place", [0, LARGE // 2, LARGE - 1])
-def test_a_file_replaced_at_equal_size_and_date_is_another(tmp_path, place):
+@pytest.mark.parametrize("place", [0, 20_000, 77_777, LARGE // 2, LARGE - 1])
+def test_one_changed_byte_makes_another_photo_at_equal_size_and_date(tmp_path, place):
     data = bytearray(os.urandom(LARGE))
-    first = identity.identify(write(tmp_path / "a", data))
+    before = digest(write(tmp_path / "a", data))
+    status = identity.read_status(tmp_path / "a")
     data[place] ^= 1
-    assert not is_same(first, identity.identify(write(tmp_path / "a", data)))
+    time.sleep(0.02)  # longer than the system's clock stands still
+    write(tmp_path / "a", data)
+    assert digest(tmp_path / "a") != before
+    after = identity.read_status(tmp_path / "a")
+    assert (after.inode, after.size, after.mtime_ns) == (status.inode, LARGE, status.mtime_ns)
+    assert after.state != status.state
 
 
-def test_a_large_file_with_a_new_date_is_another(tmp_path):
-    first = identity.identify(write(tmp_path / "a", bytes(LARGE)))
-    later = identity.identify(write(tmp_path / "a", bytes(LARGE), mtime_ns=THEN + 1))
-    assert not is_same(first, later)
+def test_a_file_too_large_for_memory_has_the_same_hash(tmp_path, monkeypatch):
+    path = write(tmp_path / "a", os.urandom(LARGE))
+    whole = digest(path)
+    monkeypatch.setattr(content, "MAX_IN_MEMORY", 1000)
+    assert digest(path) == whole
 
 
-def test_a_moved_large_file_is_the_same(tmp_path):
-    path = write(tmp_path / "a", bytes(LARGE))
-    first = identity.identify(path)
-    path.rename(tmp_path / "b")
-    assert is_same(first, identity.identify(tmp_path / "b"))
+def test_a_status_is_no_proof_while_it_is_fresh_or_on_a_card(tmp_path):
+    status = identity.Status(1, 1, 1, mtime_ns=0, ctime_ns=10**18 + 1)
+    assert identity.is_proof(status, 10**18 + 2 * 10**9)
+    assert not identity.is_proof(status, 10**18 + 5 * 10**8)
+    assert not identity.is_proof(status, 10**18 - 10**9)  # a clock that was set back
+    whole_seconds = status._replace(ctime_ns=10**18)
+    assert not identity.is_proof(whole_seconds, 10**18 + 10**12)
 
 
-def test_two_large_files_that_look_alike_side_by_side_are_two(tmp_path):
-    path = write(tmp_path / "a", bytes(LARGE))
-    shutil.copy2(path, tmp_path / "b")
-    first, second = identity.identify(path), identity.identify(tmp_path / "b")
-    assert first.key == second.key
-    assert not is_same(first, second)
+def test_a_file_just_written_is_not_taken_at_its_word(tmp_path):
+    path = write(tmp_path / "a", b"x")
+    assert identity.read_digest(path, identity.read_status(path)) == (content.digest(b"x"), False)
 
 
-def test_a_file_is_the_same_from_another_working_folder(tmp_path, monkeypatch):
-    path = write(tmp_path / "a", bytes(LARGE))
-    monkeypatch.chdir(tmp_path)
-    assert identity.identify(path) == identity.identify(path.relative_to(tmp_path))
+def test_a_file_that_changed_since_its_status_was_read_is_not_taken_at_its_word(tmp_path):
+    path = write(tmp_path / "a", b"x")
+    status = identity.read_status(path)._replace(ctime_ns=10**17 + 1)
+    assert identity.read_digest(path, status) == (content.digest(b"x"), False)
 
 
-def test_what_is_no_regular_file_has_no_identity(tmp_path):
+def test_what_is_no_regular_file_has_no_status(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name in ("gone", "pipe", ".", "nul\0"):
-        assert identity.identify(tmp_path / name) is None
+        assert identity.read_status(tmp_path / name) is None
 
 
-def test_a_change_while_it_was_decoded_is_noticed(tmp_path):
-    path = write(tmp_path / "a", b"1")
-    seen = identity.identify(path)
-    assert identity.is_unchanged(path, seen)
-    write(path, b"2", mtime_ns=THEN + 1)
-    assert not identity.is_unchanged(path, seen)
-    path.unlink()
-    assert not identity.is_unchanged(path, seen)
+def test_a_name_that_makes_a_raw_file_of_it_is_part_of_the_key():
+    raw, other = (identity.make_key(b"k" * 16, Path(name)) for name in ("a.NEF", "a.tif"))
+    assert raw != other
+    assert other == identity.make_key(b"k" * 16, Path("b.jpg"))

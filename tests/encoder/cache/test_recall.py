@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from contrique_cli.encoder import backend, checkpoint, features
-from contrique_cli.encoder.cache import recall
+from contrique_cli.encoder.cache import identity, recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.errors import Unreadable
-from contrique_cli.photos import opening
+from contrique_cli.photos import content, opening
 from tests.conftest import make_photo
 
 INFO = checkpoint.EncoderInfo(
@@ -65,6 +68,10 @@ def opened(monkeypatch):
 
 def never():
     raise AssertionError("nothing is to be computed")
+
+
+def no_encoder():
+    pytest.fail("loaded")
 
 
 def names(items) -> list[str]:
@@ -155,18 +162,84 @@ def test_a_changed_photo_is_computed_again_and_a_moved_one_is_not(extract, nine,
     assert opened == ["0.png"]
 
 
-def test_a_photo_that_changes_while_it_is_decoded_is_not_kept(extract, nine, opened, monkeypatch):
+def test_a_photo_rewritten_during_a_run_with_its_date_restored_poisons_nothing(
+    extract, nine, opened, monkeypatch
+):
     real = opening.open_rgb
+    first, other = nine[0].read_bytes(), nine[3].read_bytes()
+    status = nine[0].stat()
+
+    def swap(data):
+        nine[0].write_bytes(data)
+        os.utime(nine[0], ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def disturbed(path, **options):
+        swap(other)
         photo = real(path, **options)
-        os.utime(path, ns=(1, 1))
+        swap(first)
         return photo
 
-    monkeypatch.setattr(opening, "open_rgb", disturbed)
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "open_rgb", disturbed)
+        list(extract(nine[:1]))
+    (right,) = extract(nine[:1], shelf=False)
+    (found,) = extract(nine[:1])
+    np.testing.assert_array_equal(found.values, right.values)
+    opened.clear()
+    list(extract([nine[3]]))  # whose bytes were decoded under another name
+    assert opened == []
+
+
+def test_a_large_file_that_changes_while_it_is_decoded_is_not_kept(
+    extract, nine, opened, monkeypatch
+):
+    monkeypatch.setattr(content, "MAX_IN_MEMORY", 10)
+    real = content.digest_file
+
+    def disturbed(file):
+        digest = real(file)
+        nine[0].write_bytes(nine[0].read_bytes() + b"x")
+        return digest
+
+    with monkeypatch.context() as patch:
+        patch.setattr(content, "digest_file", disturbed)
+        list(extract(nine[:1]))
     list(extract(nine[:1]))
     list(extract(nine[:1]))
     assert opened == ["0.png", "0.png"]
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_a_file_changed_in_place_with_its_date_restored_is_computed_anew(
+    extract, nine, opened, is_settled, monkeypatch
+):
+    if is_settled:
+        monkeypatch.setattr(identity, "_SETTLED_NS", -1)
+    list(extract(nine[:1]))
+    opened.clear()
+    data, status = bytearray(nine[0].read_bytes()), nine[0].stat()
+    data[-20] ^= 1  # in the last chunk's checksum or behind
+    time.sleep(0.02)
+    nine[0].write_bytes(data)
+    os.utime(nine[0], ns=(status.st_atime_ns, status.st_mtime_ns))
+    list(extract(nine[:1]))
+    assert opened == ["0.png"]
+
+
+def test_a_file_known_by_its_status_is_not_read_again(extract, nine, monkeypatch):
+    monkeypatch.setattr(identity, "_SETTLED_NS", -1)
+    list(extract(nine))
+    monkeypatch.setattr(identity, "read_digest", lambda *_: pytest.fail("read"))
+    assert len(list(extract(nine, load=no_encoder))) == 9
+
+
+def test_a_note_survives_the_cache(extract, nine):
+    rows = np.asarray(make_photo(7)).copy()
+    rows[90:] = 128
+    Image.fromarray(rows).save(nine[0])
+    notes = [next(extract(nine[:1])).note for _ in range(2)]
+    assert notes[0] == notes[1]
+    assert re.fullmatch(r"damaged: the last 2\d % of the picture are missing", notes[0])
 
 
 def test_unreadable_photos_are_tried_again(extract, nine, opened):
