@@ -22,6 +22,7 @@ class Embed:
 
     Attributes:
         device: where features come out.
+        scales: see `model.Contrique`; each call sees one.
     """
 
     @torch.inference_mode()
@@ -36,6 +37,7 @@ class Embed:
             BadOption: see `choose_precision`.
         """
         self.device = next(model.parameters()).device
+        self.scales = model.scales
         self._model = model
         self._dtype = DTYPES[choose_precision(precision, self.device)]
         # Whole numbers up to 256 are exact in bfloat16, their 255ths are not; in float16 it is the
