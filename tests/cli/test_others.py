@@ -67,7 +67,7 @@ def test_a_regressor_is_fitted_named_used_and_evaluated(contrique, rated, home):
     assert "fitted to 30 of these 30 photos" in judged.err
     listed = contrique("models").out
     assert re.search(
-        r"^regressor +mine +you +for tiny, at 1024 pixels, SROCC \S+$", listed, re.MULTILINE
+        r"^regressor +mine +you +for tiny, at 1024 pixels, SROCC \S+ *$", listed, re.MULTILINE
     )
     shown = contrique("models", "show", "mine").out
     assert "srocc" in shown
@@ -131,7 +131,7 @@ def test_a_damaged_model_is_listed_with_its_problem(contrique, home):
     (home / "encoders" / "broken.safetensors").write_bytes(b"x")
     done = contrique("models")
     assert done.status == 0
-    assert re.search(r"^encoder +default +bundled +resnet18-c4$", done.out, re.MULTILINE)
+    assert re.search(r"^encoder +default +bundled +resnet18-c4 *$", done.out, re.MULTILINE)
     assert re.search(r"^encoder +broken +you +cannot be used: ", done.out, re.MULTILINE)
 
 
