@@ -51,11 +51,10 @@ def features(
     Example: contrique features ./photos --output features.npz
     """
     from contrique_cli.encoder import export
-    from contrique_cli.encoder import features as noun
     from contrique_cli.encoder.backend import Embed
     from contrique_cli.encoder.cache import recall
     from contrique_cli.encoder.model import pick_device
-    from contrique_cli.errors import NoImagesFound, Unreadable
+    from contrique_cli.errors import NoImagesFound
     from contrique_cli.models import locating
     from contrique_cli.photos import finding
 
@@ -64,9 +63,8 @@ def features(
     encoder, info = locating.load_encoder(model)
     left_out: Counter[str] = Counter()
     listed = list(finding.find(deliver.sources(paths), left_out))
-    done: list[noun.Features] = []
-    failed: list[Unreadable] = []
     with (
+        export.spooled(output) as spool,
         opened(is_off=no_cache, quiet=quiet) as cache,
         console.progress("features", len(listed), quiet=quiet) as advance,
     ):
@@ -78,16 +76,13 @@ def features(
             max_megapixels=max_megapixels,
             workers=workers,
         )
-        for item in stream:
-            if isinstance(item, Unreadable):
-                failed.append(item)
-            else:
-                done.append(item)
-            advance()
-    if not done:
-        raise NoImagesFound("no photo could be read; nothing was written")
-    export.save(output, done, failed, encoder=info.fingerprint, max_side=max_side)
+        for item in console.counted(stream, advance):
+            spool.add(item)
+        if not spool.count:
+            raise NoImagesFound("no photo could be read; nothing was written")
+        spool.save(encoder=info.fingerprint, max_side=max_side)
     if not quiet:
-        console.say(f"{len(done):,} of {len(listed):,} photos, features in {output}")
+        console.say(f"{spool.count:,} of {len(listed):,} photos, features in {output}")
+        failed = spool.failed
         console.name_some((f"left out: {one}" for one in failed), len(failed))
-    raise typer.Exit(deliver.SOME_FAILED if failed else deliver.DONE)
+    raise typer.Exit(deliver.SOME_FAILED if spool.failed else deliver.DONE)

@@ -114,7 +114,7 @@ def _summary(row: Row) -> str:
     srocc = row.figures.get("srocc")
     parts = [
         row.arch,
-        None if row.kind == installed.ENCODER else f"for {row.encoder or 'no installed encoder'}",
+        None if row.kind == installed.ENCODER else f"of encoder {row.encoder or 'not installed'}",
         None
         if row.max_side is None
         else f"at {row.max_side} pixels"

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 
 from contrique_cli.encoder.features import Features
-from contrique_cli.errors import BadOption, Unreadable
+from contrique_cli.errors import BadOption, CannotWrite, Unreadable
 from contrique_cli.files import tables
+from contrique_cli.files.reading import why
 from contrique_cli.files.writing import replacing
 
 SUFFIXES = (".npz", ".parquet")
+
+BLOCK = 1024
+"""Photos per row group of a Parquet file: 16 MB at 4,096 numbers each."""
 
 
 def check_suffix(path: Path) -> None:
@@ -30,75 +38,124 @@ def check_suffix(path: Path) -> None:
         tables.arrow()
 
 
-def save(
-    path: Path,
-    photos: Sequence[Features],
-    failed: Sequence[Unreadable],
-    *,
-    encoder: str,
-    max_side: int,
-) -> None:
-    """Write features whole or not at all.
-
-    An .npz holds `path` (N,), `features` (N, 2F) float32, `width`, `height` (N,), `failed_path`,
-    `failed_reason` (M,), and `encoder` (fingerprint) and `max_side`; it loads without pickle.
-    A Parquet file has the columns path, width, height and features (a list of 2F floats); the
-    encoder, working size and failed photos are in the schema's metadata under `contrique`.
+@contextmanager
+def spooled(path: Path) -> Iterator[Spool]:
+    """Collect features for a file on the disk beside it: memory does not grow with their number.
 
     Raises:
-        CannotWrite: see `writing.replacing`.
+        CannotWrite: the folder is missing or not writable.
     """
-    if path.suffix.lower() == ".parquet":
-        _save_parquet(path, photos, failed, encoder=encoder, max_side=max_side)
-        return
-    arrays: dict[str, Any] = {
-        "path": np.array([str(photo.path) for photo in photos], dtype=np.str_),
-        "features": _stack(photos),
-        "width": np.array([photo.width for photo in photos], dtype=np.int64),
-        "height": np.array([photo.height for photo in photos], dtype=np.int64),
-        "failed_path": np.array([str(one.path) for one in failed], dtype=np.str_),
-        "failed_reason": np.array([one.reason for one in failed], dtype=np.str_),
-        "encoder": np.array(encoder),
-        "max_side": np.array(max_side),
-    }
-    with replacing(path) as file:
-        np.savez(file, **arrays)
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile(dir=path.resolve().parent))
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        yield Spool(path, file)
 
 
-def _stack(photos: Sequence[Features]) -> np.ndarray:
-    rows = [photo.values for photo in photos]
-    return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)  # (N, 2F)
+class Spool:
+    """Features on their way to a file.
 
+    Attributes:
+        path: where they are to go.
+        count: photos so far.
+        failed: those that cannot be used.
+    """
 
-def _save_parquet(
-    path: Path,
-    photos: Sequence[Features],
-    failed: Sequence[Unreadable],
-    *,
-    encoder: str,
-    max_side: int,
-) -> None:
-    pa, parquet = tables.arrow()
-    values = _stack(photos)
-    facts = {
-        "encoder": encoder,
-        "max_side": max_side,
-        "failed": {_utf8(one.path): one.reason for one in failed},
-    }
-    table = pa.table(
-        {
-            "path": pa.array([_utf8(photo.path) for photo in photos], pa.string()),
-            "width": pa.array([photo.width for photo in photos], pa.int64()),
-            "height": pa.array([photo.height for photo in photos], pa.int64()),
-            "features": pa.FixedSizeListArray.from_arrays(
-                pa.array(values.reshape(-1)), max(1, values.shape[1])
-            ),
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self.path = path
+        self.count = 0
+        self.failed: list[Unreadable] = []
+        self._file = file
+        self._length = 0
+        self._facts: list[tuple[str, int, int]] = []  # path, width, height
+
+    def add(self, photo: Features | Unreadable) -> None:
+        """Take one more photo.
+
+        Raises:
+            CannotWrite: the disk is full, say.
+        """
+        if isinstance(photo, Unreadable):
+            self.failed.append(photo)
+            return
+        try:
+            self._file.write(photo.values.astype(np.float32, copy=False).tobytes())
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+        self._facts.append((str(photo.path), photo.width, photo.height))
+        self._length = photo.values.size
+        self.count += 1
+
+    def save(self, *, encoder: str, max_side: int) -> None:
+        """Write the file whole or not at all.
+
+        An .npz holds `path` (N,), `features` (N, 2F) float32, `width`, `height` (N,),
+        `failed_path`, `failed_reason` (M,), and `encoder` (fingerprint) and `max_side`; it loads
+        without pickle. A Parquet file has the columns path, width, height and features (a list of
+        2F floats); the encoder, working size and failed photos are in the schema's metadata under
+        `contrique`.
+
+        Raises:
+            CannotWrite: see `writing.replacing`.
+        """
+        self._file.seek(0)
+        if self.path.suffix.lower() == ".parquet":
+            self._save_parquet(encoder, max_side)
+        else:
+            self._save_npz(encoder, max_side)
+
+    def _save_npz(self, encoder: str, max_side: int) -> None:
+        paths, widths, heights = zip(*self._facts, strict=True) if self._facts else ((), (), ())
+        arrays = {
+            "path": np.array(paths, dtype=np.str_),
+            "width": np.array(widths, dtype=np.int64),
+            "height": np.array(heights, dtype=np.int64),
+            "failed_path": np.array([str(one.path) for one in self.failed], dtype=np.str_),
+            "failed_reason": np.array([one.reason for one in self.failed], dtype=np.str_),
+            "encoder": np.array(encoder),
+            "max_side": np.array(max_side),
         }
-    ).replace_schema_metadata({"contrique": json.dumps(facts)})
-    with replacing(path) as file:
-        parquet.write_table(table, file)
+        header = {"descr": "<f4", "fortran_order": False, "shape": (self.count, self._length)}
+        with replacing(self.path) as file, zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, array, allow_pickle=False)
+            with archive.open("features.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array_header_1_0(entry, header)
+                shutil.copyfileobj(self._file, entry)
+
+    def _save_parquet(self, encoder: str, max_side: int) -> None:
+        pa, parquet = tables.arrow()
+        failed = {_utf8(str(one.path)): one.reason for one in self.failed}
+        facts = {"encoder": encoder, "max_side": max_side, "failed": failed}
+        length = max(1, self._length)
+        schema = pa.schema(
+            [
+                ("path", pa.string()),
+                ("width", pa.int64()),
+                ("height", pa.int64()),
+                ("features", pa.list_(pa.float32(), length)),
+            ],
+            metadata={"contrique": json.dumps(facts)},
+        )
+        with replacing(self.path) as file, parquet.ParquetWriter(file, schema) as writer:
+            for start in range(0, self.count, BLOCK):
+                part = self._facts[start : start + BLOCK]
+                values = np.frombuffer(self._file.read(4 * length * len(part)), np.float32)
+                columns = [
+                    pa.array([_utf8(path) for path, _, _ in part], pa.string()),
+                    pa.array([width for _, width, _ in part], pa.int64()),
+                    pa.array([height for _, _, height in part], pa.int64()),
+                    pa.FixedSizeListArray.from_arrays(pa.array(values), length),
+                ]
+                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def _utf8(path: Path) -> str:
+def _cannot_write(path: Path, error: OSError) -> CannotWrite:
+    return CannotWrite(f"{path} cannot be written ({why(error)}); free space or give another file")
+
+
+def _utf8(path: str) -> str:
     """Parquet text is UTF-8; other bytes of a name become backslash escapes."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -67,7 +67,9 @@ def test_a_regressor_is_fitted_named_used_and_evaluated(contrique, rated, home):
     assert "fitted to 30 of these 30 photos" in judged.err
     listed = contrique("models").out
     assert re.search(
-        r"^regressor +mine +you +for tiny, at 1024 pixels, SROCC \S+ *$", listed, re.MULTILINE
+        r"^regressor +mine +you +of encoder tiny, at 1024 pixels, SROCC \S+ *$",
+        listed,
+        re.MULTILINE,
     )
     shown = contrique("models", "show", "mine").out
     assert "srocc" in shown

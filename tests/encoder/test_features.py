@@ -169,7 +169,7 @@ def test_a_photo_comes_out_while_the_next_is_not_known_yet(mixed, tiny):
 
 
 @pytest.mark.usefixtures("tiny_regressor")
-@pytest.mark.parametrize("batch", [[], ["--batch-size", 1]])
+@pytest.mark.parametrize("batch", [None, 1])
 @pytest.mark.parametrize("workers", [1, 8])
 def test_as_many_photos_are_decoded_at_once_as_there_are_workers(
     contrique, tmp_path, monkeypatch, workers, batch
@@ -185,8 +185,12 @@ def test_as_many_photos_are_decoded_at_once_as_there_are_workers(
         together.wait()
         return real(*args, **options)
 
+    extract = features.extract
     monkeypatch.setattr(opening, "open_rgb", open_rgb)
+    monkeypatch.setattr(
+        features, "extract", lambda *args, **more: extract(*args, **more | {"batch_size": batch})
+    )
     options = ["--regressor", "tiny", "--device", "cpu", "--no-cache"]
-    done = contrique("score", tmp_path / "many", *options, *batch, "--workers", workers)
+    done = contrique("score", tmp_path / "many", *options, "--workers", workers)
     assert done.status == 0
     assert len(names) == workers

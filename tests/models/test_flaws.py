@@ -109,7 +109,7 @@ def test_models_lists_a_probe_with_what_it_names(contrique, probe, home):
     done = contrique("models")
     assert done.status == 0
     assert re.search(r"flaw probe +bad +you +cannot be used", done.out)
-    assert re.search(r"flaw probe +mine +you +for tiny *\n", done.out)
+    assert re.search(r"flaw probe +mine +you +of encoder tiny *\n", done.out)
     shown = contrique("models", "show", "mine").out
     assert "none, blur, noise" in shown
     assert f"tiny ({encoder[:12]})" in shown

@@ -238,7 +238,7 @@ def test_a_second_watch_of_one_report_is_refused(contrique, folder, tmp_path):
     target = tmp_path / "report.jsonl"
     with watching(folder, "--output", target) as program:
         wait_for(target, 1, program)
-        done = contrique("score", folder, "--watch", "-o", target, *TINY)
+        done = contrique("watch", folder, "-o", target, *TINY)
         assert (done.status, "another watch writes it" in done.err) == (1, True)
         stop(program, signal.SIGINT)
     assert len(target.read_bytes().splitlines()) == 1
