@@ -119,20 +119,20 @@ def run(output: Path, recipe: Path | None, given: dict[str, Any], device: str | 
         ContriqueError: what the user can mend.
     """
     from contrique_cli.encoder.model import pick_device
-    from contrique_cli.pretraining.ranks import read_place
+    from contrique_cli.pretraining.ranks import read_process
     from contrique_cli.pretraining.train import train as pretrain
 
     config = resolve(output, recipe, given)
-    place = read_place()
+    process = read_process()
     with stopping_on_signals() as received:
         events = pretrain(
             config,
             output,
             device=pick_device(device),
-            place=place,
+            process=process,
             should_stop=lambda: bool(received),
         )
-        tell(events, is_quiet=not place.is_first)
+        tell(events, is_quiet=not process.is_first)
     if received:
         raise typer.Exit(EXIT_BY_SIGNAL + received[0])
 

@@ -24,7 +24,7 @@ from contrique_cli.distortions.colour import rgb_to_ycbcr, ycbcr_to_rgb
 CODE_MAX = 255  # 8-bit samples
 CODE_ZERO = 128
 SAMPLE_BITS = 8
-LEVELS = 5  # of the wavelet, the usual default
+WAVELET_LEVELS = 5  # the usual default
 
 # ITU-T T.800, table F.4: the lifting steps of the 9/7 filter, and the scaling of its low band.
 LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
@@ -122,7 +122,7 @@ def _entropy(share: Tensor) -> Tensor:
 def _transform(planes: Tensor, *, inverse: bool) -> Tensor:
     """Take all levels of the wavelet transform; each level halves the top left corner."""
     sizes = [tuple(planes.shape[-2:])]
-    for _ in range(LEVELS - 1):
+    for _ in range(WAVELET_LEVELS - 1):
         rows, columns = sizes[-1]
         sizes.append(((rows + 1) // 2, (columns + 1) // 2))
     planes = planes.clone()

@@ -9,11 +9,11 @@ from contrique_cli.encoder import backend
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.pretraining.learner import Learner, choose_precision
-from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.ranks import Process
 
 OPTIONS = {
     "device": torch.device("cpu"),
-    "place": Place(),
+    "process": Process(),
     "precision": "fp32",
     "momentum": 0.9,
     "weight_decay": 1e-4,
