@@ -42,7 +42,7 @@ MEMORY = {"sgd": ("momentum_buffer",), "adamw": ("exp_avg", "exp_avg_sq", "step"
 """What each remembers of a parameter that has learnt."""
 
 CENTRE_SCALE = 0.01
-"""Of class centres at first: the loss sees directions only, and short vectors turn quickly."""
+"""Scale of class centres at first: the loss sees directions only, and short ones turn quickly."""
 
 LEAST_MICRO_BATCH = 2
 """Views; batch norm needs more than one."""
