@@ -201,14 +201,15 @@ class Learner:
             loss = self._loss(cells, views, classes)
             torch.autograd.backward(self.scaler.scale(loss))
             return self._mean(loss)
-        parts = torch.split(views, self.micro_batch)
+        # On purpose not `split`, which may leave one view at the end: batch norm needs more.
+        parts = torch.tensor_split(views, -(-len(views) // self.micro_batch))
         with torch.no_grad(), self._autocast(), _frozen_statistics(self.model.encoder):
             cells = torch.cat([self.model.cells(part, self.patches) for part in parts])
         cells.requires_grad_()
         loss = self._loss(cells, views, classes)
         torch.autograd.backward(self.scaler.scale(loss))
         given = torch.zeros_like(cells) if cells.grad is None else cells.grad
-        gradients = torch.split(given, self.micro_batch * self.patches**2)
+        gradients = torch.split(given, [len(part) * self.patches**2 for part in parts])
         for part, gradient in zip(parts, gradients, strict=True):
             with self._autocast():
                 again = self.model.cells(part, self.patches)

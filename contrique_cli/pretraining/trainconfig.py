@@ -145,7 +145,7 @@ class TrainConfig:
         checks = {
             "image_size": (self.image_size >= LEAST_IMAGE_SIZE, f"at least {LEAST_IMAGE_SIZE}"),
             "batch_size": (self.batch_size >= 4, "at least 4"),  # noqa: PLR2004 - two per half
-            "micro_batch": (self.micro_batch >= 0, "0 or more"),
+            "micro_batch": (self.micro_batch == 0 or self.micro_batch > 1, "0 or at least 2"),
             "photos_per_class": (self.photos_per_class >= 1, "at least 1"),
             "pristine_share": (
                 self.pristine_share is None or 0 <= self.pristine_share <= 1,

@@ -57,6 +57,14 @@ def test_micro_batches_give_the_loss_and_gradients_of_the_whole_batch(batch, mic
         torch.testing.assert_close(actual[name], gradient, atol=1e-5, rtol=1e-4, msg=name)
 
 
+@pytest.mark.parametrize("micro_batch", [3, 5, 7])
+def test_no_micro_batch_is_left_with_one_view(micro_batch):
+    """Maps of 32-pixel views are one cell, of which batch norm cannot take statistics alone."""
+    torch.manual_seed(7)
+    loss = make(micro_batch).step(torch.rand(10, 3, 32, 32), torch.arange(5), 0.1)
+    assert loss.isfinite()
+
+
 def test_micro_batches_count_once_in_the_running_statistics(batch):
     cached = make(4)
     cached.step(*batch, 0.0)
