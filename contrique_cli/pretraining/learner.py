@@ -259,7 +259,7 @@ class Learner:
         )
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """Features as scoring sees them, shape (B, D), without touching batch norm's statistics."""
+        """Features as scoring sees them, shape (B, F), without touching batch norm's statistics."""
         self.model.eval()
         with torch.no_grad(), self._autocast():
             features = self.model.embed(images.to(self.device, memory_format=torch.channels_last))

@@ -26,7 +26,6 @@ from contrique_cli.pretraining.runevents import (
     Event,
     Finished,
     MemoryShort,
-    Probed,
     Saved,
     Skipped,
     Started,
@@ -276,8 +275,7 @@ class _Run:
             )
         start = time.monotonic()
         if self.probe.is_possible:
-            kind, level, origin = self.probe.run(self.learner.embed)
-            probed = Probed(step=self.step, kind=kind, level=level, origin=origin)
+            probed = self.probe.run(self.learner.embed, self.step)
             self._write_metrics({"probe": True, **asdict(probed)})
             yield probed
         self.pace.note("probe", reserve=time.monotonic() - start)
