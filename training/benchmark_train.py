@@ -42,7 +42,7 @@ from contrique_cli.pretraining.batches import Cuttings, cut_ahead, make_views
 from contrique_cli.pretraining.batchplan import Halves, plan_batch
 from contrique_cli.pretraining.learner import choose_precision
 from contrique_cli.pretraining.photostore import mirror_outwards
-from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.ranks import Process
 from contrique_cli.pretraining.trainconfig import TrainConfig
 
 LR = 1e-4
@@ -161,7 +161,7 @@ def measure(args: argparse.Namespace, data: str, device: torch.device) -> None:
     config = TrainConfig(data=data, probe_photos=0, memory_budget=8.0, **given)
     precision = choose_precision(config.precision, device)
     photos = trainphotos.gather(config)
-    learner = runparts.make_learner(config, precision, device, Place())
+    learner = runparts.make_learner(config, precision, device, Process())
     cuttings = prepared_cuttings(config, photos, device)
     first = next(cuttings)
     ready = make_views(first, config.image_size)
@@ -194,7 +194,7 @@ def prepared_cuttings(
 ) -> Generator[Cuttings]:
     """Cuttings without end, from photos that are all decoded already."""
     halves = Halves(len(photos.synthetic), len(photos.authentic))
-    store = runparts.make_store(config, photos, device, Place())
+    store = runparts.make_store(config, photos, device, Process())
     for half, n in enumerate(halves):
         for index in range(n):
             store.get(half, index)

@@ -23,7 +23,7 @@ from contrique_cli.pretraining.runfiles import read_config
 from contrique_cli.pretraining.trainconfig import TrainConfig
 
 LINE_SECONDS = 30.0
-"""Between two lines of progress where no bar can be shown."""
+"""Seconds between two lines of progress where no bar can be shown."""
 
 EXIT_BY_SIGNAL = 128
 """Added to a signal's number, as shells do."""
@@ -81,7 +81,7 @@ def train(  # noqa: PLR0917 - options of a command
         int | None, typer.Option(help=f"Side of a view in pixels. [{TrainConfig.image_size}]")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help=f"Of all randomness. [{TrainConfig.seed}]")
+        int | None, typer.Option(help=f"Seed of all randomness. [{TrainConfig.seed}]")
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Threads that decode and cut photos. [by processors]")
@@ -119,20 +119,20 @@ def run(output: Path, recipe: Path | None, given: dict[str, Any], device: str | 
         ContriqueError: what the user can mend.
     """
     from contrique_cli.encoder.model import pick_device
-    from contrique_cli.pretraining.ranks import read_place
+    from contrique_cli.pretraining.ranks import read_process
     from contrique_cli.pretraining.train import train as pretrain
 
     config = resolve(output, recipe, given)
-    place = read_place()
+    process = read_process()
     with stopping_on_signals() as received:
         events = pretrain(
             config,
             output,
             device=pick_device(device),
-            place=place,
+            process=process,
             should_stop=lambda: bool(received),
         )
-        tell(events, is_quiet=not place.is_first)
+        tell(events, is_quiet=not process.is_first)
     if received:
         raise typer.Exit(EXIT_BY_SIGNAL + received[0])
 

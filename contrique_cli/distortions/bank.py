@@ -25,38 +25,51 @@ from contrique_cli.distortions.jpeg2000 import jpeg2000
 from contrique_cli.distortions.randomness import fork
 
 LEVELS = 5
+"""Levels of every kind."""
+
 KIND_COUNT = 25
+"""Kinds in the bank."""
+
 CLASSES = 1 + KIND_COUNT * LEVELS
+"""Classes for the contrastive loss: undistorted, then each kind at each level."""
+
 UNDISTORTED = 0
+"""Kind and class of a photo left as it is."""
+
 NO_FLAW = "none"
+"""Word for a distortion that is no flaw."""
 
-# (kind, level) that leave a photo as it is (50 dB PSNR or more): they count as undistorted.
+
 IDENTITIES = frozenset({(1, 1), (3, 1), (8, 1), (18, 3)})
+"""(kind, level) that leave a photo as it is (50 dB PSNR or more): they count as undistorted."""
 
-# (images, one amount per image, one seed per image) -> images
 Operator = Callable[[Tensor, Sequence[float], Tensor], Tensor]
+"""(images, one amount per image, one seed per image) to images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of distortion."""
+    """One kind of distortion.
+
+    Attributes:
+        number: 1 to 25, its place in KADID.
+        name: for programs.
+        title: for people.
+        flaw: group of flaws that a photographer would name.
+        levels: parameter of the operator at levels 1 to 5.
+        source: what the parameter means and where the operator comes from.
+        function: the operator.
+        ordered: whether a higher level is a worse photo; not so where the parameter has a sign.
+    """
 
     number: int
-    """1 to 25, its place in KADID."""
     name: str
-    """Identifier."""
     title: str
-    """Name for people."""
     flaw: str
-    """Group of flaws a photographer would name."""
     levels: tuple[float, ...]
-    """Parameter of the operator at levels 1 to 5."""
     source: str
-    """What the parameter means and where the operator comes from."""
     function: Operator
-    """(images, amounts, seeds) -> images."""
     ordered: bool = True
-    """Whether a higher level is a worse photo; not so where the parameter has a sign."""
 
 
 def by_level(function: Callable[[Tensor, float], Tensor]) -> Operator:

@@ -14,13 +14,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from contrique_cli.distortions import filters
-from contrique_cli.distortions.colour import lab_to_rgb, rgb_to_lab
+from contrique_cli.distortions.colour import LIGHTNESS_MAX, lab_to_rgb, rgb_to_lab
 from contrique_cli.distortions.randomness import uniform
 
-LINE_RADIUS = 5  # px, holds half of the longest motion line (10 px) and its soft end
-DISK_SAMPLES = 64  # columns per pixel in which the covered height is measured
-SHARPEN_SIGMA = 3.0  # px, MATLAB imsharpen's Radius in KADID
-LIGHTNESS_MAX = 100.0
+LINE_RADIUS = 5
+"""Pixels; holds half of the longest motion line (10) and its soft end."""
+
+DISK_SAMPLES = 64
+"""Columns per pixel in which the covered height is measured."""
+
+SHARPEN_SIGMA = 3.0
+"""Pixels; Radius of MATLAB's imsharpen in KADID."""
 
 
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:

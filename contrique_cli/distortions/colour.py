@@ -37,10 +37,19 @@ CB_SCALE = 0.5 / (1 - LUMA[2])
 CR_SCALE = 0.5 / (1 - LUMA[0])
 
 # ITU-R BT.601 at studio range, as in MATLAB's rgb2ycbcr, 8-bit steps.
-STUDIO_BLACK, STUDIO_Y_SPAN, STUDIO_C_SPAN, CODE_MAX = 16, 219, 224, 255
-CHROMA_ZERO = 128
+STUDIO_BLACK, STUDIO_Y_SPAN, STUDIO_C_SPAN = 16, 219, 224
+
+CODE_MAX = 255
+"""Largest code of an 8-bit sample."""
+
+CODE_ZERO = 128
+"""Code of an 8-bit sample that stands for no chroma, and for the middle of luma."""
+
+LIGHTNESS_MAX = 100.0
+"""Largest L of Lab."""
 
 HUE_SECTORS = 6
+"""Parts of the colour circle, each between a pure and a mixed colour."""
 
 
 def rgb_to_grey(images: Tensor) -> Tensor:
@@ -179,7 +188,7 @@ def _mix_channels(images: Tensor, matrix: Tensor) -> Tensor:
 def _studio(images: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and shift from full to studio range, shape (3, 1, 1)."""
     scale = _column((STUDIO_Y_SPAN, STUDIO_C_SPAN, STUDIO_C_SPAN), images.device)
-    shift = _column((STUDIO_BLACK, CHROMA_ZERO, CHROMA_ZERO), images.device)
+    shift = _column((STUDIO_BLACK, CODE_ZERO, CODE_ZERO), images.device)
     return scale / CODE_MAX, shift / CODE_MAX
 
 

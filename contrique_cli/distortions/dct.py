@@ -8,7 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-BLOCK = 8  # px
+BLOCK = 8
+"""Side of a block, in pixels."""
 
 
 @cache

@@ -14,12 +14,25 @@ from torch.nn import functional
 from contrique_cli.distortions.randomness import fork, normal, uniform
 
 JITTER_ROUNDS = 5
-PATCH_SIZE = 16  # px
-PATCH_RADIUS = 16  # px, twice the farthest a patch moves, and its distance from the border
+"""Times that every pixel is moved."""
+
+PATCH_SIZE = 16
+"""Side of a patch that strays, in pixels."""
+
+PATCH_RADIUS = 16
+"""Pixels; twice the farthest that a patch moves, and its distance from the border."""
+
 PATCH_COUNT_MAX = 100
-BLOCK_SIZE = 32  # px
+"""Patches at most."""
+
+BLOCK_SIZE = 32
+"""Side of a block that covers, in pixels."""
+
 BLOCK_COUNT_MAX = 10
+"""Blocks at most."""
+
 PIXELATE_BASE, PIXELATE_POWER = 0.95, 0.6
+"""The zoom is the base less the amount to this power."""
 
 
 def jitter(images: Tensor, amounts: Tensor, seeds: Tensor) -> Tensor:

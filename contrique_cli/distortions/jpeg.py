@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from contrique_cli.distortions.colour import rgb_to_ycbcr, ycbcr_to_rgb
+from contrique_cli.distortions.colour import CODE_MAX, CODE_ZERO, rgb_to_ycbcr, ycbcr_to_rgb
 from contrique_cli.distortions.dct import BLOCK, dct_basis
 
-CODE_MAX = 255  # 8-bit samples
-CODE_ZERO = 128
-MIDDLE_QUALITY = 50  # where libjpeg takes the standard tables as they are
-TIE_GUARD = 1e-4  # of a quantiser step: sums in float32 fall short of a half by less
+MIDDLE_QUALITY = 50
+"""Quality at which libjpeg takes the standard tables as they are."""
+
+TIE_GUARD = 1e-4
+"""Share of a quantiser step: sums in float32 fall short of a half by less."""
+
 
 # ITU-T T.81, tables K.1 and K.2, row by row.
 LUMA_TABLE = (

@@ -19,29 +19,40 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from contrique_cli.distortions.colour import rgb_to_ycbcr, ycbcr_to_rgb
+from contrique_cli.distortions.colour import CODE_MAX, CODE_ZERO, rgb_to_ycbcr, ycbcr_to_rgb
 
-CODE_MAX = 255  # 8-bit samples
-CODE_ZERO = 128
 SAMPLE_BITS = 8
-LEVELS = 5  # of the wavelet, the usual default
+"""Bits of a sample."""
+
+WAVELET_LEVELS = 5
+"""Levels of the wavelet: the usual default."""
+
 
 # ITU-T T.800, table F.4: the lifting steps of the 9/7 filter, and the scaling of its low band.
 LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
 LOW_SCALE = 1.230174104914001
 
-# How much an error of 1 in Y, Cb or Cr moves RGB (Euclidean norm).
 COMPONENT_NORMS = (1.732, 1.805, 1.573)
+"""How much an error of 1 in Y, Cb or Cr moves RGB (Euclidean norm)."""
 
-TILE = 16  # coefficients: side of the squares with a statistic of their own
-STEPS_PER_OCTAVE = 4  # resolution of the table of quantiser steps
+TILE = 16
+"""Side, in coefficients, of the squares with a statistic of their own."""
+
+STEPS_PER_OCTAVE = 4
+"""Resolution of the table of quantiser steps."""
+
 OCTAVES = 16
-FINEST_STEP = 2.0**-2  # in 8-bit codes
+"""Powers of two that the table of quantiser steps spans."""
+
+FINEST_STEP = 2.0**-2
+"""First of the quantiser steps, in 8-bit codes."""
+
 # Found against OpenJPEG (through Pillow) on photos: its contexts save this share of the
 # tile-wise estimate, and headers take this much of a file.
 LENGTH_SHARE = 0.97
 HEADER_BITS = 8 * 200
-LEAST_BITS = 8 * 30  # OpenJPEG never aims lower
+LEAST_BITS = 8 * 30
+"""Size of a file below which OpenJPEG never aims."""
 
 
 def jpeg2000(images: Tensor, ratios: Tensor) -> Tensor:
@@ -122,7 +133,7 @@ def _entropy(share: Tensor) -> Tensor:
 def _transform(planes: Tensor, *, inverse: bool) -> Tensor:
     """Take all levels of the wavelet transform; each level halves the top left corner."""
     sizes = [tuple(planes.shape[-2:])]
-    for _ in range(LEVELS - 1):
+    for _ in range(WAVELET_LEVELS - 1):
         rows, columns = sizes[-1]
         sizes.append(((rows + 1) // 2, (columns + 1) // 2))
     planes = planes.clone()

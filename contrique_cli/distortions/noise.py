@@ -16,8 +16,11 @@ from contrique_cli.distortions.colour import rgb_to_studio_ycbcr, studio_ycbcr_t
 from contrique_cli.distortions.dct import BLOCK, dct_basis
 from contrique_cli.distortions.randomness import normal, uniform
 
-DCT_STRIDE = BLOCK // 2  # px between windows; 2 would be 5 times slower for 0.3 dB
-DCT_THRESHOLD = 3.3  # standard deviations of the noise; lets 1 coefficient in 1,000 pass by chance
+DCT_STRIDE = BLOCK // 2
+"""Pixels between windows; 2 would be 5 times slower for 0.3 dB."""
+
+DCT_THRESHOLD = 3.3
+"""Standard deviations of the noise; lets 1 coefficient in 1,000 pass by chance."""
 
 
 def white_noise(images: Tensor, variances: Tensor, seeds: Tensor) -> Tensor:

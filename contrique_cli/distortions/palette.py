@@ -10,16 +10,29 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from contrique_cli.distortions.colour import CODE_MAX
 from contrique_cli.distortions.randomness import uniform
 
-CODE_MAX = 255  # 8-bit samples
-SAMPLE_SIDE = 64  # the palette is chosen from about 64x64 pixels of the image
-LOOKUP_BITS = 5  # of each channel, to look up the nearest colour
-MIX_COUNT = 4  # colours whose mean stands for a pixel
-MASK_SIDE = 64  # px: the dither pattern repeats after this
+SAMPLE_SIDE = 64
+"""The palette is chosen from about so many pixels of the image, squared."""
+
+LOOKUP_BITS = 5
+"""Bits of each channel to look the nearest colour up by."""
+
+MIX_COUNT = 4
+"""Colours whose mean stands for a pixel."""
+
+MASK_SIDE = 64
+"""Pixels after which the dither pattern repeats."""
+
 MASK_ROUNDS = 40
-MASK_SIGMA = 1.5  # px
-TIE_BREAK = 1e-3  # squared codes; one pixel in another class moves more
+"""Rounds in which white noise becomes blue."""
+
+MASK_SIGMA = 1.5
+"""Pixels; of the Gaussian that tells low frequencies."""
+
+TIE_BREAK = 1e-3
+"""Squared codes; one pixel in another class moves more."""
 
 
 def reduce_colours(images: Tensor, count: int) -> Tensor:

@@ -21,13 +21,20 @@ def _signed(word: int) -> int:
     return word - (1 << 64) if word >> 63 else word
 
 
-GOLDEN = _signed(0x9E3779B97F4A7C15)  # splitmix64: step of the counter
+GOLDEN = _signed(0x9E3779B97F4A7C15)
+"""Step of splitmix64's counter."""
+
 MULTIPLIER_1 = _signed(0xBF58476D1CE4E5B9)  # splitmix64: mixing constants
 MULTIPLIER_2 = _signed(0x94D049BB133111EB)
-SHIFTS = (30, 27, 31)  # splitmix64: mixing shifts, bits
-HALF_WORD = 32  # bits
+SHIFTS = (30, 27, 31)
+"""Bits by which splitmix64's mixing shifts."""
+
+HALF_WORD = 32
+"""Bits of half a word."""
+
 HALF_MASK = (1 << HALF_WORD) - 1
-FLOAT_BITS = 24  # bits a float32 holds exactly
+FLOAT_BITS = 24
+"""Bits that a float32 holds exactly."""
 
 
 def fork(seeds: Tensor, stream: int) -> Tensor:

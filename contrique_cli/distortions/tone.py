@@ -11,18 +11,32 @@ import torch
 from torch import Tensor
 
 from contrique_cli.distortions.blur import gaussian_blur
-from contrique_cli.distortions.colour import lab_to_rgb, rgb_to_grey, rgb_to_lab
+from contrique_cli.distortions.colour import LIGHTNESS_MAX, lab_to_rgb, rgb_to_grey, rgb_to_lab
 from contrique_cli.distortions.randomness import uniform
 
-LIGHTNESS_MAX = 100.0
-DIFFUSION_SIGMA_SLOPE, DIFFUSION_SIGMA_BASE = 1.5, 2.0  # px per amount, px
-EDGE_SIGMA = 4.0  # px
-EDGE_FLOOR = 0.1  # weakest edge that still shifts colour, of the strongest
-STRETCH_SHARE = 0.01  # of the pixels saturate at either end
-STRETCH_STEP = 2  # px: the mask is smooth, every other pixel tells its distribution
+DIFFUSION_SIGMA_SLOPE, DIFFUSION_SIGMA_BASE = 1.5, 2.0
+"""Pixels per amount, and pixels: sigma of the blur of colours."""
+
+EDGE_SIGMA = 4.0
+"""Pixels; of the blur of edges."""
+
+EDGE_FLOOR = 0.1
+"""Weakest edge that still shifts colour, of the strongest."""
+
+STRETCH_SHARE = 0.01
+"""Share of the pixels that saturate at either end."""
+
+STRETCH_STEP = 2
+"""Pixels: the mask is smooth, every other one tells its distribution."""
+
 CONTRAST_KNOTS = (0.3, 0.5, 0.7)
+"""Tones at which the contrast curve is given."""
+
 CONTRAST_LOW, CONTRAST_HIGH = 0.25, 0.75
-GAMMA = 2.2  # light is about tone ** GAMMA
+"""Heights of that curve at its outer knots, for the amount 0."""
+
+GAMMA = 2.2
+"""Light is about the tone to this power."""
 
 
 def diffuse_colour(images: Tensor, amount: float) -> Tensor:

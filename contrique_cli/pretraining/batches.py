@@ -86,10 +86,10 @@ def cut(store: PhotoStore, plan: BatchPlan, side: int) -> Cuttings:
     for row in range(len(plan.photos)):
         half = int(plan.is_authentic[row])
         index, photo = store.get(half, int(plan.photos[row]))
-        regions.append(_square(photo, plan.places[row, :2], 2 * side))
+        regions.append(_square(photo, plan.corners[row, :2], 2 * side))
         if half:
             classes[row] = CLASSES + index
-            closeups.append(_square(photo, plan.places[row, 2:], side))
+            closeups.append(_square(photo, plan.corners[row, 2:], side))
         elif store.classes is not None:
             classes[row] = store.classes[index]
     return Cuttings(
@@ -100,10 +100,10 @@ def cut(store: PhotoStore, plan: BatchPlan, side: int) -> Cuttings:
     )
 
 
-def _square(photo: torch.Tensor, place: np.ndarray, side: int) -> torch.Tensor:
-    """A square of a photo; `place` is its corner as fractions of what is free."""
-    top = int(place[0] * (photo.shape[1] - side + 1))
-    left = int(place[1] * (photo.shape[2] - side + 1))
+def _square(photo: torch.Tensor, corner: np.ndarray, side: int) -> torch.Tensor:
+    """A square of a photo; `corner` as fractions of what is free."""
+    top = int(corner[0] * (photo.shape[1] - side + 1))
+    left = int(corner[1] * (photo.shape[2] - side + 1))
     return photo[:, top : top + side, left : left + side]
 
 
@@ -153,7 +153,7 @@ def make_views(cuttings: Cuttings, side: int) -> torch.Tensor:
             torch.from_numpy(plan.seeds[rows]),
         )
         regions[chosen] = distorted
-        corners = torch.from_numpy((plan.places[rows, 2:] * (side + 1)).astype(np.int64))
+        corners = torch.from_numpy((plan.corners[rows, 2:] * (side + 1)).astype(np.int64))
         full[chosen] = crop(distorted, corners[:, 0], corners[:, 1], side)
     if len(ordinary):
         full[ordinary.to(regions.device, non_blocking=True)] = pixels.to_unit(cuttings.closeups)

@@ -36,7 +36,7 @@ class BatchPlan:
         photos: index within its half, int64, shape (B,).
         kinds, levels, seeds: of the distortion, int64, shape (B,); kind 0 leaves the photo as is.
         classes: of the distortion, int64, shape (B,); -1 for ordinary photos.
-        places: where the region and the close-up lie, as fractions: region top, region left,
+        corners: where the region and the close-up lie, as fractions: region top, region left,
             close-up top, close-up left; float64, shape (B, 4).
         is_full_first: the first view is the one at full scale, bool, shape (B,).
         colours: indices into `views.COLOUR_SPACES`, int64, shape (B, 2).
@@ -49,7 +49,7 @@ class BatchPlan:
     levels: np.ndarray
     seeds: np.ndarray
     classes: np.ndarray
-    places: np.ndarray
+    corners: np.ndarray
     is_full_first: np.ndarray
     colours: np.ndarray
     flips: np.ndarray
@@ -119,7 +119,7 @@ def plan_batch(
         levels=np.concatenate([levels, own + 1]),
         seeds=rng.integers(0, _DRAWS, batch_size),
         classes=np.concatenate([np.array(classes, np.int64), own - 1]),
-        places=rng.random((batch_size, 4)),
+        corners=rng.random((batch_size, 4)),
         is_full_first=rng.random(batch_size) < 0.5,  # noqa: PLR2004 - an even chance
         colours=np.where(
             rng.random((batch_size, 2)) < recoloured_share,

@@ -26,7 +26,7 @@ from contrique_cli.encoder.model import PROJECTION, Contrique
 from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.pretraining import ranks
 from contrique_cli.pretraining.loss import anchor_loss, centre_loss, contrastive_loss
-from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.ranks import Process
 
 Groups = list[dict[str, Any]]
 
@@ -42,7 +42,7 @@ MEMORY = {"sgd": ("momentum_buffer",), "adamw": ("exp_avg", "exp_avg_sq", "step"
 """What each remembers of a parameter that has learnt."""
 
 CENTRE_SCALE = 0.01
-"""Of class centres at first: the loss sees directions only, and short vectors turn quickly."""
+"""Scale of class centres at first: the loss sees directions only, and short ones turn quickly."""
 
 LEAST_MICRO_BATCH = 2
 """Views; batch norm needs more than one."""
@@ -72,7 +72,7 @@ class Learner:
         model: Contrique,
         *,
         device: torch.device,
-        place: Place,
+        process: Process,
         precision: str,
         momentum: float,
         weight_decay: float,
@@ -94,7 +94,7 @@ class Learner:
         Args:
             model: as initialised; it is changed in place.
             device: of this process.
-            place: of this process.
+            process: of this process.
             precision: fp32, bf16 or fp16, for the encoder; the rest is float32.
             momentum: of SGD; AdamW has its own two.
             weight_decay: of parameters with two and more dimensions.
@@ -111,7 +111,7 @@ class Learner:
             anchor: weight of `anchor_loss` on patches of photos that were not distorted.
         """
         self.device = device
-        self.place = place
+        self.process = process
         self.precision = precision
         self.temperature = temperature
         self.patches = patches
@@ -126,9 +126,9 @@ class Learner:
         for depth, layer in enumerate(model.encoder):
             is_frozen = depth < frozen_first or depth >= len(model.encoder) - frozen_last
             layer.requires_grad_(requires_grad=not is_frozen)
-        ranks.share_state(model.to(device), place)
+        ranks.share_state(model.to(device), process)
         self.start = copy.deepcopy(model).eval() if anchor else None
-        ranks.with_shared_statistics(model, place, device)
+        ranks.with_shared_statistics(model, process, device)
         self.model = model.to(memory_format=torch.channels_last)
         self._set_training()
         if is_compiled:
@@ -174,7 +174,7 @@ class Learner:
                 break
             except torch.OutOfMemoryError as error:
                 self._halve_micro_batch(len(views), error)
-        ranks.average_gradients(self.model, self.place)
+        ranks.average_gradients(self.model, self.process)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return loss
@@ -182,8 +182,8 @@ class Learner:
     def _halve_micro_batch(self, n: int, error: Exception) -> None:
         """Make room; batch norm's running statistics may have seen this batch: harmless."""
         smaller = (self.micro_batch or n) // 2
-        if self.place.world > 1 or smaller < LEAST_MICRO_BATCH:
-            wish = "--micro-batch" if self.place.world > 1 else "--image-size"
+        if self.process.world > 1 or smaller < LEAST_MICRO_BATCH:
+            wish = "--micro-batch" if self.process.world > 1 else "--image-size"
             raise BadRun(
                 f"the memory of {self.device} does not suffice; lower {wish} "
                 f"(now {self.micro_batch or n} views at once) or choose a smaller --arch"
@@ -201,14 +201,15 @@ class Learner:
             loss = self._loss(cells, views, classes)
             torch.autograd.backward(self.scaler.scale(loss))
             return self._mean(loss)
-        parts = torch.split(views, self.micro_batch)
+        # On purpose not `split`, which may leave one view at the end: batch norm needs more.
+        parts = torch.tensor_split(views, -(-len(views) // self.micro_batch))
         with torch.no_grad(), self._autocast(), _frozen_statistics(self.model.encoder):
             cells = torch.cat([self.model.cells(part, self.patches) for part in parts])
         cells.requires_grad_()
         loss = self._loss(cells, views, classes)
         torch.autograd.backward(self.scaler.scale(loss))
         given = torch.zeros_like(cells) if cells.grad is None else cells.grad
-        gradients = torch.split(given, self.micro_batch * self.patches**2)
+        gradients = torch.split(given, [len(part) * self.patches**2 for part in parts])
         for part, gradient in zip(parts, gradients, strict=True):
             with self._autocast():
                 again = self.model.cells(part, self.patches)
@@ -220,13 +221,13 @@ class Learner:
     ) -> torch.Tensor:
         """Mean over this process's anchors against all processes' embeddings."""
         own = self.model.projector(cells)  # (2BP, K)
-        everyone = ranks.gather(own, self.place)  # (world * 2BP, K)
+        everyone = ranks.gather(own, self.process)  # (world * 2BP, K)
         loss = contrastive_loss(
             own,
             classes,
             everyone,
-            ranks.gather(classes, self.place),
-            offset=self.place.rank * len(own),
+            ranks.gather(classes, self.process),
+            offset=self.process.rank * len(own),
             temperature=self.temperature,
         )
         if self.has_centres:
@@ -250,7 +251,7 @@ class Learner:
         return anchor_loss(cells[is_kept], torch.cat(kept))
 
     def _mean(self, loss: torch.Tensor) -> torch.Tensor:
-        return ranks.gather(loss.detach()[None], self.place).mean()
+        return ranks.gather(loss.detach()[None], self.process).mean()
 
     def _autocast(self) -> AbstractContextManager[None]:
         return torch.autocast(
@@ -258,7 +259,7 @@ class Learner:
         )
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """Features as scoring sees them, shape (B, D), without touching batch norm's statistics."""
+        """Features as scoring sees them, shape (B, F), without touching batch norm's statistics."""
         self.model.eval()
         with torch.no_grad(), self._autocast():
             features = self.model.embed(images.to(self.device, memory_format=torch.channels_last))

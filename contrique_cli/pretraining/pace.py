@@ -41,7 +41,7 @@ class Pace:
         self._before = seconds
 
     def seconds(self) -> float:
-        """Of training, over all sessions."""
+        """Seconds of training, over all sessions."""
         return self._before + time.monotonic() - self._began
 
     def measure(self, step: int) -> float:
@@ -82,7 +82,7 @@ class Pace:
         return self.rate
 
     def seconds_left(self, step: int) -> float:
-        """A forecast."""
+        """Forecast of the seconds until the run ends; 0 where nothing tells."""
         if self.minutes is not None:
             return max(self.minutes * 60 - self.seconds(), 0.0)
         if self.total_steps is None or not self.rate:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -18,26 +17,13 @@ from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
 from contrique_cli.photos.pixels import to_tensor, to_unit
 from contrique_cli.pretraining.photostore import mirror_outwards
+from contrique_cli.pretraining.runevents import Probed
 
 RIDGE = 1e-2
 """Penalty relative to the mean square length of a feature vector times the number of rows."""
 
 BATCH = 64
 """Pictures per forward pass."""
-
-
-class ProbeResult(NamedTuple):
-    """Shares of right answers on held-out photos; chance is 0.04, 0.2 and 0.5.
-
-    Attributes:
-        kind: which of the 25 distortions.
-        level: which of the 5 levels.
-        origin: ordinary photo or synthetically distorted; None without ordinary photos.
-    """
-
-    kind: float
-    level: float
-    origin: float | None
 
 
 class Probe:
@@ -83,17 +69,18 @@ class Probe:
         self.is_test = photos % 2 == 1
         self.ordinary = _centres(authentic, side, max_side)
 
-    def run(self, embed: Callable[[torch.Tensor], torch.Tensor]) -> ProbeResult:
+    def run(self, embed: Callable[[torch.Tensor], torch.Tensor], step: int) -> Probed:
         """Judge the network as it is.
 
         Args:
-            embed: RGB in [0, 1], shape (B, 3, S, S), to features, shape (B, D).
+            embed: RGB in [0, 1], shape (B, 3, S, S), to features, shape (B, F).
+            step: steps that it has done.
         """
         features = _features(self.distorted, embed)
         kind = _accuracy(features, self.kinds, self.is_test)
         level = _accuracy(features, self.levels, self.is_test)
         if len(self.ordinary) < 2:  # noqa: PLR2004 - one to fit, one to test
-            return ProbeResult(kind=kind, level=level, origin=None)
+            return Probed(step=step, kind=kind, level=level, origin=None)
         others = _features(self.ordinary, embed)
         is_test = torch.arange(len(others)) % 2 == 1
         # As many distorted pictures as ordinary ones, spread over photos and kinds.
@@ -106,7 +93,7 @@ class Probe:
         both = torch.cat([features[chosen], others])
         is_ordinary = torch.arange(len(both)) >= len(chosen)
         origin = _accuracy(both, is_ordinary.long(), torch.cat([self.is_test[chosen], is_test]))
-        return ProbeResult(kind=kind, level=level, origin=origin)
+        return Probed(step=step, kind=kind, level=level, origin=origin)
 
 
 def _spread(rows: torch.Tensor, count: int) -> torch.Tensor:
@@ -139,7 +126,7 @@ def _features(
     pictures: torch.Tensor, embed: Callable[[torch.Tensor], torch.Tensor]
 ) -> torch.Tensor:
     parts = [embed(to_unit(part)).double().cpu() for part in torch.split(pictures, BATCH)]
-    return torch.cat(parts)  # (N, D)
+    return torch.cat(parts)  # (N, F)
 
 
 def _accuracy(features: torch.Tensor, labels: torch.Tensor, is_test: torch.Tensor) -> float:
@@ -148,7 +135,7 @@ def _accuracy(features: torch.Tensor, labels: torch.Tensor, is_test: torch.Tenso
     centre = known.mean(dim=0)
     known = known - centre
     targets = torch.nn.functional.one_hot(labels).double()
-    kernel = known @ known.T  # (n, n): the dual form, since n is often below D
+    kernel = known @ known.T  # (n, n): the dual form, since n is often below F
     penalty = RIDGE * kernel.diagonal().mean().clamp(min=1e-12)
     eye = torch.eye(len(known), dtype=kernel.dtype)
     weights = known.T @ torch.linalg.solve(

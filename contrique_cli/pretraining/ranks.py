@@ -17,8 +17,8 @@ TIMEOUT = timedelta(minutes=30)
 """A process that waits longer for the others gives up."""
 
 
-class Place(NamedTuple):
-    """Where this process stands among all, and among those of its machine."""
+class Process(NamedTuple):
+    """One of the processes that train together, by its rank among all and on its machine."""
 
     rank: int = 0
     world: int = 1
@@ -30,43 +30,43 @@ class Place(NamedTuple):
         return self.rank == 0
 
 
-def read_place() -> Place:
-    """Where `torchrun` put this process: by its environment, which is torchrun's only way."""
+def read_process() -> Process:
+    """This process, as `torchrun` counts it: by the environment, which is torchrun's only way."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     if not all(name in os.environ for name in names):
-        return Place()
-    return Place(*(int(os.environ[name]) for name in names))
+        return Process()
+    return Process(*(int(os.environ[name]) for name in names))
 
 
-def join(place: Place, device: torch.device) -> torch.device:
+def join(process: Process, device: torch.device) -> torch.device:
     """Meet the other processes, as `torchrun` set them up.
 
     Args:
-        place: from torchrun.
+        process: from torchrun.
         device: the kind of device asked for.
 
     Returns:
         The device of this process.
     """
     if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", place.local_rank)
+        device = torch.device("cuda", process.local_rank)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    if place.world > 1 and not distributed.is_initialized():
+    if process.world > 1 and not distributed.is_initialized():
         # PyTorch loads this with the first optimiser, and functions in there take the group of all
         # processes, if there is one by then, as a default: it would outlive `leave`, and its
         # threads would now and then abort a process that has done its work.
         importlib.import_module("torch._dynamo")
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         distributed.init_process_group(
-            backend, rank=place.rank, world_size=place.world, timeout=TIMEOUT
+            backend, rank=process.rank, world_size=process.world, timeout=TIMEOUT
         )
     return device
 
 
-def leave(place: Place) -> None:
+def leave(process: Process) -> None:
     """Part from the other processes."""
-    if place.world > 1 and distributed.is_initialized():
+    if process.world > 1 and distributed.is_initialized():
         distributed.destroy_process_group()
 
 
@@ -98,64 +98,64 @@ def add_up(values: torch.Tensor) -> torch.Tensor:
     return total
 
 
-def gather(rows: torch.Tensor, place: Place) -> torch.Tensor:
+def gather(rows: torch.Tensor, process: Process) -> torch.Tensor:
     """Rows of all processes, in order of rank, with gradients to every one of them.
 
     Args:
         rows: as many on each process, shape (n, ...).
-        place: of this process.
+        process: of this process.
 
     Returns:
         Shape (world * n, ...).
     """
-    if place.world == 1:
+    if process.world == 1:
         return rows
     n = len(rows)
-    everyone = rows.new_zeros((place.world * n, *rows.shape[1:]))
-    everyone[place.rank * n : (place.rank + 1) * n] = rows
+    everyone = rows.new_zeros((process.world * n, *rows.shape[1:]))
+    everyone[process.rank * n : (process.rank + 1) * n] = rows
     return add_up(everyone)
 
 
-def average_gradients(module: nn.Module, place: Place) -> None:
+def average_gradients(module: nn.Module, process: Process) -> None:
     """Give every process the mean of all processes' gradients, in one message.
 
     Each process's loss is the mean over its own anchors, so this is the gradient of the mean over
     all anchors.
     """
-    if place.world == 1:
+    if process.world == 1:
         return
     gradients = [p.grad for p in module.parameters() if p.grad is not None]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     distributed.all_reduce(flat)
-    flat /= place.world
+    flat /= process.world
     start = 0
     for gradient in gradients:
         gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
         start += gradient.numel()
 
 
-def agree(value: Any, place: Place) -> Any:
+def agree(value: Any, process: Process) -> Any:
     """The first process's value, for all of them."""
-    if place.world == 1:
+    if process.world == 1:
         return value
     box = [value]
     distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))  # no GPU waits
     return box[0]
 
 
-def share_state(module: nn.Module, place: Place) -> None:
+def share_state(module: nn.Module, process: Process) -> None:
     """Give every process the first one's weights and buffers."""
-    if place.world > 1:
+    if process.world > 1:
         for tensor in module.state_dict().values():
             distributed.broadcast(tensor, src=0)
 
 
-def with_shared_statistics(module: nn.Module, place: Place, device: torch.device) -> nn.Module:
+def with_shared_statistics(module: nn.Module, process: Process, device: torch.device) -> nn.Module:
     """Make batch norm take its statistics over all processes (SyncBN).
 
     PyTorch's own works on GPUs only, so the CPU has `GlobalBatchNorm` in its place.
     """
-    if place.world == 1:
+    if process.world == 1:
         return module
     if device.type == "cuda":
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
@@ -164,7 +164,7 @@ def with_shared_statistics(module: nn.Module, place: Place, device: torch.device
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
             setattr(module, name, GlobalBatchNorm.like(child))
         else:
-            with_shared_statistics(child, place, device)
+            with_shared_statistics(child, process, device)
     return module
 
 

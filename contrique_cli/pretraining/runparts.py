@@ -13,7 +13,7 @@ from contrique_cli.pretraining import imagenet
 from contrique_cli.pretraining.batchplan import Halves, split
 from contrique_cli.pretraining.learner import Learner
 from contrique_cli.pretraining.photostore import PhotoStore
-from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.ranks import Process
 from contrique_cli.pretraining.runfiles import RunFiles
 from contrique_cli.pretraining.trainconfig import TrainConfig
 from contrique_cli.pretraining.trainphotos import TrainPhotos
@@ -23,7 +23,7 @@ DEVICE_SHARE = 0.25
 
 
 def settle_config(
-    config: TrainConfig, files: RunFiles, precision: str, device: torch.device, place: Place
+    config: TrainConfig, files: RunFiles, precision: str, device: torch.device, process: Process
 ) -> None:
     """Write the configuration first thing, or compare it with that of the run that goes on.
 
@@ -31,15 +31,15 @@ def settle_config(
         BadRun: it differs in what changes the weights.
         CannotWrite: the run's folder cannot be written.
     """
-    if not place.is_first:
+    if not process.is_first:
         return
     facts = {"resolved_precision": precision}
     files.check_config(config.as_dict(), facts)
-    more = {"device": str(device), "processes": place.world, "peak_lr": config.peak_lr}
+    more = {"device": str(device), "processes": process.world, "peak_lr": config.peak_lr}
     files.write_config(config.as_dict(), {**facts, **more})
 
 
-def check_batch(batch_size: int, halves: Halves, place: Place) -> None:
+def check_batch(batch_size: int, halves: Halves, process: Process) -> None:
     """See that a batch can be filled and shared.
 
     Raises:
@@ -47,10 +47,10 @@ def check_batch(batch_size: int, halves: Halves, place: Place) -> None:
         BadTrainingData: it takes more photos than there are.
     """
     parts = split(batch_size, halves)
-    if any(part % place.world for part in parts):
+    if any(part % process.world for part in parts):
         raise BadOption(
-            f"--batch-size {batch_size} cannot be shared evenly among {place.world} processes; "
-            f"choose a multiple of {2 * place.world}"
+            f"--batch-size {batch_size} cannot be shared evenly among {process.world} processes; "
+            f"choose a multiple of {2 * process.world}"
         )
     for name, has, needs in zip(("pristine", "authentic"), halves, parts, strict=True):
         if has < needs:
@@ -61,7 +61,7 @@ def check_batch(batch_size: int, halves: Halves, place: Place) -> None:
 
 
 def make_store(
-    config: TrainConfig, photos: TrainPhotos, device: torch.device, place: Place
+    config: TrainConfig, photos: TrainPhotos, device: torch.device, process: Process
 ) -> PhotoStore:
     """The photos, with half of the free memory and a part of the GPU's to keep them in."""
     budget = config.memory_budget * 1e9 or capacity.SHARE * capacity.free_memory()
@@ -74,7 +74,7 @@ def make_store(
         region=2 * config.image_size,
         least=split(config.batch_size, halves),
         max_side=config.max_side,
-        memory_budget=int(budget / place.world),
+        memory_budget=int(budget / process.world),
         device=device,
         device_budget=on_device,
         classes=photos.classes,
@@ -82,7 +82,7 @@ def make_store(
 
 
 def make_learner(
-    config: TrainConfig, precision: str, device: torch.device, place: Place
+    config: TrainConfig, precision: str, device: torch.device, process: Process
 ) -> Learner:
     """The network with its optimiser; `--seed` decides every random weight.
 
@@ -95,7 +95,7 @@ def make_learner(
     return Learner(
         model,
         device=device,
-        place=place,
+        process=process,
         precision=precision,
         temperature=config.temperature,
         patches=config.patches,

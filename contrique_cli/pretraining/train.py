@@ -21,12 +21,11 @@ from contrique_cli.pretraining.batchplan import BatchPlan, Halves, plan_batch, s
 from contrique_cli.pretraining.learner import choose_precision
 from contrique_cli.pretraining.pace import Pace, learning_rate
 from contrique_cli.pretraining.probe import Probe
-from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.ranks import Process
 from contrique_cli.pretraining.runevents import (
     Event,
     Finished,
     MemoryShort,
-    Probed,
     Saved,
     Skipped,
     Started,
@@ -41,7 +40,7 @@ READ_EVERY = 10
 MOST_WORKERS = 8
 """Threads that cut and decode, unless asked for more."""
 
-PLACES_AND_HABITS = ("data", "pristine", "authentic", "workers", "memory_budget")
+OF_THE_MACHINE = ("data", "pristine", "authentic", "workers", "memory_budget")
 """Settings that an encoder's provenance leaves out: they tell of a machine, not of the weights."""
 
 
@@ -50,7 +49,7 @@ def train(
     output: Path,
     *,
     device: torch.device,
-    place: Place | None = None,
+    process: Process | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Pre-train, or go on with the run that `output` holds.
@@ -59,7 +58,7 @@ def train(
         config: every choice.
         output: RUN, the run's folder.
         device: to train on.
-        place: among the processes that torchrun started.
+        process: among the processes that torchrun started.
         should_stop: asked after every step; True saves and ends.
 
     Yields:
@@ -70,16 +69,16 @@ def train(
         BadRun: the run cannot go on: other settings, a loss that is not finite, no memory.
         CannotWrite: `output` cannot be written.
     """
-    place = place or Place()
-    device = ranks.join(place, device)
+    process = process or Process()
+    device = ranks.join(process, device)
     files = RunFiles(output)
     try:
-        with files.claimed() if place.is_first else nullcontext():
-            for event in _Run(config, files, device, place, should_stop).events():
-                if place.is_first:
+        with files.claimed() if process.is_first else nullcontext():
+            for event in _Run(config, files, device, process, should_stop).events():
+                if process.is_first:
                     yield event
     finally:
-        ranks.leave(place)
+        ranks.leave(process)
 
 
 class _Run:
@@ -90,21 +89,21 @@ class _Run:
         config: TrainConfig,
         files: RunFiles,
         device: torch.device,
-        place: Place,
+        process: Process,
         should_stop: Callable[[], bool],
     ) -> None:
         self.config = config
         self.files = files
         self.device = device
-        self.place = place
+        self.process = process
         self.should_stop = should_stop
         self.precision = choose_precision(config.precision, device)
-        runparts.settle_config(config, files, self.precision, device, place)
+        runparts.settle_config(config, files, self.precision, device, process)
         self.photos = trainphotos.gather(config)
         self.halves = Halves(len(self.photos.synthetic), len(self.photos.authentic))
-        runparts.check_batch(config.batch_size, self.halves, place)
-        self.store = runparts.make_store(config, self.photos, device, place)
-        self.learner = runparts.make_learner(config, self.precision, device, place)
+        runparts.check_batch(config.batch_size, self.halves, process)
+        self.store = runparts.make_store(config, self.photos, device, process)
+        self.learner = runparts.make_learner(config, self.precision, device, process)
         self.per_epoch = steps_per_epoch(config.batch_size, self.halves)
         self.total_steps = None if config.minutes else config.epochs * self.per_epoch
         self.pace = Pace(
@@ -122,12 +121,12 @@ class _Run:
     def _resume(self) -> None:
         """Take up the last whole checkpoint; the first process reads it for all."""
         state = None
-        if self.place.is_first:
+        if self.process.is_first:
             state = runstate.load_last(self.files.checkpoints, self.damaged)
             if state is None and self.damaged:
                 raise BadRun(f"{'; '.join(self.damaged)}; none is left: choose another --output")
             self.files.forget_metrics_after(state.step if state else -1)
-        state = ranks.agree(state, self.place)
+        state = ranks.agree(state, self.process)
         if state is None:
             return
         if state.photos != self.photos.digest():
@@ -216,7 +215,7 @@ class _Run:
             pristine_share=self.config.pristine_share,
             recoloured_share=self.config.recoloured_share,
             is_distorting=self.photos.classes is None,
-        ).share(self.place.rank, self.place.world)
+        ).share(self.process.rank, self.process.world)
 
     def _agree(self) -> tuple[bool, bool, bool]:
         """Set the progress, and say whether to stop, save and probe: the same on all processes."""
@@ -228,7 +227,7 @@ class _Run:
             has_news and pace.is_due("save", config.checkpoint_minutes),
             config.probe_minutes > 0 and pace.is_due("probe", config.probe_minutes),
         )
-        pace.progress, is_stopping, is_saving, is_probing = ranks.agree(own, self.place)
+        pace.progress, is_stopping, is_saving, is_probing = ranks.agree(own, self.process)
         return is_stopping, is_saving, is_probing
 
     def _read_losses(self) -> Iterator[StepReport]:
@@ -262,7 +261,7 @@ class _Run:
 
     def _probe(self) -> Iterator[Event]:
         """Judge the network; the other processes wait at the next agreement."""
-        if not self.place.is_first or not self.photos.probe_synthetic:
+        if not self.process.is_first or not self.photos.probe_synthetic:
             self.pace.note("probe")
             return
         yield from self._read_losses()
@@ -276,8 +275,7 @@ class _Run:
             )
         start = time.monotonic()
         if self.probe.is_possible:
-            kind, level, origin = self.probe.run(self.learner.embed)
-            probed = Probed(step=self.step, kind=kind, level=level, origin=origin)
+            probed = self.probe.run(self.learner.embed, self.step)
             self._write_metrics({"probe": True, **asdict(probed)})
             yield probed
         self.pace.note("probe", reserve=time.monotonic() - start)
@@ -285,7 +283,7 @@ class _Run:
     # ------------------------------------------------------------------------ what is written
 
     def _write_metrics(self, row: dict[str, Any]) -> None:
-        if self.place.is_first:
+        if self.process.is_first:
             self.files.add_metrics(row)
 
     def _save(self) -> Saved:
@@ -294,7 +292,7 @@ class _Run:
         if not all(bool(value.isfinite().all()) for value in tensors.values()):
             raise self._not_finite(f"the weights are not finite after step {self.step}")
         path = self.files.checkpoints
-        if self.place.is_first:
+        if self.process.is_first:
             state = runstate.RunState(
                 step=self.step,
                 photos=self.photos.digest(),
@@ -319,7 +317,7 @@ class _Run:
             "steps": self.step,
             "is_complete": self.is_complete,
             "precision": self.precision,
-            "config": {k: v for k, v in settings.items() if k not in PLACES_AND_HABITS},
+            "config": {k: v for k, v in settings.items() if k not in OF_THE_MACHINE},
         }
 
     def _not_finite(self, what: str) -> BadRun:
@@ -345,7 +343,7 @@ class _Run:
         )
 
     def _finished(self) -> Finished:
-        if self.place.is_first:
+        if self.process.is_first:
             rows = [row for row in self.files.read_metrics() if "loss" in row]
             steps, losses = [row["step"] for row in rows], [row["loss"] for row in rows]
             title = f"{self.config.arch}, {self.config.batch_size} photos per step"

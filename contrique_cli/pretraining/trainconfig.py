@@ -94,31 +94,31 @@ class TrainConfig:
     frozen_first: int = 0
     """So many of the encoder's first layers do not learn."""
     frozen_last: int = 0
-    """So many of its last layers do not learn."""
+    """So many of the encoder's last layers do not learn."""
     frozen_norm: bool = False
     """Keep the statistics of the encoder's batch norm as they are."""
     anchor: float = 0.0
     """Weight of how far the features of undistorted photos move from those at the start, in shares
     of their variance: what the encoder knows of photographs stays."""
     optimiser: str = "sgd"
-    """sgd, the paper's, or adamw (with an lr of about 3e-4)."""
+    """Optimiser: sgd, the paper's, or adamw (with an lr of about 3e-4)."""
     momentum: float = 0.9
-    """Of the SGD optimiser."""
+    """Momentum of SGD; AdamW has its own two."""
     weight_decay: float = 1e-4
-    """Of weights of two and more dimensions."""
+    """Weight decay of parameters with two and more dimensions."""
     warmup: float = 0.1
     """Share of the run in which the learning rate rises; then it falls as a cosine."""
     temperature: float = 0.1
-    """Of the contrastive loss."""
+    """Temperature of the contrastive loss."""
     patches: int = 2
     """Side of the grid of patches per view."""
     class_centres: bool = False
     """Also contrast with a learnt centre per distortion class, so that a small batch meets all
     classes at every step; the paper's large batches do without."""
     seed: int = 0
-    """Of all randomness."""
+    """Seed of all randomness."""
     precision: str = "auto"
-    """fp32, bf16, fp16, or auto: what the processor is quick at."""
+    """Precision: fp32, bf16, fp16, or auto, what the processor is quick at."""
     compile: bool = False
     """Pass the encoder through torch.compile."""
     max_side: int = 1024
@@ -128,9 +128,9 @@ class TrainConfig:
     memory_budget: float = 0.0
     """Gigabytes of decoded photos kept in memory; 0: half of what is free."""
     checkpoint_minutes: float = 5.0
-    """Between two checkpoints."""
+    """Minutes between two checkpoints."""
     probe_minutes: float = 10.0
-    """Between two linear probes; 0: only at the end."""
+    """Minutes between two linear probes; 0: only at the end."""
     probe_photos: int = 32
     """Photos per half kept out of training for the probe; at most a twentieth; 0: no probe."""
     split_checkpoint: int = 0
@@ -145,7 +145,7 @@ class TrainConfig:
         checks = {
             "image_size": (self.image_size >= LEAST_IMAGE_SIZE, f"at least {LEAST_IMAGE_SIZE}"),
             "batch_size": (self.batch_size >= 4, "at least 4"),  # noqa: PLR2004 - two per half
-            "micro_batch": (self.micro_batch >= 0, "0 or more"),
+            "micro_batch": (self.micro_batch == 0 or self.micro_batch > 1, "0 or at least 2"),
             "photos_per_class": (self.photos_per_class >= 1, "at least 1"),
             "pristine_share": (
                 self.pristine_share is None or 0 <= self.pristine_share <= 1,

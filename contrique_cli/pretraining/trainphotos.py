@@ -163,24 +163,24 @@ def read_list(path: Path, *, has_classes: bool) -> list[tuple[Path, int]]:
     if missing := needed - set(table.columns):
         raise BadTrainingData(f"{path} lacks the column {', '.join(sorted(missing))}")
     rows = []
-    for place, record in table.records():
+    for row, record in table.records():
         name = str(record.get("File_names") or "").strip()
         if not name:
-            raise BadTrainingData(f"{path}, {place}: no file name")
+            raise BadTrainingData(f"{path}, {row}: no file name")
         label = -1
         if has_classes:
-            label = _class_of_label(str(record.get("labels") or ""), f"{path}, {place}")
+            label = _class_of_label(str(record.get("labels") or ""), f"{path}, {row}")
         rows.append((path.parent / name, label))
     return rows
 
 
-def _class_of_label(text: str, place: str) -> int:
+def _class_of_label(text: str, row: str) -> int:
     numbers = [float(word) for word in re.findall(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?", text)]
     ones = [index for index, number in enumerate(numbers) if number == 1.0]
     zeros = numbers.count(0.0)
     if len(ones) != 1 or zeros != OFFICIAL_CLASSES - 1 or zeros + 1 != len(numbers):
         raise BadTrainingData(
-            f"{place}: labels must be {OFFICIAL_CLASSES} numbers, one of them 1 and the rest 0; "
+            f"{row}: labels must be {OFFICIAL_CLASSES} numbers, one of them 1 and the rest 0; "
             f"it has {len(numbers)} with {len(ones)} ones"
         )
     return ones[0]

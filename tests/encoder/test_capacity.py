@@ -195,6 +195,6 @@ def test_training_keeps_photos_in_half_of_what_the_container_has_left(system, ph
         TrainConfig(batch_size=4, image_size=32),
         photos_to_train_on,
         CPU,
-        ranks.Place(),
+        ranks.Process(),
     )
     assert store.memory_budget == 1.5 * GB

@@ -108,7 +108,7 @@ def test_an_undistorted_photo_and_its_region_are_the_same_picture(halves):
     cutting = batches.cut(make_store((halves[0], ())), asked, SIDE)
     full = batches.make_views(cutting, SIDE)[:4]
     for row in range(4):
-        top, left = (asked.places[row, 2:] * (SIDE + 1)).astype(np.int64)
+        top, left = (asked.corners[row, 2:] * (SIDE + 1)).astype(np.int64)
         expected = cutting.regions[row, :, top : top + SIDE, left : left + SIDE] / 255
         torch.testing.assert_close(full[row], expected)
 

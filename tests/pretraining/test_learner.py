@@ -9,11 +9,11 @@ from contrique_cli.encoder import backend
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadOption, BadRun
 from contrique_cli.pretraining.learner import Learner, choose_precision
-from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.ranks import Process
 
 OPTIONS = {
     "device": torch.device("cpu"),
-    "place": Place(),
+    "process": Process(),
     "precision": "fp32",
     "momentum": 0.9,
     "weight_decay": 1e-4,
@@ -55,6 +55,14 @@ def test_micro_batches_give_the_loss_and_gradients_of_the_whole_batch(batch, mic
     expected, actual = gradients(whole), gradients(cached)
     for name, gradient in expected.items():
         torch.testing.assert_close(actual[name], gradient, atol=1e-5, rtol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("micro_batch", [3, 5, 7])
+def test_no_micro_batch_is_left_with_one_view(micro_batch):
+    """Maps of 32-pixel views are one cell, of which batch norm cannot take statistics alone."""
+    torch.manual_seed(7)
+    loss = make(micro_batch).step(torch.rand(10, 3, 32, 32), torch.arange(5), 0.1)
+    assert loss.isfinite()
 
 
 def test_micro_batches_count_once_in_the_running_statistics(batch):

@@ -27,7 +27,7 @@ def test_features_that_tell_everything_are_always_right(probe):
             return torch.nn.functional.one_hot(torch.full((4,), 32)).float()
         return torch.cat([next(kinds), next(levels), torch.zeros(len(images), 1)], dim=1)
 
-    result = probe.run(embed)
+    result = probe.run(embed, 3)
     assert result.kind == 1.0
     assert result.level == 1.0
     assert result.origin == 1.0
@@ -35,7 +35,7 @@ def test_features_that_tell_everything_are_always_right(probe):
 
 def test_features_that_tell_nothing_are_near_chance(probe):
     torch.manual_seed(0)
-    result = probe.run(lambda images: torch.randn(len(images), 8))
+    result = probe.run(lambda images: torch.randn(len(images), 8), 3)
     assert result.kind < 0.2
     assert result.level < 0.5
 
@@ -52,7 +52,7 @@ def test_without_ordinary_photos_there_is_no_origin_to_tell(tmp_path):
         paths.append(tmp_path / f"{seed}.png")
         make_photo(seed, 40, 40).save(paths[-1])
     probe = Probe(paths, [], side=32, max_side=0, device=torch.device("cpu"))
-    assert probe.run(lambda images: images.mean(dim=(2, 3))).origin is None
+    assert probe.run(lambda images: images.mean(dim=(2, 3)), 3).origin is None
 
 
 def test_unreadable_photos_make_no_probe(tmp_path):

@@ -15,7 +15,7 @@ from torch import nn
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.pretraining import ranks
 from contrique_cli.pretraining.learner import Learner
-from contrique_cli.pretraining.ranks import GlobalBatchNorm, Place
+from contrique_cli.pretraining.ranks import GlobalBatchNorm, Process
 from tests.conftest import ROOT
 
 PROGRAM = """
@@ -26,15 +26,15 @@ from safetensors.torch import save_file
 from contrique_cli.pretraining import ranks
 from tests.pretraining.test_ranks import take_steps
 
-place = ranks.read_place()
-device = ranks.join(place, torch.device("cpu"))
-told = ranks.agree(f"rank {place.rank}", place)
+process = ranks.read_process()
+device = ranks.join(process, torch.device("cpu"))
+told = ranks.agree(f"rank {process.rank}", process)
 assert told == "rank 0", told
 for micro_batch in (0, 4):
-    tensors = take_steps(place, micro_batch)
-    if place.is_first:
+    tensors = take_steps(process, micro_batch)
+    if process.is_first:
         save_file(tensors, f"{sys.argv[1]}/{micro_batch}")
-ranks.leave(place)
+ranks.leave(process)
 threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
 assert "pt_gloo_runloop" not in threads, threads  # those left abort now and then at the end
 """
@@ -45,14 +45,14 @@ def make_batch():
     return torch.rand(16, 3, 64, 64), torch.tensor([0, 1, 2, 0, 130, 131, 132, 133])
 
 
-def take_steps(place, micro_batch=0):
+def take_steps(process, micro_batch=0):
     """Two steps on this process's share; gradients of the second, loss and state."""
-    torch.manual_seed(place.rank)  # other weights at first, until the learner shares them
+    torch.manual_seed(process.rank)  # other weights at first, until the learner shares them
     model = Contrique("tiny")
     learner = Learner(
         model,
         device=torch.device("cpu"),
-        place=place,
+        process=process,
         precision="fp32",
         momentum=0.9,
         weight_decay=1e-4,
@@ -61,7 +61,7 @@ def take_steps(place, micro_batch=0):
         micro_batch=micro_batch,
     )
     views, classes = make_batch()
-    share = slice(place.rank, None, place.world)
+    share = slice(process.rank, None, process.world)
     first, second = views.chunk(2)
     own = torch.cat([first[share], second[share]])
     losses = [learner.step(own, classes[share], 0.1) for _ in range(2)]
@@ -99,7 +99,7 @@ def pair(tmp_path_factory):
 @pytest.mark.parametrize("micro_batch", [0, 4])
 def test_two_processes_equal_one_with_the_doubled_batch(pair, micro_batch):
     """Loss, every gradient, weights, momentum and batch norm's statistics after two steps."""
-    together, alone = load_file(pair / str(micro_batch)), take_steps(Place(), 2 * micro_batch)
+    together, alone = load_file(pair / str(micro_batch)), take_steps(Process(), 2 * micro_batch)
     assert together.keys() == alone.keys()
     for name, expected in alone.items():  # 1e-4: sums in another order, over two steps
         torch.testing.assert_close(together[name], expected, rtol=1e-3, atol=1e-4, msg=name)
@@ -136,15 +136,15 @@ def test_global_batch_norm_keeps_a_small_spread_far_from_zero(monkeypatch):
 
 def test_one_process_needs_no_others():
     rows = torch.ones(2, 3)
-    assert ranks.gather(rows, Place()) is rows
-    assert ranks.agree("x", Place()) == "x"
+    assert ranks.gather(rows, Process()) is rows
+    assert ranks.agree("x", Process()) == "x"
     module = nn.BatchNorm2d(2)
-    assert ranks.with_shared_statistics(module, Place(), torch.device("cpu")) is module
+    assert ranks.with_shared_statistics(module, Process(), torch.device("cpu")) is module
 
 
-def test_the_place_is_read_from_torchrun(monkeypatch):
-    assert ranks.read_place() == Place()
+def test_rank_and_world_are_read_from_torchrun(monkeypatch):
+    assert ranks.read_process() == Process()
     for name, value in (("RANK", "3"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
-    assert ranks.read_place() == Place(3, 8, 1)
-    assert not ranks.read_place().is_first
+    assert ranks.read_process() == Process(3, 8, 1)
+    assert not ranks.read_process().is_first

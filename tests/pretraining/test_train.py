@@ -17,7 +17,7 @@ from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadRun, BadTrainingData
 from contrique_cli.pretraining import runevents, train, trainconfig
 from contrique_cli.pretraining.learner import Learner
-from contrique_cli.pretraining.ranks import Place
+from contrique_cli.pretraining.ranks import Process
 from contrique_cli.pretraining.trainconfig import TrainConfig
 from tests.conftest import ROOT, make_photo
 
@@ -349,7 +349,7 @@ def test_a_batch_too_big_for_the_gpu_is_taken_in_micro_batches(data, tmp_path):
     learner = Learner(
         Contrique("resnet50"),
         device=cuda,
-        place=Place(),
+        process=Process(),
         precision="bf16",
         momentum=0.9,
         weight_decay=1e-4,

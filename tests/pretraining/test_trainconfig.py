@@ -24,6 +24,7 @@ from tests.conftest import ROOT
         ("precision", "fp8"),
         ("pristine_share", 1.5),
         ("seed", -1),
+        ("micro_batch", 1),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(field, value):
