@@ -22,6 +22,7 @@ class Embed:
 
     Attributes:
         device: where features come out.
+        scales: see `model.Contrique`; each call sees one.
     """
 
     @torch.inference_mode()
@@ -36,6 +37,7 @@ class Embed:
             BadOption: see `choose_precision`.
         """
         self.device = next(model.parameters()).device
+        self.scales = model.scales
         self._model = model
         dtype = DTYPES[choose_precision(precision, self.device)]
         self._encoder = merged.merge(model.encoder, device=self.device, dtype=dtype, white=WHITE)

@@ -96,18 +96,20 @@ def extract(
 
 @torch.inference_mode()
 def embed_scales(embed: backend.Embed, pixels: torch.Tensor) -> torch.Tensor:
-    """Features at full and half scale.
+    """Features at full scale, and at half scale where the encoder looks at that, too.
 
     Args:
         embed: see `backend.Embed`.
         pixels: uint8 RGB, shape (B, 3, H, W).
 
     Returns:
-        Shape (B, 2F), float32, on the encoder's device; each half of a row has length 1, or each
-        stage's part of it.
+        Shape (B, 2F), or (B, F) with one scale, float32, on the encoder's device; each scale's
+        part of a row has length 1, or each stage's part of that.
 
     Source: Madhusudana et al., IEEE TIP 2022, section III-D.
     """
+    if embed.scales == 1:
+        return embed(pixels)
     half = halve(pixels)  # (B, 3, H // 2, W // 2)
     return torch.cat([embed(pixels), embed(half)], dim=1)  # (B, 2F)
 

@@ -88,9 +88,12 @@ ARCHITECTURES = {
 }
 """By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017."""
 
-LAST, STAGES = POOLINGS = ("last", "stages")
-"""What a photo's features are taken from: the last map's mean, as published, or the mean and the
-standard deviation of every stage's map."""
+LAST, STAGES, FULL = POOLINGS = ("last", "stages", "stages-full")
+"""What a photo's features are taken from: the last map's mean, as published; the mean and the
+standard deviation of every stage's map; or the latter of the photo at full scale alone."""
+
+SCALES = {LAST: 2, STAGES: 2, FULL: 1}
+"""At how many a photo is looked at: full and half, or full alone."""
 
 
 _FLAT = 1e-8
@@ -105,6 +108,7 @@ class Contrique(nn.Module):
         pooling: one of `POOLINGS`; it changes features, not weights.
         channels: D, of the last map.
         length: F, numbers per photo and scale: D, or twice the channels of all stages.
+        scales: at how many a photo is looked at; see `SCALES`.
         encoder: images (B, 3, H, W) in [0, 1] to a map (B, D, h, w).
         projector: patch features (N, F) to embeddings (N, K); used in pre-training only.
 
@@ -123,6 +127,7 @@ class Contrique(nn.Module):
         self.pooling = pooling
         self.channels = ARCHITECTURES[arch].channels
         self.length = length(arch, pooling)
+        self.scales = SCALES[pooling]
         self.encoder = ARCHITECTURES[arch].build()
         self.projector = nn.Sequential(
             nn.Linear(self.length, self.length, bias=False),
@@ -195,7 +200,7 @@ class Contrique(nn.Module):
         for maps in self.maps(images):
             values = maps.float()
             part = functional.adaptive_avg_pool2d(values, patches)  # (B, C, p, p)
-            if self.pooling == STAGES:
+            if self.pooling != LAST:
                 squares = functional.adaptive_avg_pool2d(values * values, patches)
                 deviations = (squares - part * part).clamp(min=_FLAT).sqrt()
                 part = torch.cat([part, deviations], dim=1)
@@ -208,6 +213,11 @@ def length(arch: str, pooling: str) -> int:
     """F, numbers per photo and scale."""
     found = ARCHITECTURES[arch]
     return found.channels if pooling == LAST else 2 * sum(found.widths)
+
+
+def numbers(arch: str, pooling: str) -> int:
+    """Numbers per photo: F of each scale."""
+    return SCALES[pooling] * length(arch, pooling)
 
 
 def _mean(map_: torch.Tensor) -> torch.Tensor:

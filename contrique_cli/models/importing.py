@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from contrique_cli.encoder import checkpoint, tensorfile
-from contrique_cli.encoder.model import length
+from contrique_cli.encoder.model import numbers
 from contrique_cli.errors import BadModelFile, BadOption, CannotWrite, UnknownModel
 from contrique_cli.files.writing import replacing
 from contrique_cli.models import installed, locating, regressor
@@ -87,7 +87,7 @@ def _import_ridge(
     model: str | None,
 ) -> Installed:
     info = checkpoint.read_info(_encoder_path(model))
-    expected = 2 * length(info.arch, info.pooling)
+    expected = numbers(info.arch, info.pooling)
     if ridge.weights.size != expected:
         raise BadModelFile(
             f"{path} has {ridge.weights.size} weights, but its encoder ({info.arch}) gives "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sklearn
@@ -27,6 +27,9 @@ from contrique_cli.opinions.prior import Lessons
 from contrique_cli.opinions.samples import Samples
 
 _TEST_SHARE = 0.2
+
+_LEAST_SPREAD = 0.01
+"""Share of the median deviation added to each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +137,11 @@ def fit_samples(
             f"{config.MIN_GROUPS} groups are needed to keep some out for testing, and column "
             f"{gathered.group_column} has {count}; choose another --group, or leave it out"
         )
-    lessons = None if ladders is None else prior.learn(ladders)
+    spread = _spread(gathered.features)  # (F,)
+    gathered = replace(gathered, features=gathered.features / spread)
+    lessons = None
+    if ladders is not None:
+        lessons = prior.learn(replace(ladders, features=ladders.features / spread))
     step = config.LADDER_STEP * float(gathered.mos.std()) * (-1.0 if higher_is_better else 1.0)
     figures = metrics.middle_half(_split_figures(gathered, lessons, step))
     found = _fit_ridge(gathered.features, gathered.mos, gathered.groups, lessons, step)
@@ -158,7 +165,7 @@ def fit_samples(
         notes=[*gathered.notes, *_doubts(found.choice, figures)],
     )
     return report, Regressor(
-        weights=found.weights.astype(np.float32),
+        weights=(found.weights / spread).astype(np.float32),
         bias=found.bias,
         knots=knots,
         scores=scores,
@@ -178,6 +185,16 @@ def fit_samples(
             "scikit-learn": sklearn.__version__,
         },
     )
+
+
+def _spread(features: np.ndarray) -> np.ndarray:
+    """What each feature is divided by, so that a ridge holds all of them back alike, shape (F,).
+
+    What hardly varies would else be mostly rounding, so a little of the usual is added.
+    """
+    deviations: np.ndarray = features.std(axis=0, dtype=np.float64)
+    usual = float(np.median(deviations[deviations > 0])) if deviations.any() else 1.0
+    return (deviations + _LEAST_SPREAD * usual).astype(features.dtype)
 
 
 # ---------------------------------------------------------------------------------- splits

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from contrique_cli.encoder.model import STAGES, Contrique
+from contrique_cli.encoder.model import LAST, Contrique
 from contrique_cli.photos.pixels import halve, to_unit
 
 CELLS = 32
@@ -64,9 +64,9 @@ def layers(model: Contrique, weights: torch.Tensor, pixels: torch.Tensor) -> Ite
         pixels: uint8 RGB on the model's device, shape (3, H, W).
     """
     full = pixels[None]  # (1, 3, H, W)
-    has_deviations = model.pooling == STAGES
+    has_deviations = model.pooling != LAST
     rest = weights.double()
-    for scale in (full, halve(full)):
+    for scale in (full, halve(full))[: model.scales]:
         for found in model.maps(to_unit(scale)):
             values = found[0].float().cpu()  # (C, h, w)
             channels = len(values)

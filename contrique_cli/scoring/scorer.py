@@ -13,7 +13,7 @@ import torch
 from contrique_cli import config
 from contrique_cli.encoder import checkpoint, tensorfile
 from contrique_cli.encoder.backend import Embed
-from contrique_cli.encoder.model import Contrique, length
+from contrique_cli.encoder.model import Contrique, numbers
 from contrique_cli.errors import BadModelFile, BadOption, RegressorMismatch
 from contrique_cli.models import flaws, installed, locating
 from contrique_cli.models import regressor as model_regressor
@@ -120,7 +120,7 @@ def load_scorer(
         )
     info = checkpoint.read_info(encoder_path)
     found.check(encoder=info.fingerprint, max_side=found.max_side, task=task)
-    if found.weights.shape != (2 * length(info.arch, info.pooling),):
+    if found.weights.shape != (numbers(info.arch, info.pooling),):
         raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
     load = partial(_load_same, encoder_path, info)
     probe = _probe_for(info.fingerprint) if task == NO_REFERENCE else None

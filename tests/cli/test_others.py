@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from contrique_cli import config
+from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.model import Contrique
 from contrique_cli.models import regressor
 from tests.conftest import blurred, make_photo
 
@@ -135,3 +138,23 @@ def test_a_foreign_file_is_not_imported(contrique, tmp_path):
     assert done.status == 1
     assert done.err.startswith("error: ")
     assert not Path("pwned").exists()
+
+
+def test_an_encoder_of_one_scale_fits_scores_and_explains(contrique, rated, home):
+    (home / "encoders").mkdir(parents=True)
+    torch.manual_seed(0)
+    model = Contrique("tiny", "stages-full").eval()
+    checkpoint.save(home / "encoders" / "one.safetensors", model, provenance={})
+    one = ("--model", "one", "--device", "cpu")
+    fitted = contrique("fit-regressor", "--mos", rated / "scores.csv", *one, "-o", "one")
+    assert fitted.status == 0, fitted.err
+    photos = [rated / "0.png", rated / "29.png"]
+    rows = list(
+        csv.DictReader(io.StringIO(contrique("score", *photos, *one, "--format", "csv").out))
+    )
+    assert [Path(row["path"]).name for row in rows] == ["0.png", "29.png"]
+    shown = contrique("explain", photos[1], *one, "--method", "shares", "-o", rated / "map.png")
+    assert shown.status == 0, shown.err
+    assert contrique("features", *photos, *one, "-o", rated / "f.npz").status == 0
+    with np.load(rated / "f.npz", allow_pickle=False) as file:
+        assert file["features"].shape == (2, model.length)

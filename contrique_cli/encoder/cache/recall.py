@@ -17,7 +17,7 @@ from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remem
 from contrique_cli.encoder.cache.identity import Identity, identify, is_unchanged
 from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.encoder.features import Features
-from contrique_cli.encoder.model import length
+from contrique_cli.encoder.model import numbers
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos.opening import Photo
 
@@ -49,7 +49,7 @@ def find_shelf(
         preprocessing=info.preprocessing,
         max_side=max_side,
         numerics=backend.choose_precision(precision, device),
-        numbers=2 * length(info.arch, info.pooling),
+        numbers=numbers(info.arch, info.pooling),
     )
     return Shelf(cache, recipe)
 
