@@ -1,7 +1,7 @@
 """Make the bundled model: export an encoder, fit its regressors and its flaw probe, measure them.
 
     python training/bundle.py RUN/encoder.safetensors ../shared/data --run NAME \
-        --told "resnet18-c4, 70 minutes on two CPU cores" --work /tmp/bundle
+        --told "two runs of 24 and 26 minutes on one CPU core" --work /tmp/bundle
 
 The regressor that ships is fitted on the training part of `splits.py` alone and is the very one
 that is measured on the held-out fifth, so the figures are those of what people use. The clean
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,17 +25,18 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from contrique_cli import config
 from contrique_cli.config import Opinions
 from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.encoder.model import Contrique, pick_device
 from contrique_cli.models import flaws, regressor
 from contrique_cli.models.locating import DEFAULT
-from contrique_cli.opinions import evaluate, fit, ladders
+from contrique_cli.opinions import evaluate, fit, labels, ladders, samples
 from contrique_cli.opinions.ladders import Ladders
-from contrique_cli.scoring import score
-from contrique_cli.scoring.scorer import FAST, Scorer
+from contrique_cli.opinions.samples import Samples
+from contrique_cli.scoring.scorer import FAST
 from training import baselines, fit_flaws, order, splits
 
-BUNDLED = Path(__file__).parent.parent / "contrique_cli" / "bundled"
+BUNDLED = Path(__file__).parent.parent / "contrique_cli" / "models" / "bundled"
 ENCODER = BUNDLED / "encoders" / f"{DEFAULT}.safetensors"
 REGRESSOR = BUNDLED / "regressors" / f"{DEFAULT}.safetensors"
 FAST_REGRESSOR = BUNDLED / "regressors" / f"{FAST}.safetensors"
@@ -48,24 +48,15 @@ PROBE = BUNDLED / "flaws" / f"{DEFAULT}.safetensors"
 LICENCE = "Apache-2.0; trained on photos under mixed licences, none of which are included"
 
 
-def kept_ladders(file: Path, climb: Callable[[], Ladders]) -> Ladders:
-    """Ladders from an earlier run, or climbed now and kept."""
-    if file.exists():
-        with np.load(file, allow_pickle=False) as found:
-            return Ladders(**{name: found[name] for name in ("photos", "kinds", "features")})
-    made = climb()
-    np.savez(file, photos=made.photos, kinds=made.kinds, features=made.features)
-    return made
-
-
 def export(source: Path, told: str, run: str) -> None:
     """Write the encoder in half precision, without projector, with its story."""
     model, info = checkpoint.load(source)
     provenance = {
         "run": run,
-        "training": told,
-        "photos": "pristine and authentic photos under free licences (training/README.md) without "
-        "every fifth pristine one, BIQ2021's training part without its scores",
+        "weights": "ImageNet weights of EfficientNet-Lite0 (Google; PyTorch form: ML Illustrated, "
+        f"2020; Apache-2.0), then CONTRIQUE pre-training: {told}",
+        "photos": "pristine and authentic photos under free licences (training/README.md), without every fifth pristine "
+        "one, BIQ2021's training part without its scores",
         "licence": LICENCE,
         "trained_with": info.provenance.get("contrique", ""),
     }
@@ -96,50 +87,54 @@ def table(rows: list[splits.Rated], folder: Path, name: str) -> Path:
     return folder / name
 
 
-def held_agreement(
-    data: Path, held: list[splits.Rated], scorer: Scorer, device: torch.device
-) -> dict[str, float]:
-    """`agreement` on the held-out photos."""
-    found = list(score.score([data / row.path for row in held], scorer, device=device))
-    scores = np.array([np.nan if row.score is None else row.score for row in found])
-    return agreement(scores, np.array([row.mos for row in held]))
-
-
-def make_probe(
+def gather(
     args: argparse.Namespace,
+    rated: Path,
     model: Contrique,
-    encoder: str,
-    parts: list[list[splits.Rated]],
+    info: checkpoint.EncoderInfo,
     device: torch.device,
-) -> Ladders:
-    """Fit, measure and save the flaw probe; the ladders that the regressor learns from."""
-
-    def climb(
-        name: str,
-        paths: list[Path],
-        kinds_per_photo: int,
-        kinds: tuple[int, ...] = fit_flaws.EVERY_KIND,
-    ) -> Ladders:
-        return kept_ladders(
-            args.work / f"{name}-{encoder[:12]}-{len(paths)}.npz",
-            lambda: ladders.climb(paths, model, kinds=kinds, kinds_per_photo=kinds_per_photo),
+) -> Samples:
+    """Features and opinions of a table, the features kept for the next call."""
+    opinions = Opinions(table=rated, photos=args.data, group_column="group")
+    rows = labels.read_opinions(opinions)
+    with FeatureCache(args.work / "features.sqlite") as cache:
+        return samples.gather(
+            rows,
+            model,
+            at_least=len(rows.rows),
+            max_side=config.MAX_SIDE,
+            max_megapixels=config.MAX_MEGAPIXELS,
+            shelf=recall.find_shelf(cache, info, max_side=config.MAX_SIDE, device=device),
         )
 
-    def seen(rows: list[splits.Rated]) -> np.ndarray:
-        paths = [args.data / row.path for row in rows]
-        return np.stack(list(baselines.encoder_features(model, paths, device)))
+
+def best(part: Samples, rows: list[splits.Rated]) -> np.ndarray:
+    """Features of the fifth that people rate best."""
+    chosen = {row.path for row in splits.best(rows)}
+    return part.features[[row.path in chosen for row in rows]]
+
+
+def climbed(args: argparse.Namespace, model: Contrique, encoder: str) -> list[Ladders]:
+    """Ladders of clean photos to learn from, and of held-out ones."""
+
+    def climb(name: str, paths: list[Path], kinds_per_photo: int) -> Ladders:
+        return order.kept_ladders(
+            args.work / f"{name}-{encoder[:12]}-{len(paths)}-{kinds_per_photo}.npz",
+            lambda: ladders.climb(
+                paths,
+                model,
+                kinds=fit_flaws.EVERY_KIND,
+                kinds_per_photo=kinds_per_photo,
+                on_photo=lambda done, count: print(f"{name}: {done} of {count}", end="\r"),
+            ),
+        )
 
     photos = fit_flaws.training_photos(args.data, args.photos)
-    known = climb("known", photos, fit_flaws.KINDS_PER_PHOTO)
     others = order.held_out(args.data, args.test_photos)
-    held = climb("held", others, len(fit_flaws.EVERY_KIND))
-    good, held_good = (seen(splits.best(part)) for part in parts)
-    probe = fit_flaws.make(
-        known, held, good=good, held_good=held_good, encoder=encoder, run=args.run
-    )
-    PROBE.parent.mkdir(parents=True, exist_ok=True)
-    flaws.save(PROBE, probe)
-    return climb("taught", photos, len(ladders.TAUGHT), ladders.TAUGHT)
+    return [
+        climb("known", photos, args.kinds),
+        climb("held", others, len(fit_flaws.EVERY_KIND)),
+    ]
 
 
 def main() -> None:
@@ -149,8 +144,9 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of biq2021.csv")
     parser.add_argument("--run", required=True, help="name in the results table")
     parser.add_argument("--told", required=True, help="how it was trained, in a few words")
-    parser.add_argument("--photos", type=int, default=400, help="clean photos to learn from")
-    parser.add_argument("--test-photos", type=int, default=40, help="clean photos to measure on")
+    parser.add_argument("--photos", type=int, default=587, help="clean photos to learn from")
+    parser.add_argument("--kinds", type=int, default=4, help="kinds of ladders of each of them")
+    parser.add_argument("--test-photos", type=int, default=24, help="clean photos to measure on")
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps features")
     parser.add_argument("--device")
     args = parser.parse_args()
@@ -161,24 +157,30 @@ def main() -> None:
     model, info = checkpoint.load(ENCODER)
     rows = splits.read(args.data)
     parts = [[rows[place] for place in places] for places in splits.parts(rows)]
-    climbed = make_probe(args, model.to(device), info.fingerprint, parts, device)
-    train, test = (
-        Opinions(table=table(part, args.work, name), photos=args.data, group_column="group")
+    gathered = [
+        gather(args, table(part, args.work, name), model.to(device), info, device)
         for part, name in zip(parts, ("train.csv", "test.csv"), strict=True)
+    ]
+    known, held = climbed(args, model, info.fingerprint)
+    good, held_good = (best(*part) for part in zip(gathered, parts, strict=True))
+    probe = fit_flaws.make(
+        known, held, good=good, held_good=held_good, encoder=info.fingerprint, run=args.run
     )
-    with FeatureCache(args.work / "features.sqlite") as cache:
-        report, found = fit.fit(
-            train,
-            model,
-            info,
-            device=device,
-            max_side=config.MAX_SIDE,
-            ladders=climbed,
-            cache=cache,
-        )
-        scorer = Scorer(load=lambda: model, info=info, regressor=found, regressor_path=REGRESSOR)
-        held_out = evaluate.evaluate(test, scorer, device=device, cache=cache).figures
-        shares = held_agreement(args.data, parts[1], scorer, device)
+    PROBE.parent.mkdir(parents=True, exist_ok=True)
+    flaws.save(PROBE, probe)
+    report, found = fit.fit_samples(
+        dataclasses.replace(gathered[0], weights=splits.weights(parts[0])),
+        encoder=info.fingerprint,
+        max_side=config.MAX_SIDE,
+        higher_is_better=True,
+        provenance={"table": "biq2021.csv", "mos_column": "mos", "arch": info.arch},
+        ladders=known.only(ladders.TAUGHT),
+    )
+    held_out = evaluate.evaluate_samples(
+        gathered[1], found, path=REGRESSOR, higher_is_better=True
+    ).figures
+    scores = found.to_score(found.predict(gathered[1].features))
+    shares = agreement(scores, gathered[1].mos)
     print(f"inside the training part: {report.figures}")
     figures = {
         "data": f"BIQ2021, held-out fifth by scene ({splits.NAME}), never fitted or tuned on",

@@ -29,6 +29,7 @@ from contrique_cli.distortions.bank import KINDS
 from contrique_cli.encoder import backend, features
 from contrique_cli.encoder.model import pick_device
 from contrique_cli.opinions import ladders, metrics
+from contrique_cli.opinions.ladders import Ladders
 from contrique_cli.photos import opening
 from contrique_cli.photos import pixels as photo_pixels
 from contrique_cli.scoring import scorer as scoring_scorer
@@ -70,16 +71,26 @@ def held_out(data: Path, count: int) -> list[Path]:
     return [paths[place] for place in np.linspace(0, len(paths) - 1, count).astype(int)]
 
 
+def kept_ladders(file: Path | None, climb: Callable[[], Ladders]) -> Ladders:
+    """Ladders from an earlier run, or climbed now and kept."""
+    if file is not None and file.exists():
+        with np.load(file, allow_pickle=False) as found:
+            return Ladders(**{name: found[name] for name in ("photos", "kinds", "features")})
+    made = climb()
+    if file is None:
+        return made
+    np.savez(file, photos=made.photos, kinds=made.kinds, features=made.features)
+    return made
+
+
 def scored(scorer: Scorer, values: np.ndarray) -> np.ndarray:
     """Scores of features, shape (..., 2F) to (...)."""
     raw = scorer.regressor.predict(values.reshape(-1, values.shape[-1]))
     return scorer.regressor.to_score(raw).reshape(values.shape[:-1])
 
 
-def along_levels(paths: list[Path], scorer: Scorer) -> dict[int, list[float]]:
+def along_levels(found: Ladders, scorer: Scorer) -> dict[int, list[float]]:
     """Spearman's correlation of each photo, by kind."""
-    kinds = ladders.ORDERED
-    found = ladders.climb(paths, scorer.model, kinds=kinds, kinds_per_photo=len(kinds))
     by_kind: dict[int, list[float]] = {}
     levels = np.arange(1, 6, dtype=np.float64)
     for kind, values in zip(found.kinds.tolist(), found.features[:, 1:], strict=True):
@@ -111,13 +122,19 @@ def main() -> None:
     parser.add_argument("--model")
     parser.add_argument("--regressor")
     parser.add_argument("--device")
+    parser.add_argument("--ladders", type=Path, help="what bundle.py kept of the same photos")
     parser.add_argument("--output", type=Path, help="CSV of the tables")
     args = parser.parse_args()
     scorer = scoring_scorer.load_scorer(args.model, args.regressor)
     scorer.model.to(pick_device(args.device))
     paths = held_out(args.data, args.photos)
     rows: list[tuple[str, str, float]] = []
-    by_kind = along_levels(paths, scorer)
+    kinds = ladders.ORDERED
+    found = kept_ladders(
+        args.ladders,
+        lambda: ladders.climb(paths, scorer.model, kinds=kinds, kinds_per_photo=len(kinds)),
+    )
+    by_kind = along_levels(found.only(kinds), scorer)
     for kind, found in sorted(by_kind.items()):
         rows.append(("mean Spearman over levels", KINDS[kind - 1].title, float(np.mean(found))))
     every = [value for found in by_kind.values() for value in found]

@@ -144,7 +144,8 @@ def fit_samples(
         lessons = prior.learn(replace(ladders, features=ladders.features / spread))
     step = config.LADDER_STEP * float(gathered.mos.std()) * (-1.0 if higher_is_better else 1.0)
     figures = metrics.middle_half(_split_figures(gathered, lessons, step))
-    found = _fit_ridge(gathered.features, gathered.mos, gathered.groups, lessons, step)
+    everything = np.arange(len(gathered.mos))
+    found = _fit_ridge(gathered, everything, lessons, step)
     worse = better = None
     if lessons is not None:
         worse, better = (
@@ -205,11 +206,10 @@ def _split_figures(gathered: Samples, lessons: Lessons | None, step: float) -> l
     splitter = (ShuffleSplit if gathered.groups is None else GroupShuffleSplit)(
         n_splits=config.SPLITS, test_size=_TEST_SHARE, random_state=config.SEED
     )
-    features, mos, groups = gathered.features, gathered.mos, gathered.groups
+    features, mos = gathered.features, gathered.mos
     several = []
-    for train, test in splitter.split(features, groups=groups):
-        own = None if groups is None else groups[train]
-        found = _fit_ridge(features[train], mos[train], own, lessons, step)
+    for train, test in splitter.split(features, groups=gathered.groups):
+        found = _fit_ridge(gathered, train, lessons, step)
         several.append(metrics.measure(features[test] @ found.weights + found.bias, mos[test]))
     return several
 
@@ -224,24 +224,23 @@ class _Fitted:
 
 
 def _fit_ridge(
-    features: np.ndarray,
-    mos: np.ndarray,
-    groups: np.ndarray | None,
-    lessons: Lessons | None,
-    step: float,
+    gathered: Samples, rows: np.ndarray, lessons: Lessons | None, step: float
 ) -> _Fitted:
     """A ridge whose strength the opinions choose, and to which lessons then add a prior."""
-    folds = _folds(mos, groups)
-    choice = ridge.choose(features, mos, folds)
+    features, mos = gathered.features[rows], gathered.mos[rows]
+    folds = _folds(mos, None if gathered.groups is None else gathered.groups[rows])
+    counts = np.ones(len(rows)) if gathered.weights is None else gathered.weights[rows]
+    counts = counts / counts.mean()
+    choice = ridge.choose(features, mos, folds, counts)
     if lessons is None:
-        weights, bias = _solve(features, mos, choice.strength)
+        weights, bias = _solve(features, mos, counts, choice.strength)
         return _Fitted(weights, bias, choice.strength, choice, choice.out_of_fold)
     strength = config.LADDER_SHRINKAGE * choice.strength
     weight = config.LADDER_WEIGHT * len(mos) / lessons.count / strength
     known = lessons.prior(step=step, weight=weight)
     whitened, foretold = known.whitened(features), known.foretold(features)
-    coefficients, bias = _solve(whitened, mos - foretold, strength)
-    left_out = ridge.out_of_fold(whitened, mos - foretold, folds, strength)
+    coefficients, bias = _solve(whitened, mos - foretold, counts, strength)
+    left_out = ridge.out_of_fold(whitened, mos - foretold, folds, counts, strength)
     return _Fitted(known.weights(coefficients), bias, strength, choice, left_out + foretold)
 
 
@@ -254,9 +253,11 @@ def _folds(mos: np.ndarray, groups: np.ndarray | None) -> list[np.ndarray]:
     return [fold for _, fold in splitter.split(mos, groups=groups)]
 
 
-def _solve(features: np.ndarray, mos: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
+def _solve(
+    features: np.ndarray, mos: np.ndarray, counts: np.ndarray, strength: float
+) -> tuple[np.ndarray, float]:
     """Ridge weights, shape (F,), and the bias."""
-    model = Ridge(alpha=strength).fit(features.astype(np.float64), mos)
+    model = Ridge(alpha=strength).fit(features.astype(np.float64), mos, sample_weight=counts)
     return model.coef_, float(model.intercept_)
 
 

@@ -36,6 +36,7 @@ class Samples:
         marks: 8 characters that tell each photo by its content, however it is called.
         left_out: rows whose photo or reference is missing or cannot be used, by line.
         notes: what the user should know about the table.
+        weights: how much each photo counts in a fit, shape (N,); None: all alike.
     """
 
     features: np.ndarray
@@ -46,6 +47,7 @@ class Samples:
     marks: Sequence[str]
     left_out: Sequence[LeftOut]
     notes: Sequence[str]
+    weights: np.ndarray | None = None
 
     @property
     def group_count(self) -> int | None:

@@ -42,3 +42,21 @@ def test_equal_features_predict_the_mean_of_the_others():
     choice = ridge.choose(np.ones((10, 3)), mos, folds)
     expected = np.concatenate([np.full(2, np.delete(mos, fold).mean()) for fold in folds])
     np.testing.assert_allclose(choice.out_of_fold, expected)
+
+
+def test_rows_weigh_as_they_do_in_a_fit_for_each_fold():
+    rng = np.random.default_rng(1)
+    features, weights = rng.normal(size=(60, 8)) + 3.0, rng.uniform(0.1, 2.0, 60)
+    mos = features[:, :4].sum(axis=1) + rng.normal(size=60)
+    weights /= weights.mean()
+    folds = np.array_split(np.arange(60), 5)
+    choice = ridge.choose(features, mos, folds, weights)
+    expected = np.empty(60)
+    for fold in folds:
+        kept = np.setdiff1d(np.arange(60), fold)
+        model = Ridge(alpha=choice.strength)
+        model.fit(features[kept], mos[kept], sample_weight=weights[kept])
+        expected[fold] = model.predict(features[fold])
+    np.testing.assert_allclose(choice.out_of_fold, expected, rtol=1e-6)
+    again = ridge.out_of_fold(features, mos, folds, weights, choice.strength)
+    np.testing.assert_allclose(again, expected, rtol=1e-6)

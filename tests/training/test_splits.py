@@ -24,10 +24,11 @@ def test_runs_of_twenty_numbers_are_on_one_side(tmp_path: Path):
     ]
 
 
-def test_a_third_of_the_flaws_made_on_purpose_is_fitted_on():
-    groups = ["ss01_1", "ss02_1", "ss02_1", "ss02_0", "ss02_1", "ss03_1", "ss02_2"]
+def test_flaws_made_on_purpose_count_less():
+    groups = ["ss01_1", "ss02_1", "ss02_0", "ss03_1"]
     rows = [splits.Rated("", 0.5, group, group == "ss02_0") for group in groups]
-    assert splits.parts(rows) == ([0, 1, 5, 6], [3])
+    assert splits.parts(rows) == ([0, 1, 3], [2])
+    assert splits.weights(rows).tolist() == [1.0, 0.2, 0.2, 1.0]
 
 
 def test_the_fifth_that_people_rate_best():
