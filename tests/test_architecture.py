@@ -31,7 +31,7 @@ ROOMS = {
         "official.checkpointfile official.ridgefile importing"
     ),
     "reports": "rows reading frames journal thumbnails gallery",
-    "collection": "likeness bursts xmp ratings transfer placement undo select",
+    "collection": "likeness sequences bursts xmp ratings transfer placement undo select",
     "scoring": "scorer score compare watch contributions heatmap explain api",
     "opinions": "labels samples metrics ridge ladders prior fit evaluate",
     "pretraining": (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from contrique_cli.cli import console
 from contrique_cli.reports.rows import Row
 
@@ -21,7 +23,9 @@ def mark(rows: list[Row], *, gap: float, max_megapixels: float, quiet: bool) -> 
     with console.progress("finding bursts", scored, quiet=quiet) as advance:
         marked = bursts.mark(rows, gap=gap, max_megapixels=max_megapixels, on_photo=advance)
     if not quiet:
-        inside = sum(row.burst is not None for row in marked)
-        groups = len({row.burst for row in marked} - {None})
-        console.say(f"{groups:,} bursts with {inside:,} photos")
+        kinds = {row.burst: row.burst_kind for row in marked if row.burst is not None}
+        photos = Counter(row.burst_kind for row in marked)
+        for kind, groups in sorted(Counter(kinds.values()).items(), reverse=True):
+            several = "s" if groups > 1 else ""
+            console.say(f"{groups:,} {kind}{several} with {photos[kind]:,} photos")
     return marked

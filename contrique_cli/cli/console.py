@@ -122,7 +122,8 @@ def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> li
     if has_flaw:
         cells.append(Text("" if row.flaw in (None, "none") else str(row.flaw)))
     size = f"{row.width}x{row.height}" if row.width else ""
-    burst = "" if row.burst is None else f"{row.burst}{' best' if row.is_burst_best else ''}"
+    word = "best" if row.is_burst_best else row.burst_kind if row.is_burst_best is None else ""
+    burst = "" if row.burst is None else f"{row.burst} {word or ''}".rstrip()
     return [*cells, photo, *([Text(burst)] if has_bursts else []), Text(size, style="dim")]
 
 

@@ -1,4 +1,4 @@
-"""Bursts: which photos of a report are near-duplicates, and the best of each group."""
+"""Bursts, brackets and panoramas of a report, and the best photo of each burst."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from contrique_cli import config
-from contrique_cli.collection import likeness
+from contrique_cli.collection import likeness, sequences
 from contrique_cli.collection.likeness import Shot
+from contrique_cli.collection.sequences import BURST, PANORAMA
 from contrique_cli.errors import Unreadable
 from contrique_cli.files.ahead import ahead
 from contrique_cli.photos import opening
@@ -32,7 +33,7 @@ def mark(
     workers: int | None = None,
     on_photo: Callable[[], object] = lambda: None,
 ) -> list[Row]:
-    """Number the groups of near-duplicates, from 1 by their first path, and name each one's best.
+    """Number the groups of photos that belong together, from 1 by their first path.
 
     Every photo with a score is opened once more, very small, which a JPEG does fast.
 
@@ -44,8 +45,10 @@ def mark(
         on_photo: called after each photo.
 
     Returns:
-        The rows in their order, those of groups with `burst` and `is_burst_best`; the best is the
-        one that `rows.best_first` puts first. A photo that can no longer be read is in no group.
+        The rows in their order, those of groups with `burst` and `burst_kind`, and those of bursts
+        with `is_burst_best`: the best is the one that `rows.best_first` puts first. Of brackets and
+        panoramas every photo is needed, so none is the best. A photo that can no longer be read is
+        in no group.
     """
     marked = list(rows)
     scored = [index for index, row in enumerate(marked) if row.score is not None]
@@ -57,12 +60,30 @@ def mark(
             shots.append(shot)
             seen.append(index)
         on_photo()
-    for number, members in enumerate(likeness.group(shots, gap=gap), start=1):
+    for number, (kind, members) in enumerate(_groups(shots, gap), start=1):
         group = [seen[member] for member in members]
         best = min(group, key=lambda index: best_first(marked[index]))
         for index in group:
-            marked[index] = replace(marked[index], burst=number, is_burst_best=index == best)
+            is_best = index == best if kind == BURST else None
+            marked[index] = replace(
+                marked[index], burst=number, is_burst_best=is_best, burst_kind=kind
+            )
     return marked
+
+
+def _groups(shots: Sequence[Shot], gap: float) -> list[tuple[str, list[int]]]:
+    """What each group is, and its shots, by the first path in each."""
+    alike = likeness.group(shots, gap=gap)
+    found = [(sequences.kind([shots[one] for one in members]), members) for members in alike]
+    grouped = {one for members in alike for one in members}
+    moments = [
+        (taken, str(shot.path), index)
+        for index, shot in enumerate(shots)
+        if (taken := shot.taken) is not None and index not in grouped
+    ]
+    alone = [index for _, _, index in sorted(moments)]
+    found += [(PANORAMA, sweep) for sweep in sequences.panoramas(shots, alone, gap=gap)]
+    return sorted(found, key=lambda one: min(str(shots[index].path) for index in one[1]))
 
 
 def _look_at_all(
@@ -82,4 +103,10 @@ def _look(path: Path, max_megapixels: float) -> Shot | None:
     except Unreadable:
         return None
     pixels = np.asarray(photo.image)  # (H, W, 3)
-    return Shot(path=path, taken=photo.taken, hash=likeness.perceptual_hash(pixels))
+    return Shot(
+        path=path,
+        taken=photo.taken,
+        hash=likeness.perceptual_hash(pixels),
+        exposure=photo.exposure,
+        grey=None if photo.taken is None else likeness.grey(pixels),
+    )

@@ -20,6 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
+from contrique_cli.photos.exif import UNKNOWN, Exposure
+
+GREY_SIDE = 32
+"""Long side in pixels in which a view's move is looked for."""
+
 SIDE = 64
 """Long side in pixels that the hash is made from; more would not change it."""
 
@@ -31,6 +36,13 @@ DRIFT_DISTANCE = 20
 
 COPY_DISTANCE = 4
 """Bits between copies without a time, where nothing but the hash speaks for them."""
+
+BRACKET_DISTANCE = 24
+"""Bits between neighbours that the camera calls a bracket, or that are exposed further apart than
+a burst ever is: what burns out or drowns in black changes the hash. Unlike photos are 32 apart."""
+
+BRACKET_STEP = 0.6
+"""Stops between neighbours that the light alone hardly makes."""
 
 OPEN_BURSTS = 32
 """Bursts that a photo is compared with: so many photographers may release at one time."""
@@ -49,11 +61,16 @@ class Shot:
         path: decides which of two comes first where the time does not.
         taken: by the camera's clock; None where unknown.
         hash: see `perceptual_hash`.
+        exposure: as far as the file says.
+        grey: brightness, shape (H, W), float32, about `GREY_SIDE` pixels long; None where no
+            panorama is looked for.
     """
 
     path: Path
     taken: datetime | None
     hash: int
+    exposure: Exposure = UNKNOWN
+    grey: np.ndarray | None = None
 
 
 def perceptual_hash(pixels: np.ndarray) -> int:
@@ -74,6 +91,14 @@ def perceptual_hash(pixels: np.ndarray) -> int:
     # without the first, the mean brightness, which is no feature of the motif
     bits = coefficients > np.median(coefficients[1:])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def grey(pixels: np.ndarray) -> np.ndarray:
+    """Brightness of a small RGB picture, shape (H, W, 3), at half its size, float32."""
+    height, width = (length // 2 * 2 for length in pixels.shape[:2])
+    luma = pixels[:height, :width] @ _LUMA
+    quarters = luma.reshape(height // 2, 2, width // 2, 2)
+    return np.asarray(quarters.mean(axis=(1, 3)), dtype=np.float32)
 
 
 def _cosines(length: int) -> np.ndarray:
@@ -136,10 +161,10 @@ def _chain(
             for last, members in still_open[-OPEN_BURSTS:]
             if (taken - last).total_seconds() <= gap
         ]
-        value = shots[index].hash
-        alike = [members for _, members in still_open if _belongs(value, members, shots)]
+        shot = shots[index]
+        alike = [members for _, members in still_open if _belongs(shot, members, shots)]
         if alike:
-            burst = min(alike, key=lambda members: distance(shots[members[-1]].hash, value))
+            burst = min(alike, key=lambda members: distance(shots[members[-1]].hash, shot.hash))
             still_open = [one for one in still_open if one[1] is not burst]
         else:
             burst = []
@@ -149,9 +174,23 @@ def _chain(
     return groups
 
 
-def _belongs(value: int, members: Sequence[int], shots: Sequence[Shot]) -> bool:
-    first, last = shots[members[0]].hash, shots[members[-1]].hash
-    return distance(last, value) <= NEXT_DISTANCE and distance(first, value) <= DRIFT_DISTANCE
+def _belongs(shot: Shot, members: Sequence[int], shots: Sequence[Shot]) -> bool:
+    first, last = shots[members[0]], shots[members[-1]]
+    if is_stepped(last.exposure, shot.exposure):
+        return min(distance(shots[one].hash, shot.hash) for one in members) <= BRACKET_DISTANCE
+    near = distance(last.hash, shot.hash) <= NEXT_DISTANCE
+    return near and distance(first.hash, shot.hash) <= DRIFT_DISTANCE
+
+
+def is_stepped(one: Exposure, other: Exposure) -> bool:
+    """Whether two shots are exposed as the neighbours in a bracket are."""
+    if one.is_bracketed and other.is_bracketed:
+        return True
+    pairs = ((one.bias, other.bias), (one.stops, other.stops))
+    return any(
+        before is not None and after is not None and abs(before - after) >= BRACKET_STEP
+        for before, after in pairs
+    )
 
 
 class _Copies:

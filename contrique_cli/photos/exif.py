@@ -1,7 +1,9 @@
-"""What a photo says of itself: which side is up, and when it was taken."""
+"""What a photo says of itself: which side is up, when it was taken, and how it was exposed."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +15,15 @@ UPRIGHT = 1
 _EXIF_IFD = 0x8769
 _DATE_TIME_ORIGINAL = 0x9003
 _SUBSECOND_ORIGINAL = 0x9291
+_EXPOSURE_TIME = 0x829A
+_F_NUMBER = 0x829D
+_ISO_SPEED = 0x8827
+_EXPOSURE_BIAS = 0x9204
+_SUBJECT_DISTANCE = 0x9206
+_MAKER_NOTE = 0x927C
+_EXPOSURE_MODE = 0xA402
+_AUTO_BRACKET = 2  # of ExposureMode
+_FUJIFILM_BRACKETING = 0x1100  # 1 is on; of the maker's notes that Pillow reads
 _DATE_TIME_FORMAT = "%Y:%m:%d %H:%M:%S"
 _DATE_TIME_LENGTH = len("2000:01:01 00:00:00")
 
@@ -73,3 +84,59 @@ def _moment(text: Any, fraction: Any) -> datetime | None:
     if digits.isascii() and digits.isdigit():
         moment += timedelta(seconds=float(f"0.{digits}"))
     return moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """How a photo was exposed, as far as its file says.
+
+    Attributes:
+        is_bracketed: whether the camera says that the photo is one of a bracket.
+        bias: correction set by the photographer or the bracket, in stops; None where unknown.
+        stops: light that the sensor got at this aperture, time and sensitivity, in stops; only
+            differences mean something. None where the time is unknown.
+        distance: that the lens was focused at, in metres; None where unknown.
+    """
+
+    is_bracketed: bool = False
+    bias: float | None = None
+    stops: float | None = None
+    distance: float | None = None
+
+
+UNKNOWN = Exposure()
+"""Of a photo whose file says nothing."""
+
+
+def read_exposure(image: Image.Image) -> Exposure:
+    """How the photo was exposed; nothing is known of it where its tags are broken.
+
+    Source: Exif 2.32, section 4.6.5 (ExposureMode 2 is an auto bracket).
+    """
+    try:
+        exif = image.getexif()
+        tags = exif.get_ifd(_EXIF_IFD)
+        notes = exif.get_ifd(_MAKER_NOTE) if _MAKER_NOTE in tags else {}
+    except Exception:  # noqa: BLE001 - Pillow raises anything on a broken tag, which says nothing
+        return UNKNOWN
+    time, aperture = _number(tags.get(_EXPOSURE_TIME)), _number(tags.get(_F_NUMBER))
+    speed = _number(tags.get(_ISO_SPEED))
+    stops = None
+    if time:
+        stops = math.log2(time) + math.log2(speed or 100) - 2 * math.log2(aperture or 1)
+    return Exposure(
+        is_bracketed=tags.get(_EXPOSURE_MODE) == _AUTO_BRACKET
+        or notes.get(_FUJIFILM_BRACKETING) == 1,
+        bias=_number(tags.get(_EXPOSURE_BIAS), is_positive=False),
+        stops=stops,
+        distance=_number(tags.get(_SUBJECT_DISTANCE)),
+    )
+
+
+def _number(value: Any, *, is_positive: bool = True) -> float | None:
+    """A tag's number, the first of several; None for what is none, or not above 0."""
+    try:
+        number = float(value[0] if isinstance(value, tuple) else value)
+    except (TypeError, ValueError, ZeroDivisionError, IndexError, OverflowError):
+        return None
+    return number if math.isfinite(number) and (number > 0 or not is_positive) else None

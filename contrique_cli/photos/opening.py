@@ -32,6 +32,7 @@ from contrique_cli.photos import (
 )
 from contrique_cli.photos.bounds import Bounds
 from contrique_cli.photos.content import Content
+from contrique_cli.photos.exif import Exposure
 from contrique_cli.photos.memory import Room
 from contrique_cli.photos.raw import RawFile
 
@@ -76,6 +77,7 @@ class Photo:
         profile: the ICC colour profile that the samples of an RGB file are in; None for none.
         source: what was decoded: `PHOTO`, `PREVIEW` or `RAW`.
         taken: when, by the camera's own clock; None where the file does not say.
+        exposure: as far as the file says; nothing of a RAW file.
         note: what is wrong with it that left it a picture; None where nothing is.
         digest: of the bytes that were decoded, see `content.digest`; None unless asked for, or
             where they changed meanwhile.
@@ -88,6 +90,7 @@ class Photo:
     profile: bytes | None = None
     source: str = PHOTO
     taken: datetime | None = None
+    exposure: Exposure = exif.UNKNOWN
     note: str | None = None
     digest: bytes | None = None
 
@@ -302,7 +305,8 @@ def _decode_file(image: Image.Image, whole: Content, path: Path, limits: Bounds)
     planes = tiff.read_planes(image, whole.file)
     if planes is not None:
         photo = _decode(planes, path, limits, exif.read_orientation(image) or exif.UPRIGHT)
-        return replace(photo, taken=exif.read_taken(image))
+        taken, exposure = exif.read_taken(image), exif.read_exposure(image)
+        return replace(photo, taken=taken, exposure=exposure)
     is_built_up = layout is None or layout.is_progressive
     photo = _decode(image, path, limits, is_built_up=is_built_up)
     fed = feed.tell() if feed else 0
@@ -328,7 +332,7 @@ def _decode(
     with limits.take(memory.needed(image, (width, height), is_built_up=is_built_up)):
         if orientation is None:
             orientation = exif.read_orientation(image) or exif.UPRIGHT
-        taken = exif.read_taken(image)
+        taken, exposure = exif.read_taken(image), exif.read_exposure(image)
         profile = image.info.get("icc_profile") if image.mode == "RGB" else None
         if image.format == "TIFF":
             is_turned = exif.is_turned(orientation)
@@ -346,6 +350,7 @@ def _decode(
         height=height,
         profile=profile,
         taken=taken,
+        exposure=exposure,
         note=damage.see(np.asarray(pixels)),
     )
 

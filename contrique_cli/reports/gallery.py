@@ -141,6 +141,7 @@ def _photo(row: Row, place: Path) -> dict[str, Any]:
         "source": row.source,
         "burst": row.burst,
         "best": row.is_burst_best or None,
+        "kind": row.burst_kind,
     }
     return {name: fact for name, fact in facts.items() if fact is not None}
 

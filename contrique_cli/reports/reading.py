@@ -128,6 +128,8 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
         source=text("source"),
         burst=count("burst"),
         is_burst_best=_BOOLEANS.get(str(record.get("burst_best")).strip().lower()),
+        burst_kind=text("burst_kind"),
+        note=text("note"),
         error=text("error"),
     )
 

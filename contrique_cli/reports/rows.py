@@ -19,7 +19,7 @@ SCHEMA = 1
 
 COLUMNS = [
     *"rank path score flaw flaw_probability raw width height source".split(),
-    *"burst burst_best note error".split(),
+    *"burst burst_best burst_kind note error".split(),
 ]
 """Of every report, in this order; `reference` comes second in full-reference reports."""
 
@@ -58,7 +58,8 @@ class Row:
         width, height: of the file, in upright pixels.
         source: what was decoded: "photo", or of a RAW file its "preview" or "raw" sensor data.
         burst: number of the group of near-duplicates it belongs to; None outside of groups.
-        is_burst_best: whether it is the best of its group; None outside of groups.
+        is_burst_best: whether it is the best of its burst; None outside of bursts.
+        burst_kind: what its group is: "burst", "bracket" or "panorama"; None outside of groups.
         note: what is wrong with a photo that has a score all the same: parts of it are missing.
         error: why there is no score.
         reference: the photo compared with, in a full-reference report.
@@ -76,6 +77,7 @@ class Row:
     source: str | None = None
     burst: int | None = None
     is_burst_best: bool | None = None
+    burst_kind: str | None = None
     note: str | None = None
     error: str | None = None
     reference: Path | None = None
@@ -200,6 +202,7 @@ def cells(row: Row) -> dict[str, Any]:
         "source": row.source,
         "burst": row.burst,
         "burst_best": row.is_burst_best,
+        "burst_kind": row.burst_kind,
         "note": row.note,
         "error": row.error,
         "reference": None if row.reference is None else str(row.reference),
