@@ -91,6 +91,7 @@ def records(file: str) -> list[dict[str, object]]:
 def test_every_recipe_of_the_cookbook_runs_and_does_what_it_says(desk, contrique, monkeypatch):
     monkeypatch.chdir(desk)
     (desk / "photos" / "a.jpg").rename(desk / "photos" / "-odd 'name\n.jpg")
+    (desk / "photos" / "broken.jpg").write_text("no picture")  # some photos have no score
     (desk / "shoot.csv").write_text("path,who\nphotos/b.jpg,me\n")
     (desk / "bin" / "python3").unlink()
     # On purpose no link: Python would look for its packages beside the link.
@@ -109,11 +110,11 @@ def test_every_recipe_of_the_cookbook_runs_and_does_what_it_says(desk, contrique
                 os.utime(desk / "photos" / "b.jpg", (2e9, 2e9))  # newer than any report
             else:
                 status, text = run_in_shell(line)
-        assert status == 0, f"{line}\n{text}"
+        assert status in ((0, 3) if "contrique score" in line else (0,)), f"{line}\n{text}"
     if missing:
         pytest.skip(f"the recipes with {', '.join(missing)} did not run")
     scores = {row["path"]: row["score"] for row in records("report.jsonl")}
-    best = {Path(path).name for path, score in scores.items() if score >= 60}
+    best = {Path(path).name for path, score in scores.items() if (score or 0) >= 60}
     assert {path.name for path in (desk / "best").iterdir()} == best
     assert [row["path"] for row in records("newer.jsonl")] == ["photos/b.jpg"]
     keywords = run_in_shell("exiftool -s3 -Subject photos/b.jpg")[1].strip()

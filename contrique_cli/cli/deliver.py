@@ -70,10 +70,7 @@ def target(
     else:
         chosen = file_format or _SUFFIXES.get(output.suffix.lower(), "")
         if chosen in ("", "table"):
-            raise BadOption(
-                f"--output {output}: end it in .csv, .json, .jsonl or .parquet, or give --format "
-                "csv, json, jsonl or parquet"
-            )
+            raise BadOption(f"--output {output}: end it in .csv, .json, .jsonl or .parquet")
         writing.check_writable(output)
     if chosen == "parquet":
         if output is None:

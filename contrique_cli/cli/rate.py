@@ -45,13 +45,14 @@ def rate(
         scores = ()
     wanted = Ratings(naming=names, thresholds=scores, is_dry_run=dry_run)
 
-    from contrique_cli.collection.select import locate
+    from contrique_cli.collection.select import check_inside, locate
 
     rows = source.read(report)
     scored = [row for row in rows if row.score is not None]
     if not scored:
         raise NoImagesFound(f"{report} has {len(rows):,} photos, and none with a score")
     located = locate(scored, base)
+    check_inside(located.paths, base)
     source.name_missing(located.missing, quiet=quiet)
     status = write(located.rows, wanted, quiet=quiet)
     raise typer.Exit(deliver.SOME_FAILED if located.missing else status)

@@ -60,7 +60,7 @@ def select(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write them as a report of their own: .csv, .json or .jsonl.",
+            help="Write them as a report of their own, as `score` does.",
             rich_help_panel=_SHOWN,
         ),
     ] = None,

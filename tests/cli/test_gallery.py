@@ -190,9 +190,9 @@ def test_photos_are_found_from_the_base_and_missing_ones_are_named(
 
 
 def test_a_photo_that_opens_no_longer_has_no_thumbnail_and_stays(contrique, report, tmp_path):
-    (tmp_path / "photos" / "b.jpg").write_bytes(b"x")
+    (tmp_path / "photos" / "b.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
     done = contrique("gallery", "--from", report, "--output", "page.html")
-    assert (done.status, "no thumbnail: photos/b.jpg: not a picture" in done.err) == (3, True)
+    assert (done.status, "no thumbnail: photos/b.jpg: " in done.err) == (3, True)
     assert len(paths(tmp_path / "page.html")) == 3
 
 

@@ -102,6 +102,23 @@ def test_a_report_made_elsewhere_needs_its_base(contrique, report, photos, tmp_p
     assert len(list(photos.glob("*.xmp"))) == 3
 
 
+def test_photos_outside_of_the_folder_need_a_base_that_holds_them(
+    contrique, photos, tmp_path, monkeypatch
+):
+    """A stranger's report names what it likes, and sidecars are written there."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    contrique("score", photos, "--output", "report.csv", *TINY)
+    done = contrique("rate", "--from", "report.csv")
+    assert (
+        done.status,
+        f"give --base, a folder that holds them all, such as {photos}" in done.err,
+    ) == (1, True)
+    assert not list(photos.glob("*.xmp"))
+    assert contrique("rate", "--from", "report.csv", "--base", photos).status == 0
+    assert len(list(photos.glob("*.xmp"))) == 3
+
+
 def test_an_interruption_sums_up_and_exits_with_130(contrique, report, monkeypatch):
     real = ratings.rate
 
