@@ -34,8 +34,14 @@ CONVENIENCE = frozenset(
 )
 """Fields that may differ when a run is resumed: they change no weight."""
 
-MOST_SEED = 2**63 - 1
-"""PyTorch takes no larger one."""
+MOST_WHOLE = 2**63 - 1
+"""PyTorch and numpy take no larger number, seeds included."""
+
+MOST_IMAGE_SIZE = 4096
+"""Pixels; a larger view is a mistake."""
+
+MOST_PATCHES = 16
+"""Side of the grid; a cell of the map is 32 pixels wide."""
 
 MOST_MEMORY = 1e9
 """Gigabytes; beyond lies no machine, only a mistake."""
@@ -143,7 +149,10 @@ class TrainConfig:
             BadOption: a value is out of range.
         """
         checks = {
-            "image_size": (self.image_size >= LEAST_IMAGE_SIZE, f"at least {LEAST_IMAGE_SIZE}"),
+            "image_size": (
+                LEAST_IMAGE_SIZE <= self.image_size <= MOST_IMAGE_SIZE,
+                f"between {LEAST_IMAGE_SIZE} and {MOST_IMAGE_SIZE}",
+            ),
             "batch_size": (self.batch_size >= 4, "at least 4"),  # noqa: PLR2004 - two per half
             "micro_batch": (self.micro_batch == 0 or self.micro_batch > 1, "0 or at least 2"),
             "photos_per_class": (self.photos_per_class >= 1, "at least 1"),
@@ -165,8 +174,8 @@ class TrainConfig:
             "weight_decay": (self.weight_decay >= 0, "0 or more"),
             "warmup": (0 <= self.warmup < 1, "at least 0 and below 1"),
             "temperature": (self.temperature > 0, "more than 0"),
-            "patches": (self.patches >= 1, "at least 1"),
-            "seed": (0 <= self.seed <= MOST_SEED, f"between 0 and {MOST_SEED}"),
+            "patches": (1 <= self.patches <= MOST_PATCHES, f"between 1 and {MOST_PATCHES}"),
+            "seed": (0 <= self.seed <= MOST_WHOLE, f"between 0 and {MOST_WHOLE}"),
             "precision": (self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
             "max_side": (
                 self.max_side == 0 or self.max_side >= self.image_size,
@@ -250,8 +259,8 @@ def _cast(name: str, value: Any, wanted: Any, source: str) -> Any:
     elif wanted is float:
         if type(value) in {int, float} and abs(value) <= sys.float_info.max:
             return float(value)
-    elif type(value) is wanted:  # a bool is no int here
-        return value
+    elif type(value) is wanted and (wanted is not int or abs(value) <= MOST_WHOLE):
+        return value  # a bool is no int here
     words = _WORDS.get(wanted, "a list of texts")
     raise BadOption(f"{source}: {name} must be {words}, not {value!r}")
 

@@ -24,6 +24,7 @@ from tests.conftest import ROOT
         ("precision", "fp8"),
         ("pristine_share", 1.5),
         ("seed", -1),
+        ("seed", 2**63),
         ("micro_batch", 1),
     ],
 )
@@ -67,7 +68,9 @@ def test_a_recipe_gives_values_by_field(tmp_path):
         ('authentic = "photos"', "list of texts"),
         ("lr = inf", "lr must be .* finite"),
         (f"lr = {10**400}", "lr must be .* finite"),
-        (f"seed = {2**64}", "seed is"),
+        (f"photos_per_class = {2**64}", "photos_per_class must be"),
+        (f"patches = {2**40}", "patches is"),
+        (f"image_size = {2**40}", "image_size is"),
         ("memory_budget = 1e308", "memory_budget is"),
         ("epochs =", "cannot be read"),
     ],
