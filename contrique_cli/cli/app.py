@@ -120,6 +120,9 @@ def _run() -> int:
     except ContriqueError as error:  # from help or version, which come before any command
         console.say(f"error: {error}")
         status = NOTHING
+    except KeyboardInterrupt:  # before any command, too
+        console.say("interrupted")
+        status = INTERRUPTED
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -11,6 +11,7 @@ import typer
 from rich import filesize
 
 from contrique_cli.cli import console
+from contrique_cli.files.reading import exists
 
 if TYPE_CHECKING:
     from contrique_cli.encoder.cache.featurecache import FeatureCache, Part
@@ -55,7 +56,7 @@ def info() -> None:
 
     facts: dict[str, str | Path] = {"file": location(), "size": "not there yet"}
     parts: list[Part] = []
-    if location().exists():
+    if exists(location()):
         with opened() as found:
             assert found is not None  # noqa: S101 - it is not off
             parts = found.list_parts()
@@ -74,7 +75,7 @@ def clear() -> None:
     from contrique_cli.encoder.cache.featurecache import location
 
     photos = 0
-    if location().exists():
+    if exists(location()):
         with opened() as found:
             assert found is not None  # noqa: S101 - it is not off
             photos = found.clear()

@@ -49,7 +49,7 @@ def _files(incomplete: str) -> Iterator[str]:
     folder, _, start = incomplete.rpartition(os.sep)
     try:
         entries = list(os.scandir(Path(f"{folder}{os.sep}").expanduser()))
-    except OSError:
+    except (OSError, RuntimeError):  # or there is no home folder
         return
     for entry in entries:
         if entry.name.startswith(start) and not entry.name.startswith("."):

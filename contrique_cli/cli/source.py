@@ -24,16 +24,17 @@ def read(source: str) -> list[Row]:
     """
     from contrique_cli.reports import reading
 
-    if source == "-":
-        return reading.read(sys.stdin.buffer.read(), "the report on standard input")
+    is_piped = source == "-"
     try:
-        data = Path(source).read_bytes()
+        data = sys.stdin.buffer.read() if is_piped else Path(source).read_bytes()
     except OSError as error:
+        if is_piped:
+            raise BadReport(f"standard input cannot be read ({why(error)})") from error
         raise BadReport(
             f"{source} cannot be read ({why(error)}); "
             f"`contrique score PHOTOS --output {source}` makes it"
         ) from error
-    return reading.read(data, source)
+    return reading.read(data, "the report on standard input" if is_piped else source)
 
 
 def name_missing(missing: Sequence[Unreadable], *, quiet: bool) -> None:

@@ -91,8 +91,9 @@ def _units(photos: Iterable[Path], operation: str) -> Iterator[_Unit]:
         listing = listings[folder]
         is_left = bool(set(listing.by_stem.get(stem, [])) - {path.name for path in chosen})
         rounds = _apart([(path, operation, True) for path in chosen])
-        for number, members in enumerate(rounds, start=1):
-            for path, _, _ in tuple(members):
+        for number, together_now in enumerate(rounds, start=1):
+            members = list(together_now)
+            for path, _, _ in together_now:
                 members += _existing(folder, path.name, operation)
             if not listing.has_file(stem):  # or name.xmp is that file's name.ext.xmp
                 is_shared = is_left or number < len(rounds)

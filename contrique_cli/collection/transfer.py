@@ -116,7 +116,9 @@ def is_second_name(one: Path, other: Path) -> bool:
         return False
     if not os.path.samestat(one.parent.stat(), other.parent.stat()):
         return True
-    return one.name != other.name and {one.name, other.name} <= set(os.listdir(one.parent))
+    return one.name != other.name and {one.name, other.name} <= {
+        path.name for path in one.parent.iterdir()
+    }
 
 
 def _open(source: Path) -> BinaryIO:
@@ -134,8 +136,11 @@ def _irregular(mode: int) -> str:
 
 
 def _digest(path: Path) -> bytes:
+    digest = hashlib.sha256()
     with _open(path) as file:
-        return hashlib.file_digest(file, "sha256").digest()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.digest()
 
 
 def _digest_on_disk(path: Path) -> tuple[int, bytes]:

@@ -250,33 +250,55 @@ def undo(moves: Moves, *, is_dry_run: bool = False) -> Iterator[tuple[Move, str,
 
 
 def _undo(move: Move, moves: Moves, *, is_dry_run: bool) -> tuple[str, str | None]:
-    if not (is_inside(move.source, moves.source) and is_inside(move.target, moves.target)):
-        return FAILED, "it lies outside of the folders that the undo file names"
+    reason = _why_not(move, moves)
+    if reason is not None:
+        return FAILED, reason
     if move.is_copy:
         return COPIED, None
-    is_home, is_away = os.path.lexists(move.source), os.path.lexists(move.target)
-    if not is_away:
-        if is_home and _is_same(move.source, move):
-            return BACK, None
-        return FAILED, "it is no longer there"
-    if not _is_same(move.target, move):
-        return FAILED, "it has changed since"
-    if not is_ours(move):
-        return FAILED, "it is no photo, nor the sidecar of one"
-    if is_home and not os.path.samestat(move.source.lstat(), move.target.lstat()):
-        return FAILED, f"{move.source} is taken"
-    if is_home and not transfer.is_second_name(move.source, move.target):
-        return BACK, None  # the old path leads to where it is, by a link or a mount
+    if _is_home(move):
+        return BACK, None
     if not is_dry_run:
-        if is_home:  # killed between its two names: a move gives the second before it takes one
-            move.target.unlink()
+        if os.path.lexists(move.source):
+            move.target.unlink()  # of its two names, see `_is_home`
         else:
             move.source.parent.mkdir(parents=True, exist_ok=True)
             transfer.move(move.target, move.source)
     return RESTORED, None
 
 
-def is_inside(path: Path, folder: Path) -> bool:
+def _why_not(move: Move, moves: Moves) -> str | None:
+    """Why a file cannot be moved back; None where it can, or need not."""
+    if not (_is_inside(move.source, moves.source) and _is_inside(move.target, moves.target)):
+        return "it lies outside of the folders that the undo file names"
+    if move.is_copy:
+        return None
+    is_home, is_away = os.path.lexists(move.source), os.path.lexists(move.target)
+    if not is_away:
+        return None if is_home and _is_same(move.source, move) else "it is no longer there"
+    if not _is_same(move.target, move):
+        return "it has changed since"
+    if not _is_ours(move):
+        return "it is no photo, nor the sidecar of one"
+    is_taken = is_home and not (
+        _is_same(move.source, move) and transfer.is_same_content(move.source, move.target)
+    )
+    return f"{move.source} is taken" if is_taken else None
+
+
+def _is_home(move: Move) -> bool:
+    """Whether a file, which can be moved back, stands where it came from already.
+
+    A move that was killed between the two names of a file is not at home: one is taken away. A
+    move to another disk that was killed before it took the original away leaves two files, and on
+    purpose so do we: some mounts show one file as two, of other devices and inodes. And where the
+    old path leads to the new one, by a link or a mount, there is nothing to do.
+    """
+    if not os.path.lexists(move.target):
+        return True
+    return os.path.lexists(move.source) and not transfer.is_second_name(move.source, move.target)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
     """Whether a file, or the place for one, lies in a folder, as named or with links followed.
 
     Both must hold: a detour by links out of the folder is outside, too.
@@ -285,7 +307,7 @@ def is_inside(path: Path, folder: Path) -> bool:
     return is_named and Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder))
 
 
-def is_ours(move: Move) -> bool:
+def _is_ours(move: Move) -> bool:
     """Whether a file that is to be moved back is a photo by content, or a sidecar by name."""
     if move.source.suffix != move.target.suffix:
         return False

@@ -13,11 +13,14 @@ import torch
 
 from contrique_cli.encoder import tensorfile
 from contrique_cli.encoder.model import ARCHITECTURES, LAST, POOLINGS, Contrique
+from contrique_cli.encoder.tensorfile import Header, short
 from contrique_cli.errors import BadModelFile
 from contrique_cli.photos.pixels import PREPROCESSING
 from contrique_cli.version import __version__
 
 KIND = "encoder"
+
+_ANY = 10**6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,13 +121,16 @@ def load(path: Path) -> tuple[Contrique, EncoderInfo]:
         BadModelFile: not an encoder, damaged, altered, or made for other preprocessing.
     """
     content = tensorfile.read(path)
-    info = _info(path, content.kind, content.header)
+    info = _info(content.header)
     encoder = _part(content.tensors, "encoder.")
     if fingerprint(info.arch, encoder, info.pooling) != info.fingerprint:
         raise BadModelFile(
             f"{path} is damaged: its weights do not have the fingerprint that its header states; "
             "fetch or make it again"
         )
+    for name, value in content.tensors.items():
+        if value.is_floating_point() and not torch.isfinite(value.float()).all():
+            raise BadModelFile(f"{path} holds numbers that are not finite, in {short(name)}")
     model = Contrique(info.arch, info.pooling)
     projector = _part(content.tensors, "projector.")
     try:
@@ -132,7 +138,7 @@ def load(path: Path) -> tuple[Contrique, EncoderInfo]:
         if projector:
             model.projector.load_state_dict({name: _to_float32(v) for name, v in projector.items()})
     except RuntimeError as error:
-        raise BadModelFile(f"{path} does not hold a whole {info.arch}: {error}") from error
+        raise BadModelFile(f"{path} does not hold a whole {info.arch}: {short(error)}") from error
     return model.eval(), info
 
 
@@ -142,26 +148,28 @@ def read_info(path: Path) -> EncoderInfo:
     Raises:
         BadModelFile: not an encoder.
     """
-    return _info(path, *tensorfile.read_header(path))
+    return _info(tensorfile.read_header(path))
 
 
-def _info(path: Path, kind: str, header: Mapping[str, Any]) -> EncoderInfo:
-    if kind != KIND:
-        raise tensorfile.another(path, kind, KIND)
-    try:
-        info = EncoderInfo(
-            arch=str(header["arch"]),
-            pooling=str(header.get("pooling", LAST)),
-            preprocessing=int(header["preprocessing"]),
-            fingerprint=str(header["fingerprint"]),
-            provenance=dict(header["provenance"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadModelFile(f"{path} lacks {error} in its header; fetch or make it again") from error
+def _info(header: Header) -> EncoderInfo:
+    path = header.path
+    if header.kind != KIND:
+        raise tensorfile.another(path, header.kind, KIND)
+    info = EncoderInfo(
+        arch=header.text("arch"),
+        pooling=header.text("pooling", LAST),
+        preprocessing=header.whole("preprocessing", low=0, high=_ANY),
+        fingerprint=header.text("fingerprint"),
+        provenance=header.facts("provenance"),
+    )
     if info.arch not in ARCHITECTURES:
-        raise BadModelFile(f"{path} holds a {info.arch!r}, which this contrique does not know")
+        raise BadModelFile(
+            f"{path} holds a {short(info.arch)!r}, which this contrique does not know"
+        )
     if info.pooling not in POOLINGS:
-        raise BadModelFile(f"{path} pools by {info.pooling!r}, which this contrique does not know")
+        raise BadModelFile(
+            f"{path} pools by {short(info.pooling)!r}, which this contrique does not know"
+        )
     if info.preprocessing != PREPROCESSING:
         raise BadModelFile(
             f"{path} was trained for preprocessing {info.preprocessing}, this contrique has "

@@ -2,6 +2,9 @@
 
 The header is safetensors' own metadata table (text to text), so any safetensors reader shows it.
 Values other than text are JSON. Encoders and regressors are both such files, told apart by `kind`.
+
+Nothing in a file is trusted: every value of the header and every tensor is asked for with the type
+and the shape it must have, and anything else is a `BadModelFile`.
 """
 
 from __future__ import annotations
@@ -12,15 +15,101 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
-from contrique_cli.errors import BadModelFile
+from contrique_cli.errors import BadModelFile, Unreadable
+from contrique_cli.files import reading
+from contrique_cli.files.reading import why
 from contrique_cli.files.writing import replacing
 
 FORMAT = 1
 """Version of the header; a file of a newer one is refused with a word about upgrading."""
+
+SIZE_LIMIT = 1 << 30
+"""Bytes; the largest network that is known has a tenth of that."""
+
+_DEEPEST = 8  # levels of facts within facts in a header
+_LONGEST = 200  # letters of foreign text in a message
+_FAILURES = (SafetensorError, OSError, ValueError, TypeError, RuntimeError, MemoryError, KeyError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a file says about itself.
+
+    Attributes:
+        path: of the file.
+        kind: "encoder", "regressor" ...
+        values: the header without the housekeeping.
+    """
+
+    path: Path
+    kind: str
+    values: Mapping[str, Any]
+
+    def text(self, name: str, otherwise: str | None = None) -> str:
+        """A text.
+
+        Args:
+            name: of the value.
+            otherwise: what holds where there is none; None insists on one.
+
+        Raises:
+            BadModelFile: there is none, or it is something else. So say all that follow.
+        """
+        value = self.values.get(name, otherwise)
+        if not isinstance(value, str):
+            raise self._lacks(name, "a text")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        """A list of texts."""
+        value = self.values.get(name)
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self._lacks(name, "a list of texts")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self.values.get(name)
+        if not isinstance(value, bool):
+            raise self._lacks(name, "true or false")
+        return value
+
+    def whole(self, name: str, *, low: int, high: int) -> int:
+        """A whole number within bounds."""
+        value = self.values.get(name)
+        if type(value) is not int or not low <= value <= high:
+            raise self._lacks(name, f"a whole number from {low} to {high}")
+        return value
+
+    def share(self, name: str) -> float:
+        """A number in [0, 1]."""
+        value = self.values.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise _impossible(self, f"its {name} is not from 0 to 1")
+        return float(value)
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """Plain facts by name."""
+        value = self.values.get(name)
+        if not isinstance(value, dict):
+            raise self._lacks(name, "facts by name")
+        return value
+
+    def _lacks(self, name: str, what: str) -> BadModelFile:
+        return BadModelFile(
+            f"{self.path} is not a whole {self.kind}: its {name} is not {what}; make it again"
+        )
+
+
+def _impossible(header: Header, what: str) -> BadModelFile:
+    return BadModelFile(
+        f"{header.path} holds numbers that no {header.kind} can have ({what}); make it again"
+    )
 
 
 _USES = {
@@ -46,11 +135,27 @@ def another(path: Path, kind: str, wanted: str) -> BadModelFile:
 
 @dataclass(frozen=True, kw_only=True)
 class TensorFile:
-    """What a file holds: its kind, its header without the housekeeping, and its tensors."""
+    """A header and the tensors."""
 
-    kind: str
-    header: Mapping[str, Any]
+    header: Header
     tensors: Mapping[str, torch.Tensor]
+
+    def numbers(self, name: str, *, dimensions: int) -> np.ndarray:
+        """A tensor of finite floating-point numbers, with so many dimensions.
+
+        Raises:
+            BadModelFile: it is missing, or something else.
+        """
+        value = self.tensors.get(name)
+        if (
+            value is None
+            or value.dtype not in (torch.float32, torch.float64)
+            or value.ndim != dimensions
+            or not torch.isfinite(value).all()
+        ):
+            raise _impossible(self.header, f"its {name} are not finite, or of another shape")
+        found: np.ndarray = value.numpy()
+        return found
 
 
 def write(
@@ -68,8 +173,8 @@ def write(
         file.write(data)
 
 
-def read_header(path: Path) -> tuple[str, dict[str, Any]]:
-    """Kind and header only, without reading the tensors.
+def read_header(path: Path) -> Header:
+    """The header only, without reading the tensors.
 
     Raises:
         BadModelFile: not such a file, damaged, or of a newer format.
@@ -85,37 +190,57 @@ def read(path: Path) -> TensorFile:
         BadModelFile: not such a file, damaged, or of a newer format.
     """
     with _opened(path) as file:
-        kind, header = _parse(path, file.metadata())
+        header = _parse(path, file.metadata())
         try:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-            raise BadModelFile(f"{path} is damaged ({error}); fetch or make it again") from error
-    return TensorFile(kind=kind, header=header, tensors=tensors)
+        except _FAILURES as error:
+            raise BadModelFile(
+                f"{path} is damaged ({short(error)}); fetch or make it again"
+            ) from error
+    return TensorFile(header=header, tensors=tensors)
+
+
+def short(error: object) -> str:
+    """Foreign text, such as a library's complaint about a file, on one line of bounded length."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _opened(path: Path) -> Any:
     try:
+        with reading.opened(path) as file:  # the library itself would wait for a pipe
+            if file.seek(0, 2) > SIZE_LIMIT:
+                raise BadModelFile(f"{path} is too large for a model file")
         return safe_open(path, framework="pt")
-    except FileNotFoundError as error:
-        raise BadModelFile(f"{path}: no such file") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except Unreadable as problem:
+        raise BadModelFile(f"{path}: {problem.reason}") from problem
+    except OSError as error:
+        raise BadModelFile(f"{path}: {why(error)}") from error
+    except _FAILURES as error:
         raise BadModelFile(
-            f"{path} is not a contrique model file, or is damaged ({error}); official CONTRIQUE "
-            "files are converted with `contrique models import FILE`"
+            f"{path} is not a contrique model file, or is damaged ({short(error)}); official "
+            "CONTRIQUE files are converted with `contrique models import FILE`"
         ) from error
 
 
-def _parse(path: Path, metadata: Mapping[str, str] | None) -> tuple[str, dict[str, Any]]:
+def _parse(path: Path, metadata: Mapping[str, str] | None) -> Header:
+    foreign = BadModelFile(f"{path} is a safetensors file, but not one made by contrique")
     try:
-        header = {key: json.loads(value) for key, value in (metadata or {}).items()}
-        version = int(header.pop("format"))
-        maker, kind = str(header.pop("kind")).split(" ", 1)
-    except (KeyError, ValueError, TypeError) as error:
-        raise BadModelFile(
-            f"{path} is a safetensors file, but not one made by contrique"
-        ) from error
-    if maker != "contrique":
-        raise BadModelFile(f"{path} is a safetensors file, but not one made by contrique")
+        values = {key: json.loads(value) for key, value in (metadata or {}).items()}
+    except (ValueError, RecursionError) as error:
+        raise foreign from error
+    if not _is_shallow(values):
+        raise foreign
+    version, name = values.pop("format", None), values.pop("kind", None)
+    maker, _, kind = name.partition(" ") if isinstance(name, str) else ("", "", "")
+    if type(version) is not int or version < 1 or maker != "contrique" or not kind:
+        raise foreign
     if version > FORMAT:
         raise BadModelFile(f"{path} was made by a newer contrique; upgrade this one to use it")
-    return kind, header
+    return Header(path=path, kind=short(kind), values=values)
+
+
+def _is_shallow(value: object, depth: int = _DEEPEST) -> bool:
+    """Whether facts lie within few levels, so that nothing that walks through them can choke."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not inner or (depth > 0 and all(_is_shallow(one, depth - 1) for one in inner))

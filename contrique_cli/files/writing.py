@@ -50,9 +50,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         CannotWrite: the folder is missing, not writable or full; nobody reads the pipe.
     """
     if _is_stream(path):
-        with tempfile.TemporaryFile() as file:
-            yield file
-            _pour(file, path)
+        with tempfile.TemporaryFile() as scratch:
+            yield scratch
+            _pour(scratch, path)
         return
     target = path.resolve()  # through a symbolic link, so that the link stays one
     temporary = None
@@ -227,14 +227,14 @@ def _begin(target: Path, mode: int) -> tuple[Path, IO[bytes]]:
     """
     owner = f"contrique-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
     path = target.with_name(f".{target.name[:_LONGEST]}.{owner}.part")
-    file = open(path, "x+b", opener=lambda name, flags: os.open(name, flags, mode))  # noqa: PTH123, SIM115 - `Path.open` takes no opener
+    file = open(path, "x+b", opener=lambda name, flags: os.open(name, flags, mode))  # noqa: SIM115 - `Path.open` takes no opener
     return path, file
 
 
 def _machine() -> str:
     """Stands for this machine, or this container in it, whose process numbers are its own."""
     try:
-        space = os.readlink("/proc/self/ns/pid")
+        space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         space = ""
     return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]

@@ -103,29 +103,20 @@ def load(path: Path) -> FlawProbe:
         BadModelFile: not a probe, or one with numbers that cannot be.
     """
     content = tensorfile.read(path)
-    if content.kind != KIND:
-        raise tensorfile.another(path, content.kind, KIND)
-    header, tensors = content.header, content.tensors
-    try:
-        probe = FlawProbe(
-            names=[str(name) for name in header["names"]],
-            weights=tensors["weights"].numpy(),
-            bias=tensors["bias"].numpy(),
-            confidence=float(header["confidence"]),
-            encoder=str(header["encoder"]),
-            figures=dict(header["figures"]),
-            provenance=dict(header["provenance"]),
-        )
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BadModelFile(f"{path} is not a whole {KIND} ({error}); make it again") from error
-    is_sound = (
-        probe.weights.ndim == 2  # noqa: PLR2004 - features by classes
-        and probe.weights.shape[1] == len(probe.names) == probe.bias.size
-        and NONE in probe.names
-        and np.isfinite(probe.weights).all()
-        and np.isfinite(probe.bias).all()
-        and 0 <= probe.confidence <= 1
+    header = content.header
+    if header.kind != KIND:
+        raise tensorfile.another(path, header.kind, KIND)
+    probe = FlawProbe(
+        names=header.texts("names"),
+        weights=content.numbers("weights", dimensions=2),
+        bias=content.numbers("bias", dimensions=1),
+        confidence=header.share("confidence"),
+        encoder=header.text("encoder"),
+        figures=header.facts("figures"),
+        provenance=header.facts("provenance"),
     )
+    count = len(probe.names)
+    is_sound = probe.weights.shape[1] == count == probe.bias.size and NONE in probe.names
     if not is_sound:
         raise BadModelFile(f"{path} holds numbers that no {KIND} can have; make it again")
     return probe

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from contrique_cli.encoder import checkpoint, tensorfile
 from contrique_cli.encoder.model import numbers
-from contrique_cli.errors import BadModelFile, BadOption, CannotWrite, UnknownModel
-from contrique_cli.files.writing import replacing
+from contrique_cli.errors import BadModelFile, BadOption, UnknownModel
+from contrique_cli.files.reading import exists
+from contrique_cli.files.writing import check_writable, replacing
 from contrique_cli.models import flaws, installed, locating, regressor
 from contrique_cli.models.installed import Installed
 from contrique_cli.models.official import checkpointfile, recognising, ridgefile
@@ -127,7 +128,7 @@ def _import_ridge(
 
 
 def _import_ours(path: Path, name: str | None) -> Installed:
-    kind, _ = tensorfile.read_header(path)
+    kind = tensorfile.read_header(path).kind
     if kind not in _OURS:
         raise BadModelFile(f"{path} is a {kind}, which this contrique does not know")
     kind, load = _OURS[kind]
@@ -193,8 +194,7 @@ def _comes_from(source: Mapping[str, str]) -> Callable[[Path], bool]:
     """Whether a file of ours was converted from this source."""
 
     def is_same(path: Path) -> bool:
-        _, header = tensorfile.read_header(path)
-        provenance = header.get("provenance")
+        provenance = tensorfile.read_header(path).values.get("provenance")
         digest = provenance.get("source_sha256") if isinstance(provenance, dict) else None
         return bool(digest == source["source_sha256"])
 
@@ -208,14 +208,9 @@ def _target(kind: str, name: str, is_same: Callable[[Path], bool]) -> Installed:
             f"--name {name}: give a name of letters, digits, dots, hyphens and underscores, "
             "without folder and suffix"
         )
-    try:
-        path = locating.destination(kind, name)
-    except OSError as error:
-        raise CannotWrite(
-            f"{installed.user_folder()} cannot be made ({error.strerror}); set XDG_DATA_HOME to a "
-            "folder that can be written"
-        ) from error
-    if path.is_file():
+    path = locating.destination(kind, name)
+    check_writable(path)
+    if exists(path):
         try:
             tensorfile.read_header(path)
             is_free = is_same(path)

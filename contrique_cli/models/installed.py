@@ -45,5 +45,13 @@ def installed(kind: str | None = None, bundled: Path = BUNDLED) -> Iterator[Inst
     for folder, is_bundled in ((bundled, True), (user_folder(), False)):
         for one in (ENCODER, REGRESSOR, FLAW):
             if kind in (None, one):
-                for path in sorted((folder / f"{one}s").glob(f"*{SUFFIX}")):
+                for path in _files(folder / f"{one}s"):
                     yield Installed(kind=one, name=path.stem, path=path, is_bundled=is_bundled)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Model files in a folder, by name; none where it is not there or may not be entered."""
+    try:
+        return sorted(folder.glob(f"*{SUFFIX}"))
+    except OSError:
+        return []

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
-from contrique_cli.errors import UnknownModel
+from contrique_cli.errors import CannotWrite, UnknownModel
+from contrique_cli.files.reading import exists, why
 from contrique_cli.models import installed as model_installed
 from contrique_cli.models.installed import SUFFIX, Installed, user_folder
 
@@ -34,7 +35,7 @@ def locate(kind: str, name: str) -> Path:
     if found is not None:
         return found
     path = Path(name)
-    if path.is_file():
+    if exists(path) and path.is_file():
         return path
     if _is_path(name):
         raise UnknownModel(f"{kind} {name}: no such file")
@@ -47,13 +48,20 @@ def destination(kind: str, name: str) -> Path:
 
     Raises:
         UnknownModel: the name is that of a bundled model.
+        CannotWrite: the user's folder for models cannot be made.
     """
     if _is_path(name):
         return Path(name)
     if any(one.name == name and one.is_bundled for one in installed(kind)):
         raise UnknownModel(f"{name!r} is the name of a bundled {kind}; choose another")
     folder = user_folder() / f"{kind}s"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"{user_folder()} cannot be made ({why(error)}); set XDG_DATA_HOME to a "
+            "folder that can be written"
+        ) from error
     return folder / f"{name}{SUFFIX}"
 
 

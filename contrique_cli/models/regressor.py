@@ -22,6 +22,8 @@ TOP_SCORE = 100.0
 LARGEST = 1e9
 """Weight, raw value or bias beyond which no scale of opinions reaches, up or down."""
 
+_LONGEST_SIDE = 10**6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Regressor:
@@ -194,24 +196,21 @@ def load(path: Path) -> Regressor:
         BadModelFile: not a regressor, damaged, or with numbers that cannot be.
     """
     content = tensorfile.read(path)
-    if content.kind != KIND:
-        raise tensorfile.another(path, content.kind, KIND)
-    header, tensors = content.header, content.tensors
-    try:
-        regressor = Regressor(
-            weights=tensors["weights"].numpy(),
-            bias=float(tensors["bias"]),
-            knots=tensors["knots"].numpy(),
-            scores=tensors["scores"].numpy(),
-            higher_is_better=bool(header["higher_is_better"]),
-            task=str(header["task"]),
-            encoder=str(header["encoder"]),
-            max_side=int(header["max_side"]),
-            figures=dict(header["figures"]),
-            provenance=dict(header["provenance"]),
-        )
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BadModelFile(f"{path} is not a whole regressor ({error}); make it again") from error
+    header = content.header
+    if header.kind != KIND:
+        raise tensorfile.another(path, header.kind, KIND)
+    regressor = Regressor(
+        weights=content.numbers("weights", dimensions=1),
+        bias=float(content.numbers("bias", dimensions=0)),
+        knots=content.numbers("knots", dimensions=1),
+        scores=content.numbers("scores", dimensions=1),
+        higher_is_better=header.flag("higher_is_better"),
+        task=header.text("task"),
+        encoder=header.text("encoder"),
+        max_side=header.whole("max_side", low=0, high=_LONGEST_SIDE),
+        figures=header.facts("figures"),
+        provenance=header.facts("provenance"),
+    )
     _check_numbers(path, regressor)
     return regressor
 
@@ -220,7 +219,7 @@ def _check_numbers(path: Path, regressor: Regressor) -> None:
     quality = regressor.knots if regressor.higher_is_better else -regressor.knots
     parts = (regressor.weights, regressor.knots, np.array(regressor.bias))
     is_sound = (
-        regressor.weights.ndim == 1
+        regressor.task in (NO_REFERENCE, FULL_REFERENCE)
         and regressor.knots.shape == regressor.scores.shape
         and regressor.knots.size >= 2  # noqa: PLR2004 - a line needs two points
         and all(bool((np.abs(part) <= LARGEST).all()) for part in parts)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from contrique_cli.errors import BadModelFile, MissingExtra
+from contrique_cli.files.reading import why
 
 NAME = "imagenet"
 """What `--init` calls these weights."""
@@ -60,7 +61,7 @@ def load_into(encoder: nn.Sequential, path: Path | None = None) -> None:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise BadModelFile(f"{path} cannot be read: {error.strerror}; {_again()}") from error
+        raise BadModelFile(f"{path} cannot be read: {why(error)}; {_again()}") from error
     if hashlib.sha256(data).hexdigest() != _SHA256:
         raise BadModelFile(f"{path} is not the file known to contrique; {_again()}")
     try:

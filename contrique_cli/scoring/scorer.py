@@ -188,7 +188,7 @@ def _matching(kind: str, wanted: Mapping[str, str]) -> list[Path]:
     paths = []
     for one in locating.installed(kind):
         try:
-            _, header = tensorfile.read_header(one.path)
+            header = tensorfile.read_header(one.path).values
         except BadModelFile:
             continue
         if wanted.items() <= header.items():

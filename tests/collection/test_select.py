@@ -71,7 +71,7 @@ def test_the_order_of_the_rows_does_not_matter():
 
 
 def test_random_conditions_hold_for_every_photo_taken():
-    rng = random.Random(0)  # noqa: S311 - no secret
+    rng = random.Random(0)
     for _ in range(200):
         rows = [
             row(f"{rng.choice('abc')}/{number}", rng.choice([None, rng.uniform(0, 100)]), "none")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,7 +16,6 @@ from contrique_cli.collection import placement, select
 from contrique_cli.collection import undo as collection_undo
 from contrique_cli.errors import BadReport, CannotWrite
 from contrique_cli.files import writing
-
 
 JPEG = b"\xff\xd8\xff\xe0"
 
@@ -89,6 +89,13 @@ def test_a_place_that_was_taken_meanwhile_stays_taken(moved):
     assert (result, reason) == ("failed", f"{moved / 'photos' / 'b.jpg'} is taken")
     assert (moved / "photos" / "b.jpg").read_text() == "another"
     assert (moved / "to" / "b.jpg").read_bytes() == JPEG + b"b.jpg"
+
+
+def test_a_move_killed_before_it_took_the_original_away_leaves_both(moved):
+    """Across disks the copy is another file; a mount may show one file as two, so both stay."""
+    shutil.copy2(moved / "to" / "b.jpg", moved / "photos" / "b.jpg")
+    assert undo(moved)["b.jpg"] == ("back", None)
+    assert os.listdir(moved / "to") == ["b.jpg"]
 
 
 def test_a_file_that_is_gone_is_said_to_be(moved):

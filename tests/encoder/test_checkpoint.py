@@ -23,8 +23,8 @@ def saved(tmp_path: Path, tiny: Contrique) -> Path:
 
 def rewrite(path: Path, **header) -> Path:
     content = tensorfile.read(path)
-    merged = {**content.header, **header}
-    tensorfile.write(path, kind=content.kind, header=merged, tensors=content.tensors)
+    merged = {**content.header.values, **header}
+    tensorfile.write(path, kind=content.header.kind, header=merged, tensors=content.tensors)
     return path
 
 
@@ -79,7 +79,7 @@ def test_a_flipped_weight_is_noticed(saved):
     encoder = {k: v for k, v in content.tensors.items() if k.startswith("encoder.")}
     first = next(iter(encoder))
     tensors = {**content.tensors, first: content.tensors[first] + 1}
-    tensorfile.write(saved, kind="encoder", header=content.header, tensors=tensors)
+    tensorfile.write(saved, kind="encoder", header=content.header.values, tensors=tensors)
     with pytest.raises(BadModelFile, match="fingerprint"):
         checkpoint.load(saved)
 
@@ -88,7 +88,7 @@ def test_a_flipped_weight_is_noticed(saved):
 def test_a_truncated_file_is_refused(saved, share):
     data = saved.read_bytes()
     saved.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(BadModelFile, match="not a contrique model file, or is damaged"):
+    with pytest.raises(BadModelFile, match=r"not a contrique model file, or is damaged|is empty"):
         checkpoint.load(saved)
 
 
@@ -124,7 +124,7 @@ def test_a_model_with_missing_tensors_is_refused(saved, tiny):
         for key, value in tensors.items()
         if key.startswith("encoder.")
     }
-    header = {**content.header, "fingerprint": checkpoint.fingerprint("tiny", kept)}
+    header = {**content.header.values, "fingerprint": checkpoint.fingerprint("tiny", kept)}
     tensorfile.write(saved, kind="encoder", header=header, tensors=tensors)
     with pytest.raises(BadModelFile, match="does not hold a whole tiny"):
         checkpoint.load(saved)

@@ -267,7 +267,11 @@ class FeatureCache:
             file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return photos
 
+        before = self._file.attempt(_count, 0)
         done = self._file.attempt(empty, None)
+        if done is None and not self._file.is_open and self._file.remove():
+            self.notes.clear()  # the disk was full, so that only taking the file away was left
+            return before
         if done is None:
             why = self.notes[-1] if self.notes else "another contrique is at work with it"
             raise CannotWrite(f"the feature cache was not cleared: {why}; try again")

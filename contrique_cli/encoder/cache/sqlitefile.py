@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from contrique_cli.files.reading import why
+
 _WAIT = 5.0  # seconds for another process to finish its transaction
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 _IN_USE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -78,6 +80,26 @@ class SqliteFile:
         if sentence not in self.notes:
             self.notes.append(sentence)
 
+    def remove(self) -> bool:
+        """Close it and take it off the disk, which works on a full one, too.
+
+        A process that has it open goes on with what is no longer to be seen.
+
+        Returns:
+            Whether it is gone.
+        """
+        with self._lock:
+            self.close()
+            try:
+                self._unlink()
+            except OSError:
+                return False
+            return True
+
+    def _unlink(self) -> None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
     def _open(self) -> None:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -101,8 +123,7 @@ class SqliteFile:
         try:
             # Unless another process was faster, and what lies there is new.
             if not self._inode or self._path.stat().st_ino == self._inode:
-                for suffix in ("", "-wal", "-shm", "-journal"):
-                    self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+                self._unlink()
         except OSError as error:
             self._give_up(error)
             return
@@ -111,7 +132,7 @@ class SqliteFile:
 
     def _give_up(self, error: Exception) -> None:
         self.close()
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        reason = why(error).lower()
         self.note(f"{self._name} cannot be used ({reason}): going on without it")
 
 

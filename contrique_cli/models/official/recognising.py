@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import pickletools
-import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
-from contrique_cli.errors import BadModelFile
+from contrique_cli.errors import BadModelFile, Unreadable
+from contrique_cli.files import reading
+from contrique_cli.files.reading import why
 from contrique_cli.models.official import pickles
 
 CHECKPOINT = "official checkpoint"
@@ -91,15 +92,14 @@ def recognise(path: Path) -> str:
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(512)
-        if not head:
-            raise BadModelFile(f"{path} is empty; fetch it again")
+        # First, since the length of a header may begin with the byte that pickles begin with.
+        length = int.from_bytes(head[:_HEADER_LENGTH_BYTES], "little")
+        if head[_HEADER_LENGTH_BYTES : _HEADER_LENGTH_BYTES + 1] == b"{" and length < size:
+            return OURS
         if head.startswith((ZIP, _LEGACY)):
             return CHECKPOINT
         if head.startswith(_PICKLE):
             return RIDGE
-        length = int.from_bytes(head[:_HEADER_LENGTH_BYTES], "little")
-        if head[_HEADER_LENGTH_BYTES : _HEADER_LENGTH_BYTES + 1] == b"{" and length < size:
-            return OURS
         if head[257:262] == b"ustar":
             raise BadModelFile(
                 f"{path} is a real tar archive, which the official checkpoint is not, despite its "
@@ -115,20 +115,18 @@ def recognise(path: Path) -> str:
     )
 
 
-def opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> BinaryIO:
     """Open a regular file, never blocking on a pipe.
 
     Raises:
-        BadModelFile: it is no such file, or cannot be read.
+        BadModelFile: it is no such file, empty, or cannot be read.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            what = "a folder; give a file in it" if path.is_dir() else "not a regular file"
-            raise BadModelFile(f"{path} is {what}")
-        return path.open("rb")
+        return reading.opened(path)
+    except Unreadable as problem:
+        raise BadModelFile(f"{path} cannot be imported: {problem.reason}") from problem
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadModelFile(f"{path} cannot be read: {reason.lower()}") from error
+        raise BadModelFile(f"{path} cannot be read: {why(error)}") from error
 
 
 def _is_old_pickle(data: bytes) -> bool:

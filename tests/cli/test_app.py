@@ -1,0 +1,67 @@
+"""The command line as a whole: homes that cannot be entered, and names of strangers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import make_photo, without_privileges
+
+TINY = ("--regressor", "tiny", "--device", "cpu")
+
+
+@pytest.mark.parametrize("kind", ["closed", "missing", "file"])
+@pytest.mark.usefixtures("tiny_regressor")
+def test_a_home_that_cannot_be_entered_is_a_line(contrique, tmp_path, monkeypatch, home, kind):
+    desk = tmp_path / "desk"
+    desk.mkdir(mode=0o777)
+    make_photo(0, 64, 48).save(desk / "a.jpg")
+    shutil.copy(home / "regressors" / "tiny.safetensors", desk / "tiny.safetensors")
+    for path in desk.iterdir():
+        path.chmod(0o644)
+    desk.chmod(0o777)
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    place = {"closed": closed / "in", "missing": Path("/nonexistent"), "file": desk / "a.jpg"}[kind]
+    contrique("score", desk, *TINY)  # loads what is needed while it may be read
+    contrique("models")
+    closed.chmod(0o700)
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.setenv(name, str(place))
+    closed.chmod(0o000)
+    commands = {
+        ("models",): 0,
+        ("cache", "info"): 0,
+        ("cache", "clear"): 0,
+        ("score", desk / "a.jpg", "--device", "cpu", "--precision", "fp32"): 0,
+        ("score", desk / "a.jpg", *TINY): 1,
+        ("score", desk / "a.jpg", "--regressor", closed / "in" / "x.safetensors"): 1,
+        ("models", "import", desk / "tiny.safetensors"): 1,
+        ("select", "--from", closed / "in" / "r.csv", "--list"): 1,
+    }
+    with without_privileges(desk):
+        for command, status in commands.items():
+            done = contrique(*command)
+            assert (command, done.status) == (command, status), done.err
+            assert done.err.count("error:") == (status == 1)
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_names_of_models_cannot_drive_a_terminal_and_are_no_markup(
+    contrique, home, monkeypatch, tmp_path
+):
+    sound = home / "regressors" / "tiny.safetensors"
+    for name in ("evil\x1b[31m", "[bold]mine", "[y]", "new\nline"):
+        shutil.copy(sound, sound.with_name(f"{name}.safetensors"))
+    done = contrique("models")
+    assert (done.status, "\x1b" in done.out + done.err) == (0, False)
+    for shown in ("evil\\x1b[31m", "[bold]mine", "[y]", "new\\nline"):
+        assert f"regressor {shown}" in done.out
+    odd = tmp_path / "x[" / "y]" / "contrique" / "regressors"
+    odd.mkdir(parents=True)
+    shutil.copy(sound, odd / "a.safetensors")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "x[" / "y]"))
+    done = contrique("models")
+    assert (done.status, "x[/y]" in done.err) == (0, True)
