@@ -28,6 +28,9 @@ _LEAST_SHARE = 0.02
 _ABRUPT = 12
 """Levels by which rows beside a missing part differ from it in the median."""
 
+_FRAME = 90
+"""Percent of the opposite edge that has the colour of a frame."""
+
 _WHITE = 250
 """Level from which on a band is a page."""
 
@@ -113,8 +116,8 @@ def _is_lost(pixels: np.ndarray, start: int, end: int) -> bool:
     """
     rows = len(pixels)
     colour = pixels[start, 0].astype(int)
-    is_frame = start > 0 and end == rows and (pixels[0] == pixels[-1, 0]).all()
-    is_frame = is_frame or (start == 0 and (pixels[-1] == pixels[0, 0]).all())
+    opposite = pixels[0] if end == rows else pixels[-1]
+    is_frame = np.percentile(abs(opposite.astype(int) - colour), _FRAME) <= _ABRUPT
     if is_frame or colour.min() > _WHITE:
         return False
     is_grey = bool((abs(colour - _GREY) <= 1).all())

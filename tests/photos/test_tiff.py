@@ -93,7 +93,7 @@ def test_grey_of_one_chunk_that_counts_from_white_is_no_negative():
 
 
 def test_a_kind_that_pillow_does_not_know_says_what_to_do():
-    with pytest.raises(Unreadable, match="unknown pixel mode.*save it anew"):
+    with pytest.raises(Unreadable, match=r"unknown pixel mode.*save it anew"):
         pixels(tiff([RGB[..., 1]], 0, order=">"))
 
 
