@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Any
@@ -11,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from contrique_cli import config
 from contrique_cli.cli import (
     cache,
     compare,
@@ -34,6 +38,8 @@ from contrique_cli.errors import BadOption, ContriqueError
 from contrique_cli.version import __version__
 
 USAGE = 2
+
+_MOMENT = 0.5  # seconds
 
 
 class _Group(TyperGroup):
@@ -107,7 +113,19 @@ def main() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as of nohup
             signal.signal(number, _stop)
-    sys.exit(_run())
+    status = _run()
+    if _is_held():
+        os._exit(status)  # everything is written; Python would wait for the decoder
+    sys.exit(status)
+
+
+def _is_held() -> bool:
+    """Whether a decoder still holds a thread, after a moment for those that are about to end."""
+    deadline = time.monotonic() + _MOMENT
+    photos = [one for one in threading.enumerate() if one.name.startswith(config.PHOTO_THREAD)]
+    for thread in photos:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return any(thread.is_alive() for thread in photos)
 
 
 def _run() -> int:

@@ -200,6 +200,15 @@ MaxMegapixels = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+MaxSeconds = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=0.1,
+        help="Give up on a photo that takes longer to decode.",
+        rich_help_panel=MACHINE,
+    ),
+]
 NoCache = Annotated[
     bool,
     typer.Option(

@@ -21,6 +21,7 @@ from contrique_cli.cli.options import (
     Format,
     Gallery,
     MaxMegapixels,
+    MaxSeconds,
     Model,
     NoCache,
     Output,
@@ -52,6 +53,7 @@ def score(
     workers: Workers = None,
     precision: Precision = config.PRECISION,
     max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
+    max_seconds: MaxSeconds = config.MAX_SECONDS,
     no_cache: NoCache = False,
 ) -> None:
     """Rank photos by technical quality, 0 (worst) to 100 (best).
@@ -100,6 +102,7 @@ def score(
             device=chosen,
             max_megapixels=max_megapixels,
             workers=workers,
+            max_seconds=max_seconds,
             precision=precision,
             cache=cache,
         )

@@ -12,8 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
-THREAD = "photo"
-"""Start of the threads' names: one that is alive after `Workers.close` is held by a decoder."""
+from contrique_cli import config
 
 T = TypeVar("T")
 
@@ -89,7 +88,7 @@ class Workers(Generic[T]):
             self._waiting.put(None)
 
     def _start(self) -> None:
-        name = f"{THREAD}-{next(self._numbers)}"
+        name = f"{config.PHOTO_THREAD}-{next(self._numbers)}"
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def _run(self) -> None:

@@ -6,6 +6,8 @@ says what is sure; a sound photo gets none.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from contrique_cli.photos import jpeg, png
@@ -24,7 +26,21 @@ _LEAST_SHARE = 0.02
 """Of the height: smaller bands are not told."""
 
 _ABRUPT = 12
-"""Levels by which the row before a missing part differs from it in the median."""
+"""Levels by which rows beside a missing part differ from it in the median."""
+
+_FRAME = 90
+"""Percent of the opposite edge that has the colour of a frame."""
+
+_WHITE = 250
+"""Level from which on a band is a page."""
+
+_CANDIDATES, _REACH = 24, 6
+"""Rows looked at for a shift, those that differ most from the row before; rows between two."""
+
+_STEP, _ALIKE, _AS_GOOD, _BETTER = 6.0, 0.7, 0.9, 0.4
+"""Of a shift: times the step to the row before is that of the rows around; how alike neighbours
+are, as a correlation; the part of that which moved rows reach; how much more alike that is than in
+place."""
 
 _FORMATS_OF_SAMPLES = ("TIFF", "BMP", "PPM")
 
@@ -66,16 +82,98 @@ def see(pixels: np.ndarray) -> str | None:
         A note; None where nothing is wrong.
     """
     rows = len(pixels)
-    last = pixels[-1]
-    if not (last == last[0]).all():
-        return None
-    is_missing = (pixels == last[0]).all(axis=(1, 2))
-    count = rows if is_missing.all() else int(np.argmin(is_missing[::-1]))
-    if count == rows or count < max(_LEAST_ROWS, _LEAST_SHARE * rows):
-        return None
-    if not _is_filled(last[0]) and not _is_abrupt(pixels, rows - count):
-        return None
-    return f"damaged: the last {max(1, round(100 * count / rows))} % of the picture are missing"
+    for start, end in _empty_bands(pixels):
+        share = f"{max(1, round(100 * (end - start) / rows))} % of the picture are missing"
+        if end == rows and _is_lost(pixels, start, end):
+            return f"damaged: the last {share}"
+        if start == 0 and end < rows and _is_lost(pixels, start, end):
+            return f"damaged: the first {share}"
+        if 0 < start < end < rows and _is_lost(pixels, start, end):
+            return f"damaged: {share}"
+    return "damaged: a part of the picture is shifted" if _is_shifted(pixels) else None
+
+
+def _empty_bands(pixels: np.ndarray) -> list[tuple[int, int]]:
+    """First and last row, exclusive, of the bands that are one colour from side to side."""
+    rows, columns = pixels.shape[:2]
+    first = pixels[:, :1]
+    is_empty = (pixels[:, :: max(1, columns // 8)] == first).all(axis=(1, 2))
+    if is_empty.sum() < _LEAST_ROWS:
+        return []
+    is_empty[is_empty] = (pixels[is_empty] == first[is_empty]).all(axis=(1, 2))
+    is_other = np.ones(rows, dtype=bool)
+    is_other[1:] = ~is_empty[1:] | ~is_empty[:-1] | (first[1:] != first[:-1]).any(axis=(1, 2))
+    starts = [*np.flatnonzero(is_other).tolist(), rows]
+    least = max(_LEAST_ROWS, _LEAST_SHARE * rows)
+    return [(one, end) for one, end in pairwise(starts) if end - one >= least]
+
+
+def _is_lost(pixels: np.ndarray, start: int, end: int) -> bool:
+    """Whether a band is what decoders and disks put where a picture is missing.
+
+    That is grey from libjpeg, or black, or at the lower edge whatever came last; the picture
+    breaks off there, instead of fading, and has no frame of that colour.
+    """
+    rows = len(pixels)
+    colour = pixels[start, 0].astype(int)
+    opposite = pixels[0] if end == rows else pixels[-1]
+    is_frame = np.percentile(abs(opposite.astype(int) - colour), _FRAME) <= _ABRUPT
+    if is_frame or colour.min() > _WHITE:
+        return False
+    is_grey = bool((abs(colour - _GREY) <= 1).all())
+    if end == rows and is_grey:
+        return True
+    if end < rows and not is_grey and colour.max() > 0:
+        return False
+    beside = []
+    if start > 0:
+        beside.append(pixels[max(0, start - 10) : max(0, start - 2)])
+    if end < rows:
+        beside.append(pixels[end + 2 : end + 10])
+    return all(
+        len(part) > 0 and float(np.median(abs(part - colour).max(axis=2))) > _ABRUPT
+        for part in beside
+    )
+
+
+def _is_shifted(pixels: np.ndarray) -> bool:
+    """Whether the picture goes on aside from some row on, as it does after lost bytes.
+
+    There rows are unlike their neighbours, unless one is moved: then they are as alike as
+    neighbours are elsewhere.
+    """
+    green = pixels[..., 1]
+    steps = np.abs(green[1:].astype(np.int16) - green[:-1]).mean(axis=1, dtype=np.float32)
+    seen: list[int] = []
+    for row in map(int, np.argsort(steps)[: -_CANDIDATES - 1 : -1]):
+        is_near = any(abs(row - other) < _REACH for other in seen)
+        if not 2 * _REACH <= row < len(steps) - 2 * _REACH or is_near:
+            continue
+        seen.append(row)
+        around = np.r_[steps[row - 2 * _REACH : row - 3], steps[row + 4 : row + 2 * _REACH]]
+        is_step = steps[row] > _STEP * (float(np.median(around)) + 0.5)
+        if is_step and _continues_aside(green, row):
+            return True
+    return False
+
+
+def _continues_aside(green: np.ndarray, row: int) -> bool:
+    """Whether the rows after one continue those before it at another column."""
+    lines = green[[row - 7, row - 2, row + 3, row + 8]].astype(np.float64)
+    lines -= lines.mean(axis=1, keepdims=True)
+    spread = lines.std(axis=1, keepdims=True)
+    if spread[1:3].min() < _ABRUPT or spread.min() == 0.0:
+        return False
+    lines /= spread * np.sqrt(lines.shape[1])
+    alike = min(float(lines[0] @ lines[1]), float(lines[2] @ lines[3]))
+    spectra = np.fft.rfft(lines[1:3])
+    moved = np.fft.irfft(np.conj(spectra[0]) * spectra[1], lines.shape[1])
+    here = max(float(moved[place]) for place in range(-2, 3))
+    best = float(moved.max())
+    aside = int(moved.argmax())
+    if min(aside, len(moved) - aside) < _LEAST_SHARE * len(moved):
+        return False
+    return alike >= _ALIKE and best >= _AS_GOOD * alike and best - here >= _BETTER
 
 
 def _of_jpeg(data: bytes, layout: jpeg.Layout, fed: int) -> str | None:
@@ -88,6 +186,8 @@ def _of_jpeg(data: bytes, layout: jpeg.Layout, fed: int) -> str | None:
         rest = data[fed : layout.end].strip(b"\0\xff")
         if len(rest) > PAD:
             return "damaged: parts of the file are garbled"
+    if layout.is_ended and not layout.is_complete:
+        return "damaged: its last scans are missing"
     return None
 
 
@@ -108,17 +208,3 @@ def _has_empty_sectors(data: bytes) -> bool:
             return True
         at = end
     return False
-
-
-def _is_filled(colour: np.ndarray) -> bool:
-    """Whether it is the grey that libjpeg puts where it has no samples."""
-    return bool((abs(colour.astype(int) - _GREY) <= 1).all())
-
-
-def _is_abrupt(pixels: np.ndarray, start: int) -> bool:
-    """Whether the picture breaks off at a row, instead of fading or ending in a frame."""
-    colour = pixels[-1, 0].astype(int)
-    if (pixels[0] == pixels[-1, 0]).all() or colour.min() > 250:  # noqa: PLR2004 - a frame; a white page
-        return False
-    before = pixels[max(0, start - 10) : max(0, start - 2)].astype(int)
-    return len(before) > 0 and float(np.median(abs(before - colour).max(axis=2))) > _ABRUPT

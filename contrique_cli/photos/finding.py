@@ -6,19 +6,24 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from contrique_cli.errors import Unreadable
 from contrique_cli.files import reading
 from contrique_cli.photos import raw
 
+_JXL_EXTENSIONS = frozenset([".jxl"])
+
 HEIF_EXTENSIONS = frozenset([".heic", ".heics", ".heif", ".heifs", ".hif"])
 
 EXTENSIONS = (
     frozenset(
-        ".jpg .jpeg .jpe .jfif .mpo .png .webp .tif .tiff .bmp .dib .gif .avif .avifs".split()
+        ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .bmp .dib .gif .avif .avifs".split()
+        + ".jp2 .j2k .jpc .jpf .jpx .j2c".split()
     )
     | HEIF_EXTENSIONS
+    | _JXL_EXTENSIONS
     | raw.EXTENSIONS
 )
 """Lower-case suffixes taken from folders; files named one by one are judged by content."""
@@ -91,11 +96,18 @@ def _walk(
                 left_out["hidden"] += 1
             elif _is_folder(entry):
                 inner.append(path)
-            elif path.suffix.lower() in EXTENSIONS:
+            elif (reason := _left_out(path.suffix.lower())) is None:
                 yield path
             else:
-                left_out["not a photo format"] += 1
+                left_out[reason] += 1
         pending.extend(reversed(inner))
+
+
+def _left_out(suffix: str) -> str | None:
+    """What to count a file of a folder as that is left out; None for a photo."""
+    if suffix in _JXL_EXTENSIONS and find_spec("pylibjxl") is None:
+        return f"{suffix} (pip install 'contrique[jxl]')"
+    return None if suffix in EXTENSIONS else suffix or "files without a suffix"
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -213,7 +213,7 @@ def _open(file: BinaryIO, path: Path, limits: Bounds, *, is_hashed: bool) -> Pho
 
 
 def _open_kind(whole: Content, head: bytes, path: Path, limits: Bounds) -> Photo:
-    if raw.is_raw(head, path):
+    if raw.is_raw(head, path) or (whole.data is not None and tiff.is_dng(whole.data)):
         return _open_raw(whole.file, path, limits)
     try:
         with _identify(whole, head) as image:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -10,6 +11,8 @@ from PIL import Image
 BAND = 1 << 22
 """Pixels converted at once, so that no second copy of a huge picture is made."""
 
+_GREY = "L"
+_FULL = 65535
 _WHITE = (255, 255, 255)
 
 
@@ -28,17 +31,23 @@ def reduce(image: Image.Image, size: tuple[int, int], *, is_negative: bool = Fal
         ValueError: float samples that are not finite.
     """
     image.load()
-    full = _full_scale(image) if _is_deep(image) else 0.0
+    convert = partial(_convert, levels=_levels(image, is_negative=is_negative))
     if image.width * image.height <= BAND:
-        pixels = _to_rgb(image, full, is_negative=is_negative)
-        return pixels if pixels.size == size else pixels.resize(size, Image.Resampling.LANCZOS)
-    wide = Image.new("RGB", (size[0], image.height))
+        pixels = convert(image)
+        if pixels.size != size:
+            pixels = pixels.resize(size, Image.Resampling.LANCZOS)
+        return pixels.convert("RGB") if pixels.mode == _GREY else pixels
+    wide = None
     for top, band in _bands(image):
-        pixels = _to_rgb(band, full, is_negative=is_negative)
+        pixels = convert(band)
         if size[0] != image.width:
             pixels = pixels.resize((size[0], band.height), Image.Resampling.LANCZOS)
+        wide = wide or Image.new(pixels.mode, (size[0], image.height))
         wide.paste(pixels, (0, top))
-    return wide if wide.size == size else wide.resize(size, Image.Resampling.LANCZOS)
+    assert wide is not None  # noqa: S101 - no picture is empty
+    if wide.size != size:
+        wide = wide.resize(size, Image.Resampling.LANCZOS)
+    return wide.convert("RGB")
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
@@ -56,43 +65,47 @@ def _crop(image: Image.Image, top: int, bottom: int) -> Image.Image:
     return band
 
 
-def _is_deep(image: Image.Image) -> bool:
-    return image.mode in ("I", "F") or image.mode.startswith("I;16")
-
-
-def _to_rgb(image: Image.Image, full: float, *, is_negative: bool) -> Image.Image:
-    if full:
-        levels = _to_8_bit(np.asarray(image), full)
-        return Image.fromarray(255 - levels if is_negative else levels).convert("RGB")
+def _convert(image: Image.Image, levels: Callable[[np.ndarray], np.ndarray] | None) -> Image.Image:
+    """8 bit, RGB, or grey where nothing else is in it: a third of the work."""
+    if levels is not None:
+        return Image.fromarray(levels(np.asarray(image)))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         canvas = Image.new("RGB", image.size, _WHITE)
         canvas.paste(rgba, mask=rgba.getchannel("A"))
         return canvas
-    return image.convert("RGB")
+    return image.convert(_GREY if image.mode in ("1", _GREY) else "RGB")
 
 
-def _full_scale(image: Image.Image) -> float:
-    """What counts as full brightness in a picture of deep samples.
+def _levels(image: Image.Image, *, is_negative: bool) -> Callable[[np.ndarray], np.ndarray] | None:
+    """What makes deep grey samples uint8; None for a picture of 8 bit.
 
     16 bit for integers; floats by their range.
 
     Raises:
         ValueError: float samples that are not finite.
     """
-    if image.mode != "F":
-        return 65535.0
+    if image.mode.startswith("I;16"):
+        table = _to_8_bit(np.arange(_FULL + 1), _FULL, is_negative=is_negative)
+        return lambda samples: table[samples]
+    if image.mode not in ("I", "F"):
+        return None
+    full = float(_FULL) if image.mode == "I" else _range(image)
+    return partial(_to_8_bit, full=full, is_negative=is_negative)
+
+
+def _range(image: Image.Image) -> float:
     most = 0.0
     for _, band in _bands(image):
         samples = np.asarray(band)
         if not np.isfinite(samples).all():
             raise ValueError("the samples hold values that are not finite")
         most = max(most, float(samples.max()))
-    return next((top for top in (1.0, 255.0, 65535.0) if most <= top), most)
+    return next((top for top in (1.0, 255.0, float(_FULL)) if most <= top), most)
 
 
-def _to_8_bit(samples: np.ndarray, full: float) -> np.ndarray:
-    """Deep samples, shape (H, W), to uint8."""
-    values = samples / np.float64(full)
-    levels: np.ndarray = np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
+def _to_8_bit(samples: np.ndarray, full: float, *, is_negative: bool) -> np.ndarray:
+    """Deep samples of any shape to uint8."""
+    values = np.clip(samples / np.float64(full), 0.0, 1.0)
+    levels: np.ndarray = np.rint((1.0 - values if is_negative else values) * 255.0).astype(np.uint8)
     return levels

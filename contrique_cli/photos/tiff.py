@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -38,6 +38,17 @@ def is_raw(image: Image.Image) -> bool:
         or tags.get(_PHOTOMETRIC) in (_COLOUR_FILTER, _LINEAR_RAW)
         or (tags.get(_SUBFILE) == _REDUCED and _SUB_FOLDERS in tags)
     )
+
+
+def is_dng(data: bytes) -> bool:
+    """Whether a file that Pillow does not open is a DNG, by the tags of its first picture."""
+    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+    if not data.startswith((b"II*\0", b"MM\0*")):
+        return False
+    start = int.from_bytes(data[4:8], order)
+    count = int.from_bytes(data[start : start + 2], order)
+    places = range(start + 2, min(start + 2 + 12 * count, len(data) - 1), 12)
+    return _DNG_VERSION in (int.from_bytes(data[at : at + 2], order) for at in places)
 
 
 def is_negative(image: Image.Image) -> bool:

@@ -103,11 +103,11 @@ def test_some_failures_exit_with_3_and_are_rows(contrique, photos):
     table = rows(done.out)
     assert done.status == 3
     assert [row["error"] for row in table[3:]] == [
-        "not a picture in a known format",
+        "not a photo but a text",
         "no such file",
     ]
     assert [row["score"] for row in table[3:]] == ["", ""]
-    assert "bad.jpg: not a picture" in done.err
+    assert "bad.jpg: not a photo but a text" in done.err
 
 
 def test_nothing_to_score_exits_with_1_and_says_what_next(contrique, tmp_path):
@@ -116,7 +116,7 @@ def test_nothing_to_score_exits_with_1_and_says_what_next(contrique, tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     done = contrique("score", tmp_path, *TINY)
     assert (done.status, done.out) == (1, "")
-    assert done.err.startswith("error: no photo found (left out: 1 not a photo format); give")
+    assert done.err.startswith("error: no photo found (left out: 1 .txt); give")
     (tmp_path / "bad.jpg").write_bytes(b"x")
     assert contrique("score", tmp_path, *TINY).status == 1
 

@@ -170,7 +170,7 @@ def test_missing_and_unreadable_photos_are_listed_by_line(table, tiny, tmp_path)
         (2, "gone.png"),
         (3, "text.jpg"),
     ]
-    assert report.left_out[1].reason == "not a picture in a known format"
+    assert report.left_out[1].reason == "not a photo but a text"
     assert (report.n, found.provenance["left_out"]) == (64, 2)
 
 

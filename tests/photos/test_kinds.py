@@ -1,48 +1,60 @@
-"""What is a photo by content."""
+"""Kinds: what a file is by its first bytes, whatever its name says."""
 
 from __future__ import annotations
 
-import os
+import io
 
 import pytest
 from PIL import Image
 
-from contrique_cli.errors import Unreadable
-from contrique_cli.photos import kinds
+from contrique_cli.photos import kinds, opening
 from tests.conftest import make_photo
 
 
-@pytest.mark.parametrize("form", "JPEG PNG WEBP TIFF BMP GIF AVIF MPO JPEG2000".split())
-def test_what_pillow_writes_is_a_photo_whatever_its_name(tmp_path, form):
-    Image.init()
-    if form not in Image.SAVE:
-        pytest.skip(f"this Pillow writes no {form}")
-    make_photo(0, 40, 30).save(tmp_path / "notes.txt", form)
-    assert kinds.is_photo(tmp_path / "notes.txt")
-
-
-@pytest.mark.parametrize("options", [{"big_tiff": True}, {"compression": "tiff_lzw"}])
-def test_every_kind_of_tiff_is_a_photo(tmp_path, options):
-    make_photo(0, 40, 30).save(tmp_path / "a", "TIFF", **options)
-    assert kinds.is_photo(tmp_path / "a")
-
-
 @pytest.mark.parametrize(
-    "data",
+    ("head", "words"),
     [
-        *(b"-----BEGIN OPENSSH PRIVATE KEY-----", b"#!/bin/sh\n", b"BMX is a sport" * 9, b"PK\3\4"),
-        *(b"RIFF1234WAVEfmt ", b"\0\0\0\x20ftypisom", b"%PDF-1.7", b"\x7fELF", b"\xff\xd8", b"I"),
-        *(b"SQLite format 3\0", b"<?xml version='1.0'?><svg/>", b"\x80\x02}q\x00."),
+        (b"%PDF-1.7", "not a photo but a PDF document: export its pictures"),
+        (b"8BPS\0\1", "not a photo but a Photoshop document: export it as TIFF or JPEG"),
+        (b"  <svg xmlns=", "not a photo but an SVG drawing: export it as PNG"),
+        (b"PK\3\4....", "not a photo but a ZIP archive: unpack it"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "not a photo but a film: export its frames"),
+        (b"a,b\n1,2\n", "not a photo but a text"),
+        (b"\1\2\3\x80", "not a picture in a known format"),
+        (bytes(100), "damaged: nothing but zeros; take it from a backup"),
     ],
 )
-def test_what_is_none_is_none_whatever_its_name(tmp_path, data):
-    (tmp_path / "a.jpg").write_bytes(data)
-    assert not kinds.is_photo(tmp_path / "a.jpg")
+def test_what_is_no_photo_says_what_it_is(head, words):
+    assert kinds.describe(head) == words
 
 
-def test_what_is_no_file_says_so(tmp_path):
-    os.mkfifo(tmp_path / "pipe.jpg")
-    (tmp_path / "empty.jpg").write_bytes(b"")
-    for name, reason in (("pipe.jpg", "a named pipe"), ("empty.jpg", "empty"), (".", "a folder")):
-        with pytest.raises(Unreadable, match=reason):
-            kinds.is_photo(tmp_path / name)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "JPEG2000"])
+@pytest.mark.parametrize("suffix", [".nef", ".dng", ".heic", ".jxl", ".txt"])
+def test_the_content_decides_not_the_suffix(tmp_path, kind, suffix):
+    make_photo().save(tmp_path / f"a{suffix}", kind)
+    photo = opening.open_rgb(tmp_path / f"a{suffix}", max_side=0)
+    assert (photo.source, photo.image.size) == ("photo", (160, 120))
+
+
+def test_raw_files_are_known_without_their_suffix():
+    for head in (b"FUJIFILMCCD-RAW 0201", b"II*\0\x10\0\0\0CR\2\0", b"\0\0\0\x18ftypcrx \0\0\0\1"):
+        assert kinds.is_raw(head)
+        assert not kinds.is_ordinary(head)
+    assert not kinds.is_raw(b"II*\0\x08\0\0\0\x10\0\0\1")
+
+
+def test_jpeg_xl_opens_with_the_extra(tmp_path):
+    pylibjxl = pytest.importorskip("pylibjxl")
+    Image.init()
+    pylibjxl.register_pillow()
+    file = io.BytesIO()
+    make_photo().save(file, "JXL")
+    assert opening.open_rgb(file.getvalue(), max_side=0).image.size == (160, 120)
+
+
+def test_jpeg_xl_without_the_extra_says_what_to_install(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pylibjxl", None)
+    with pytest.raises(opening.Unreadable, match=r"pip install 'contrique\[jxl\]'"):
+        opening.open_rgb(b"\xff\x0a" + bytes(99), max_side=0)

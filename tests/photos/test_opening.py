@@ -47,12 +47,22 @@ def test_a_folder_gives_its_photos_in_name_order_at_any_depth(tmp_path):
 
 
 def test_hidden_and_foreign_files_are_left_out_and_counted(tmp_path):
-    for name in (".hidden.jpg", "notes.txt", "a.jpg", "movie.mp4"):
+    for name in (".hidden.jpg", "notes.txt", "a.jpg", "movie.mp4", "b.XMP", "c.xmp", "Makefile"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / ".thumbs").mkdir()
     left_out = Counter()
     assert names([tmp_path], left_out) == ["a.jpg"]
-    assert left_out == {"hidden": 2, "not a photo format": 2}
+    assert left_out == {"hidden": 2, ".txt": 1, ".mp4": 1, ".xmp": 2, "files without a suffix": 1}
+
+
+def test_jpeg_xl_is_left_out_of_folders_with_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "a.JXL").write_bytes(b"x")
+    left_out = Counter()
+    monkeypatch.setattr(finding, "find_spec", lambda _: None)
+    assert names([tmp_path], left_out) == []
+    assert left_out == {".jxl (pip install 'contrique[jxl]')": 1}
+    monkeypatch.setattr(finding, "find_spec", lambda _: "there")
+    assert names([tmp_path], Counter()) == ["a.JXL"]
 
 
 def test_a_file_named_by_the_user_is_taken_whatever_its_suffix(tmp_path):

@@ -117,7 +117,7 @@ def test_a_file_alone_is_one_result_also_when_it_is_damaged(scorer, tmp_path):
     found = scorer.score_one(tmp_path / "a.jpg")
     assert isinstance(found, Score)
     assert found.path == tmp_path / "a.jpg"
-    assert found.error == "not a picture in a known format"
+    assert found.error == "not a photo but a text"
 
 
 def test_one_cannot_stand_for_a_folder(scorer, photos):
