@@ -1,6 +1,6 @@
 """A weighted mean of the weights of two encoders: a model soup of a start and what it became.
 
-    python training/average.py imagenet RUN/encoder.safetensors --share 0.3 --output mean.safetensors
+    python training/average.py imagenet RUN/encoder.safetensors --share 0.3 --output OUT
 
 The more of the second, the more the mean knows of distortions, and the less of photographs.
 
