@@ -42,7 +42,7 @@ def test_it_says_what_it_is_and_how_good():
     assert scorer.info.provenance["licence"].startswith("Apache-2.0")
     assert {"data", "srocc", "plcc", "n", "spread"} <= scorer.regressor.figures.keys()
     assert scorer.regressor.task == regressor.NO_REFERENCE
-    assert scorer.regressor.max_side == 1024
+    assert scorer.regressor.max_side == 768
 
 
 def test_the_cache_does_not_move_its_scores_by_a_single_bit(tmp_path):
@@ -67,4 +67,4 @@ def test_a_json_report_names_the_model(contrique, photos):
     document = json.loads(contrique("score", photos, "--format", "json").out)
     scorer = scoring_scorer.load_scorer()
     assert document["encoder"] == scorer.info.fingerprint
-    assert document["max_side"] == 1024
+    assert document["max_side"] == 768

@@ -14,7 +14,7 @@ import pytest
 from contrique_cli.reports import rows
 from tests.conftest import ROOT, make_photo
 
-MAX_WHEEL_MB = 60
+MAX_WHEEL_MB = 20
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for path in ROOT.rglob("*")
             if path.is_file()
             and path.relative_to(ROOT).parts[0]
-            in ("contrique_cli", "pyproject.toml", "README.md", "LICENSE")
+            in ("contrique_cli", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
         ]
     for name in names:
         if (ROOT / name).is_file():

@@ -1,9 +1,10 @@
-"""Average the weights of encoders that were trained from one common encoder (a model soup).
+"""A weighted mean of the weights of two encoders: a model soup of a start and what it became.
 
-    python training/average.py RUN1/encoder.safetensors RUN2/encoder.safetensors --output OUT
+    python training/average.py imagenet RUN/encoder.safetensors --share 0.3 --output OUT
 
-Source: Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves
-accuracy without increasing inference time", ICML 2022.
+The more of the second, the more the mean knows of distortions, and the less of photographs.
+
+Source: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
 """
 
 from __future__ import annotations
@@ -17,29 +18,37 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.model import FULL, Contrique
+from contrique_cli.pretraining import imagenet
 
 
-def mean(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Mean of each tensor in double precision, in the type it had."""
-    return {
-        name: torch.stack([state[name].double() for state in states]).mean(0).to(value.dtype)
-        for name, value in states[0].items()
-    }
+def load(name: str) -> Contrique:
+    """An encoder's file, or the published ImageNet weights."""
+    if name != imagenet.NAME:
+        return checkpoint.load(Path(name))[0]
+    model = Contrique(imagenet.ARCH, FULL).eval()
+    imagenet.load_into(model.encoder)
+    return model
 
 
 def main() -> None:
-    """Read, average, write."""
+    """Write the mean."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("encoders", type=Path, nargs="+")
+    parser.add_argument("encoders", nargs=2, help="two encoders' files, or imagenet")
+    parser.add_argument("--share", type=float, default=0.5, help="of the second, 0 to 1")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
-    loaded = [checkpoint.load(path) for path in args.encoders]
-    if len({info.arch for _, info in loaded}) > 1:
-        parser.error("the encoders are of different architectures")
-    model = loaded[0][0]
-    model.load_state_dict(mean([one.state_dict() for one, _ in loaded]))
-    facts = {"average_of": [info.fingerprint for _, info in loaded]}
-    checkpoint.save(args.output, model, provenance=dict(loaded[0][1].provenance) | facts)
+    first, second = (load(name).encoder.state_dict() for name in args.encoders)
+    mean = {
+        name: torch.lerp(value, second[name], args.share) if value.is_floating_point() else value
+        for name, value in first.items()
+    }
+    arch = checkpoint.read_info(Path(args.encoders[1])).arch
+    model = Contrique(arch, FULL).eval()
+    model.encoder.load_state_dict(mean)
+    facts = {"mean_of": [Path(name).name for name in args.encoders], "share": args.share}
+    checkpoint.save(args.output, model, provenance=facts, projector=False)
+    print(f"{args.share:g} of {args.encoders[1]} and the rest of {args.encoders[0]}: {args.output}")
 
 
 if __name__ == "__main__":

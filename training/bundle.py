@@ -53,7 +53,7 @@ def export(source: Path, told: str, run: str) -> None:
     model, info = checkpoint.load(source)
     provenance = {
         "run": run,
-        "weights": "ImageNet weights of EfficientNet-Lite0 (Google; PyTorch form: ML Illustrated, "
+        "training": "ImageNet weights of EfficientNet-Lite0 (Google; PyTorch form: ML Illustrated, "
         f"2020; Apache-2.0), then CONTRIQUE pre-training: {told}",
         "photos": "pristine and authentic photos under free licences (training/README.md), without "
         "every fifth pristine one, BIQ2021's training part without its scores",

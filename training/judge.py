@@ -34,8 +34,8 @@ BETWEEN = (
 )
 """Sources to fit on, and the one to judge on."""
 
-STRENGTH = 0.3
-"""Of the ridge between sources."""
+LEAST_SPREAD = 1e-5
+"""Added to each feature's deviation, by which it is divided."""
 
 
 def main() -> None:
@@ -48,13 +48,16 @@ def main() -> None:
     rows = [row for row in splits.read(args.data) if not row.is_held_out][:: args.every]
     paths = [args.data / row.path for row in rows]
     mos = np.array([row.mos for row in rows])
+    weights = splits.weights(rows)
     source = np.array([row.group.partition("_")[0] for row in rows])
     splitter = GroupKFold(config.FOLDS)
     folds = [fold for _, fold in splitter.split(mos, groups=[row.group for row in rows])]
     for path in args.encoders:
         model, _ = checkpoint.load(path)
         values = np.stack(list(baselines.encoder_features(model, paths, pick_device())))
-        found = ridge.choose(values, mos, folds).out_of_fold
+        values = values / (values.std(axis=0) + LEAST_SPREAD)
+        choice = ridge.choose(values, mos, folds, weights / weights.mean())
+        found = choice.out_of_fold
         by_source = {
             name: metrics.spearman(found[source == name], mos[source == name])
             for name in np.unique(source).tolist()
@@ -62,7 +65,8 @@ def main() -> None:
         between = []
         for fitted_on, judged_on in BETWEEN:
             known, unknown = np.isin(source, fitted_on), source == judged_on
-            linear = Ridge(alpha=STRENGTH).fit(values[known].astype(np.float64), mos[known])
+            linear = Ridge(alpha=choice.strength * known.mean())
+            linear.fit(values[known].astype(np.float64), mos[known], sample_weight=weights[known])
             between.append(metrics.spearman(linear.predict(values[unknown]), mos[unknown]))
         parts = " / ".join(f"{value:.2f}" for value in by_source.values())
         print(
