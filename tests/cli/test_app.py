@@ -58,7 +58,7 @@ def test_names_of_models_cannot_drive_a_terminal_and_are_no_markup(
     done = contrique("models")
     assert (done.status, "\x1b" in done.out + done.err) == (0, False)
     for shown in ("evil\\x1b[31m", "[bold]mine", "[y]", "new\\nline"):
-        assert f"regressor {shown}" in done.out
+        assert shown in done.out
     odd = tmp_path / "x[" / "y]" / "contrique" / "regressors"
     odd.mkdir(parents=True)
     shutil.copy(sound, odd / "a.safetensors")

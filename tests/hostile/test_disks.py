@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered, location
-from contrique_cli.encoder.cache.identity import Identity
 from tests.conftest import make_photo
 from tests.hostile import forks
 from tests.hostile.counting import Count
@@ -79,7 +78,7 @@ def test_a_full_disk_costs_no_old_report_and_its_cache_can_be_cleared(
     assert location().exists()
     fill(small)
     make_photo(9).save(photos / "d.jpg")
-    done = contrique("score", photos, "--output", output, "--absolute", *TINY)
+    done = contrique("score", photos, "--output", output, *TINY)
     assert done.status in (0, 1)
     assert output.read_bytes() == old or "went to standard output" not in done.err
     cleared = contrique("cache", "clear")
@@ -91,8 +90,8 @@ def test_eight_processes_share_one_cache(tmp_path):
     recipe = Recipe(encoder="e" * 64, arch="tiny", preprocessing=1, max_side=64, numbers=8)
     path = tmp_path / "cache.sqlite"
 
-    def photo(number: int) -> Identity:
-        return Identity(key=number.to_bytes(16, "big"), place=b"", size=1, mtime_ns=1)
+    def photo(number: int) -> bytes:
+        return number.to_bytes(16, "big")
 
     def work(start: int) -> None:
         with FeatureCache(path) as cache:
