@@ -227,7 +227,7 @@ def _begin(target: Path, mode: int) -> tuple[Path, IO[bytes]]:
     """
     owner = f"contrique-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
     path = target.with_name(f".{target.name[:_LONGEST]}.{owner}.part")
-    file = open(path, "x+b", opener=lambda name, flags: os.open(name, flags, mode))  # noqa: PTH123, SIM115 - `Path.open` takes no opener
+    file = open(path, "x+b", opener=lambda name, flags: os.open(name, flags, mode))  # noqa: SIM115 - `Path.open` takes no opener
     return path, file
 
 
