@@ -18,6 +18,7 @@ from contrique_cli.encoder.model import pick_device
 from contrique_cli.errors import ClusterError, Unreadable
 from contrique_cli.files import reading, tables
 from contrique_cli.photos.opening import Encoded, Pending
+from contrique_cli.reports.rows import KINDS
 from contrique_cli.scoring import score as verb
 from contrique_cli.scoring import scorer
 from contrique_cli.shards.listing import Shard
@@ -191,8 +192,9 @@ def _photo(record: Mapping[str, Any]) -> Pending:
 
 def _judged(records: list[dict[str, Any]]) -> Any:
     pa, _ = tables.arrow()
-    kinds = {name: pa.string() for name in COLUMNS if name != "shard"}
-    kinds |= {name: pa.float64() for name in ("score", "flaw_probability", "raw")}
-    kinds |= {name: pa.int64() for name in ("width", "height", "number", "index", "total")}
-    kinds |= {name: pa.string() for name in ("left_out", "problem")}
+    marks = {"number": "int64", "index": "int64", "total": "int64", "left_out": "string"}
+    names = {name: KINDS.get(name, "string") for name in COLUMNS[1:]} | marks
+    kinds = {
+        name: pa.type_for_alias(kind) for name, kind in (names | {"problem": "string"}).items()
+    }
     return pa.Table.from_pylist(records, schema=pa.schema(kinds))

@@ -271,7 +271,7 @@ def _write(shard: Shard, part: _Part, folder: Folder, columns: Columns) -> Itera
     with _kept(shard, columns) as (kinds, values), folder.written(shard, kinds) as result:
         for index in range(len(part.rows)):
             record = part.rows[index]
-            ours = {name: record[name] for name in COLUMNS if name != "shard"}
+            ours = {name: record[name] for name in COLUMNS[1:]}
             kept = {} if record["member"] is None else next(values, {})
             result.add_cells(ours | {kept_name(name): value for name, value in kept.items()})
             row = Row(path=Path(shown), score=record["score"], error=record["error"])

@@ -18,7 +18,10 @@ from contrique_cli.shards import places
 from contrique_cli.shards.listing import Shard
 from contrique_cli.shards.picture import Picture
 
-COLUMNS = "shard member key score flaw flaw_probability raw width height source error".split()
+COLUMNS = [
+    *"shard member key score flaw flaw_probability raw width height".split(),
+    *"source note error".split(),
+]
 """Of every result, in this order; kept columns follow."""
 
 KEPT_PREFIX = "kept_"
@@ -29,9 +32,6 @@ ABOUT = "_contrique.json"
 
 ROWS_AT_ONCE = 2000
 """Rows held before they are written."""
-
-_NUMBERS = {"score": "float64", "flaw_probability": "float64", "raw": "float64"}
-_SIZES = {"width": "int32", "height": "int32"}
 
 
 class _File(Protocol):
@@ -147,23 +147,9 @@ class Result:
 
 def cells(picture: Picture, row: Row) -> dict[str, Any]:
     """A picture's row in the result of its shard but for the shard, rounded as reports are."""
-    score, raw, probability = row.score, row.raw, row.flaw_probability
-    ours = {
-        "member": picture.member,
-        "key": picture.key,
-        "score": None if score is None else report_rows.printed(score),
-        "flaw": row.flaw,
-        "flaw_probability": None
-        if probability is None
-        else round(probability, report_rows.PROBABILITY_DIGITS),
-        "raw": None if raw is None else round(raw, report_rows.RAW_DIGITS),
-        "width": row.width,
-        "height": row.height,
-        "source": row.source,
-        "error": row.error,
-    }
-    text = {name: utf8(cell) for name, cell in ours.items() if isinstance(cell, str)}
-    return ours | text | {kept_name(name): cell for name, cell in picture.kept.items()}
+    found = report_rows.cells(row) | {"member": picture.member, "key": picture.key}
+    ours = {name: utf8(found[name]) for name in COLUMNS[1:]}
+    return ours | {kept_name(name): cell for name, cell in picture.kept.items()}
 
 
 def kept_name(column: str) -> str:
@@ -176,9 +162,9 @@ def _same(about: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in about.items() if name != "contrique"}
 
 
-def utf8(text: str) -> str:
-    """Bytes of a name that are not UTF-8 become backslash escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def utf8(cell: Any) -> Any:
+    """A cell whose bytes that are not UTF-8, where it is text, become backslash escapes."""
+    return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
 
 
 # ---------------------------------------------------------------------------------- formats
@@ -189,8 +175,7 @@ class _Parquet:
 
     def __init__(self, file: IO[bytes], kept: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         pa, parquet = tables.arrow()
-        kinds = {name: pa.string() for name in COLUMNS}
-        kinds |= {name: getattr(pa, kind)() for name, kind in (_NUMBERS | _SIZES).items()}
+        kinds = {name: pa.type_for_alias(report_rows.KINDS.get(name, "string")) for name in COLUMNS}
         kinds |= {kept_name(name): kind for name, kind in kept.items()}
         self._schema = pa.schema(list(kinds.items()), metadata={"contrique": json.dumps(about)})
         self._table = pa.Table
