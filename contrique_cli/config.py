@@ -48,6 +48,9 @@ PRECISION = "auto"
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 """What a report can be written as."""
 
+SHARD_FORMATS = ("parquet", "csv", "jsonl")
+"""What the results of shards can be written as; the first unless told."""
+
 WINDOWS, SHARES = METHODS = ("windows", "shares")
 """How `explain` judges places: windows by themselves, or exact shares of the photo's score."""
 
@@ -204,4 +207,31 @@ class Pick:
         text = self.top.strip()
         if text.endswith("%"):
             return ceil(Fraction(text[:-1]) * scored / ALL_PERCENT)
+        return int(text)
+
+
+_FAILURES = re.compile(r"(\d+)|(\d+(?:\.\d+)?)%")
+
+
+@dataclass(frozen=True)
+class Failures:
+    """How many photos may fail before a run over shards counts as failed.
+
+    Attributes:
+        text: a number of photos ("20"), or a share of all ("5%").
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not _FAILURES.fullmatch(self.text.strip()):
+            raise BadOption(
+                f"--max-failures {self.text}: give a number of photos, 20, or a share, 5%"
+            )
+
+    def limit(self, photos: int) -> float:
+        """How many of so many photos may fail."""
+        text = self.text.strip()
+        if text.endswith("%"):
+            return float(Fraction(text[:-1]) * photos / ALL_PERCENT)
         return int(text)

@@ -81,3 +81,15 @@ class BadSidecar(ContriqueError):
 
 class BadReport(ContriqueError):
     """A report, or an undo file, cannot be read back."""
+
+
+class ShardError(ContriqueError):
+    """A shard, a result or their folder cannot be used now; running again tries again."""
+
+
+class ClusterError(ContriqueError):
+    """A Ray cluster cannot do the work."""
+
+
+class DamagedShard(ContriqueError):
+    """A shard's own bytes are wrong; running again does not help."""

@@ -33,13 +33,14 @@ ROOMS = {
     "reports": "rows reading frames journal thumbnails gallery",
     "collection": "likeness sequences bursts xmp ratings transfer placement undo select",
     "scoring": "scorer score compare watch contributions heatmap explain api",
+    "shards": "picture places tars parquets listing results score actors cluster",
     "opinions": "labels samples metrics ridge ladders prior fit evaluate",
     "pretraining": (
         "trainconfig runevents runfiles imagenet views batchplan photostore batches loss pace ranks "
         "learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
-        "streams console completion options source deliver gallery rate bursts cache score watch "
+        "streams console completion options source deliver gallery rate bursts cache shards score watch "
         "compare undo features select explain fit evaluate models train app"
     ),
 }
@@ -186,7 +187,7 @@ TESTED_ELSEWHERE = set(
         "photos.rgb photos.pixels photos.finding encoder.tensorfile "
         "encoder.cache.sqlitefile models.installed models.official.pickles "
         "models.official.checkpointfile models.official.ridgefile models.importing "
-        "scoring.scorer scoring.score opinions.samples opinions.prior "
+        "scoring.scorer scoring.score shards.picture shards.actors opinions.samples opinions.prior "
         "pretraining.runevents pretraining.runparts cli.console cli.options cli.deliver "
         "cli.bursts cli.source cli.undo cli.watch cli.compare cli.features cli.explain cli.fit cli.evaluate "
         "cli.models cli.app pretraining.imagenet "

@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / f"{table}.csv").write_text("\n".join(lines))
     (folder / "pairs.csv").write_text("\n".join(pairs))
     (folder / "report.csv").write_text("path,score\nphotos/a.jpg,50\n")
+    (folder / "shards").mkdir()
+    with tarfile.open(folder / "shards" / "00000.tar", "w") as tar:
+        tar.add(folder / "photos" / "a.jpg", "000000.jpg")
     program = folder / "bin" / "contrique"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m contrique_cli "$@"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)

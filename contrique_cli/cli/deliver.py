@@ -70,7 +70,10 @@ def target(
     else:
         chosen = file_format or _SUFFIXES.get(output.suffix.lower(), "")
         if chosen in ("", "table"):
-            raise BadOption(f"--output {output}: end it in .csv, .json, .jsonl or .parquet")
+            raise BadOption(
+                f"--output {output}: end it in .csv, .json, .jsonl or .parquet; results of shards "
+                "go to a folder, with / at its end"
+            )
         writing.check_writable(output)
     if chosen == "parquet":
         if output is None:
@@ -80,16 +83,21 @@ def target(
 
 
 def sources(paths: Iterable[str]) -> Iterator[Path]:
-    """The paths given; `-` stands for a list on standard input, read as it comes."""
+    """The paths given; see `names`."""
+    return map(Path, names(paths))
+
+
+def names(paths: Iterable[str]) -> Iterator[str]:
+    """The paths and URLs given; `-` stands for a list on standard input, read as it comes."""
     for path in paths:
         if path == "-":
             try:
                 for name in _split(sys.stdin.buffer):
-                    yield Path(os.fsdecode(name))
+                    yield os.fsdecode(name)
             except OSError as error:
                 raise NoImagesFound(f"standard input cannot be read ({why(error)})") from error
         else:
-            yield Path(path)
+            yield path
 
 
 def _split(stream: IO[bytes]) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from contrique_cli import config
 from contrique_cli.cli import completion
 
 REPORT, CHOICE, MODEL, MACHINE, TABLE = "Report", "Which photos", "Model", "Machine", "Table"
+SHARDS = "Shards"
 """Panels of the help."""
 
 Paths = Annotated[
@@ -50,6 +51,16 @@ Format = Annotated[
         autocompletion=completion.FORMATS,
         rich_help_panel=REPORT,
         show_default="by suffix; else a table in a terminal, csv in a pipe",
+    ),
+]
+ReportOrResults = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the report to FILE: .csv, .json or .jsonl; of shards to FOLDER/.",
+        rich_help_panel=REPORT,
     ),
 ]
 FailUnder = Annotated[
@@ -103,6 +114,52 @@ Base = Annotated[
         metavar="DIR",
         help="Folder that the report's relative paths start from.",
         show_default="the current one",
+    ),
+]
+
+# ------------------------------------------------------------------------------ shards
+
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Take every Nth shard from the Ith on, as 3/16: one part of N machines.",
+        rich_help_panel=SHARDS,
+    ),
+]
+KeepColumns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="Columns of Parquet to carry along, as url,caption; * for all.",
+        rich_help_panel=SHARDS,
+    ),
+]
+ImageColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        hidden=True,  # on purpose: the message about a file without pictures says when it is needed
+        help="Column of Parquet that holds pictures.",
+    ),
+]
+MaxFailures = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Exit with status 5 if more than N photos, or N%, failed; else with 0.",
+        rich_help_panel=SHARDS,
+    ),
+]
+
+Ray = Annotated[
+    bool,
+    typer.Option(
+        "--ray",
+        metavar="",
+        help="Score on the Ray cluster at RAY_ADDRESS, or on one started for this run.",
+        rich_help_panel=SHARDS,
     ),
 ]
 

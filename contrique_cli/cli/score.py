@@ -11,7 +11,7 @@ import typer
 
 from contrique_cli import config
 from contrique_cli.cli import bursts as cli_bursts
-from contrique_cli.cli import deliver, rate
+from contrique_cli.cli import deliver, rate, shards
 from contrique_cli.cli import gallery as cli_gallery
 from contrique_cli.cli.cache import opened
 from contrique_cli.cli.options import (
@@ -20,15 +20,20 @@ from contrique_cli.cli.options import (
     FailUnder,
     Format,
     Gallery,
+    ImageColumn,
+    KeepColumns,
+    MaxFailures,
     MaxMegapixels,
     MaxSeconds,
     Model,
     NoCache,
-    Output,
     Paths,
     Precision,
     Quiet,
+    Ray,
     Regressor,
+    ReportOrResults,
+    Shard,
     Workers,
     Xmp,
 )
@@ -40,13 +45,18 @@ from contrique_cli.reports.rows import Row
 def score(
     paths: Paths,
     *,
-    output: Output = None,
+    output: ReportOrResults = None,
     file_format: Format = None,
     gallery: Gallery = None,
     xmp: Xmp = False,
     bursts: Bursts = None,
     fail_under: FailUnder = None,
     quiet: Quiet = False,
+    shard: Shard = None,
+    keep_columns: KeepColumns = None,
+    image_column: ImageColumn = None,
+    max_failures: MaxFailures = None,
+    ray: Ray = False,
     model: Model = None,
     regressor: Regressor = None,
     device: Device = None,
@@ -64,17 +74,43 @@ def score(
     moves the best photos, gallery shows them, rate gives them stars.
 
     Exit status: 0 all scored, 1 nothing could be done, 2 wrong usage, 3 some
-    photos failed (their rows say why), 4 below --fail-under, 130 interrupted:
-    what was scored is in the report, and no page and no stars are written.
+    photos failed (their rows say why), 4 below --fail-under, 5 more failed than
+    --max-failures, 130 interrupted: what was scored is in the report, and no
+    page and no stars are written.
+
+    Shards (.tar, .tar.gz, .parquet, folders of them) have a result each in a
+    folder: contrique score shards/*.tar --output scores/
     """
+    folder = shards.folder_for(paths, output)
+    request = shards.Request(
+        sources=deliver.names(paths),
+        output=folder or "",
+        format=file_format,
+        turn=shard,
+        keep_columns=keep_columns,
+        image_column=image_column,
+        max_failures=max_failures,
+        is_on_ray=ray,
+        quiet=quiet,
+    )
+    later = {"--gallery": gallery, "--xmp": xmp, "--bursts": bursts, "--fail-under": fail_under}
+    if folder is not None:
+        shards.refuse(later)
+        judging = {"max_megapixels": max_megapixels, "workers": workers, "precision": precision}
+        status = shards.score(
+            request, model=model, regressor=regressor, device=device, options=judging
+        )
+        raise typer.Exit(status)
+    request.check_unused()
+    report = None if output is None else Path(output)
     target = deliver.target(
-        output, file_format, fail_under=fail_under, quiet=quiet, is_whole=bursts is not None
+        report, file_format, fail_under=fail_under, quiet=quiet, is_whole=bursts is not None
     )
     acts: list[Callable[[list[Row]], int]] = []
     if xmp:
         acts.append(partial(rate.write, wanted=Ratings(), quiet=quiet))
     if gallery is not None:
-        _check_page(gallery, output)
+        _check_page(gallery, report)
         acts.append(
             partial(
                 cli_gallery.write,

@@ -86,6 +86,11 @@ def choose(
     return Load(workers=workers, cores=max(1, cores // workers), batch_size=None)
 
 
+def count_workers(max_side: int, *, part: float) -> int:
+    """Threads of a process that has a part of the machine's memory, and PyTorch's threads."""
+    return _fitting(part * free_memory(), max_side, count_cores())
+
+
 def count_cores() -> int:
     """Threads to compute with: as many as PyTorch's, or as a container may keep busy."""
     quotas = [quota for folder in _folders("cpu") if (quota := _read_quota(folder)) is not None]

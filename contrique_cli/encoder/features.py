@@ -72,12 +72,11 @@ class _Decoded:
     digest: bytes | None
 
 
-_Source = Path | Unreadable | opening.Photo
-_Decode = Callable[[_Source], _Decoded | Unreadable]
+_Decode = Callable[[opening.Pending], _Decoded | Unreadable]
 
 
 def extract(
-    paths: Iterable[_Source],
+    paths: Iterable[opening.Pending],
     embed: backend.Embed,
     *,
     max_side: int,
@@ -92,7 +91,7 @@ def extract(
     Memory is bounded by the photos under way, not by the number of paths.
 
     Args:
-        paths: photos; what is opened or found `Unreadable` already is taken as it is.
+        paths: photos; bytes are decoded, what is opened or `Unreadable` already is taken as it is.
         embed: the encoder, on the device to use.
         max_side, max_megapixels: see `opening.open_rgb`.
         batch_size: photos of equal size embedded at once; by default what a GPU's memory carries,
@@ -144,7 +143,7 @@ def embed_scales(embed: backend.Embed, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _one_by_one(
-    paths: Iterator[_Source],
+    paths: Iterator[opening.Pending],
     decode: _Decode,
     embed: backend.Embed,
     load: Load,
@@ -152,7 +151,7 @@ def _one_by_one(
 ) -> Iterator[Features | Unreadable]:
     """Each thread decodes a photo and embeds it: no core waits for another, none for a batch."""
 
-    def look(path: _Source) -> Features | Unreadable:
+    def look(path: opening.Pending) -> Features | Unreadable:
         photo = decode(path)
         if isinstance(photo, Unreadable):
             return photo
@@ -180,7 +179,7 @@ def _one_by_one(
 
 
 def _in_batches(
-    paths: Iterator[_Source],
+    paths: Iterator[opening.Pending],
     decode: _Decode,
     embed: backend.Embed,
     load: Load,
@@ -272,7 +271,9 @@ def _threads(load: Load) -> Iterator[Workers[Any]]:
         torch.set_num_threads(before)  # what one thread sets holds for threads yet to come, too
 
 
-def _submit(pool: Workers[T], work: Callable[[_Source], T], source: _Source) -> Task[T]:
+def _submit(
+    pool: Workers[T], work: Callable[[opening.Pending], T], source: opening.Pending
+) -> Task[T]:
     path = source if isinstance(source, Path) else source.path
     return pool.submit(partial(work, source), path)
 
@@ -302,12 +303,17 @@ class _Patience:
                 self._room.give_back(task.thread)
 
 
-def _decode(source: _Source, **options: Any) -> _Decoded | Unreadable:
+def _decode(source: opening.Pending, **options: Any) -> _Decoded | Unreadable:
     """Pixels of a photo, opened unless it is already, or why there are none."""
     if isinstance(source, Unreadable):
         return source
     try:
-        photo = source if isinstance(source, opening.Photo) else opening.open_rgb(source, **options)
+        if isinstance(source, opening.Photo):
+            photo = source
+        elif isinstance(source, opening.Encoded):
+            photo = opening.open_rgb(source.data, name=source.path, **options)
+        else:
+            photo = opening.open_rgb(source, **options)
         pixels = to_tensor(photo.image)
     except Unreadable as problem:
         return problem.with_traceback(None)  # which would hold what the decoder held

@@ -99,6 +99,23 @@ class _UnknownKind(Exception):
     """A decoder knows the format, and not this file."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """A photo's file in memory, not yet decoded: a member of a shard, or bytes from Python.
+
+    Attributes:
+        path: what to call it; a RAW file is known by the suffix.
+        data: the whole file.
+    """
+
+    path: Path
+    data: bytes | bytearray | memoryview
+
+
+Pending: TypeAlias = Path | Encoded | Photo | Unreadable
+"""A photo on its way: to be opened, opened already, or known to be none."""
+
+
 # ---------------------------------------------------------------------------------- opening
 
 

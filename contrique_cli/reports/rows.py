@@ -125,7 +125,7 @@ def to_csv(rows: Sequence[Row]) -> bytes:
     writer.writerow(names)
     for row in rows:
         found = cells(row)
-        line = [_harmless(name, found[name]) for name in names]
+        line = [harmless(name, found[name]) for name in names]
         has_return = any(isinstance(cell, str) and "\r" in cell for cell in line)
         (quoting if has_return else writer).writerow(line)  # Python 3.11 leaves "\r" unquoted
     return text.getvalue().encode("utf-8", "backslashreplace")
@@ -214,7 +214,8 @@ def _utf8(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def _harmless(column: str, value: Any) -> Any:
+def harmless(column: str, value: Any) -> Any:
+    """The cell so that no spreadsheet takes it for a formula."""
     if not isinstance(value, str):
         return value
     is_path = column in ("path", "reference")

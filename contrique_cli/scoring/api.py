@@ -6,8 +6,9 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from io import IOBase, TextIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from PIL.Image import Image
 from contrique_cli import config
 from contrique_cli.encoder.model import pick_device
 from contrique_cli.errors import Unreadable
+from contrique_cli.files import reading
 from contrique_cli.photos import finding, opening
-from contrique_cli.photos.opening import Photo
+from contrique_cli.photos.opening import IN_MEMORY, Encoded, Pending, Photo
 from contrique_cli.reports import frames
 from contrique_cli.reports.rows import Row
 from contrique_cli.scoring import score as verb
@@ -26,13 +28,23 @@ from contrique_cli.scoring import scorer
 if TYPE_CHECKING:
     import pandas as pd
 
-Item: TypeAlias = str | os.PathLike[str] | Image | np.ndarray | torch.Tensor
-"""One photo: a path, a Pillow image, an array (H, W, 3) or (H, W), or a tensor (3, H, W); samples
-uint8 in [0, 255] or floats in [0, 1]."""
+Item: TypeAlias = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryIO
+    | Image
+    | np.ndarray
+    | torch.Tensor
+)
+"""One photo: a path, the bytes of a file, a binary file, a Pillow image, an array (H, W, 3) or
+(H, W), or a tensor (3, H, W); samples uint8 in [0, 255] or floats in [0, 1]."""
 
-_KINDS = (str, os.PathLike, Image, np.ndarray, torch.Tensor)
+_BYTES = (bytes, bytearray, memoryview)
+_KINDS = (str, os.PathLike, *_BYTES, IOBase, Image, np.ndarray, torch.Tensor)
 _PICTURE_AXES, _BATCH_AXES = 3, 4
-_IN_MEMORY = Path("<image>")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +119,9 @@ class Scorer:
             One result per photo, in the order of the items. What is no photo is a result with an
             `error`, not an exception.
         """
-        return list(self.stream([items] if isinstance(items, _KINDS) else items))
+        if isinstance(items, _KINDS) or _is_file(items):
+            return list(self.stream([cast("Item", items)]))
+        return list(self.stream(items))
 
     def frame(self, items: Item | Iterable[Item]) -> pd.DataFrame:
         """Score photos into a pandas data frame.
@@ -143,7 +157,7 @@ class Scorer:
         """
         origins: deque[Path | None] = deque()
 
-        def opened() -> Iterator[Path | Unreadable | Photo]:
+        def opened() -> Iterator[Pending]:
             for item in items:
                 for path, found in self._open(item):
                     origins.append(path)
@@ -159,10 +173,12 @@ class Scorer:
         for row in rows:
             yield _result(row, origins.popleft())
 
-    def _open(self, item: Any) -> Iterator[tuple[Path | None, Path | Unreadable | Photo]]:
+    def _open(self, item: Any) -> Iterator[tuple[Path | None, Pending]]:
         """The photos an item stands for, each with the path to report."""
         if isinstance(item, str | os.PathLike):
             yield from _walk(Path(item))
+        elif isinstance(item, _BYTES) or _is_file(item):
+            yield None, _read(item)
         elif isinstance(item, np.ndarray | torch.Tensor) and item.ndim == _BATCH_AXES:
             for one in item:
                 yield None, self._take(one)
@@ -175,7 +191,7 @@ class Scorer:
             picture = item if isinstance(item, Image) else _to_picture(item)
             return opening.take(
                 picture,
-                _IN_MEMORY,
+                IN_MEMORY,
                 max_side=self._max_side,
                 max_megapixels=self._max_megapixels,
             )
@@ -192,6 +208,24 @@ def _walk(source: Path) -> Iterator[tuple[Path, Path | Unreadable]]:
         yield (found.path if isinstance(found, Unreadable) else found), found
 
 
+def _is_file(item: Any) -> bool:
+    """Whether it is read as a binary file is, also where it is none of Python's own."""
+    return hasattr(item, "read") and not isinstance(item, TextIOBase | Image)
+
+
+def _read(item: Any) -> Encoded | Unreadable:
+    """What a binary file holds from where it stands, at once: its owner may close it soon."""
+    named = getattr(item, "name", None)
+    path = IN_MEMORY.with_suffix(Path(named).suffix) if isinstance(named, str) else IN_MEMORY
+    try:
+        data = item if isinstance(item, _BYTES) else item.read(opening.MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        return Unreadable(path, reading.why(error))
+    if not isinstance(data, _BYTES):
+        return Unreadable(path, f"reading it gives {type(data).__name__}, not bytes")
+    return Encoded(path=path, data=data)
+
+
 def _to_picture(item: Any) -> Image:
     if isinstance(item, torch.Tensor):
         samples = item.detach().cpu()
@@ -201,8 +235,8 @@ def _to_picture(item: Any) -> Image:
     elif isinstance(item, np.ndarray):
         array = item
     else:
-        raise Unreadable(_IN_MEMORY, f"neither a path nor a picture but {type(item).__name__}")
-    return opening.from_array(array, _IN_MEMORY)
+        raise Unreadable(IN_MEMORY, f"neither a path nor a photo but {type(item).__name__}")
+    return opening.from_array(array, IN_MEMORY)
 
 
 def _result(row: Row, path: Path | None) -> Score:

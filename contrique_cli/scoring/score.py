@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import torch
 
@@ -12,13 +11,13 @@ from contrique_cli.encoder import backend, features
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.errors import Unreadable
-from contrique_cli.photos.opening import Photo
+from contrique_cli.photos.opening import Pending
 from contrique_cli.reports.rows import Row
 from contrique_cli.scoring.scorer import Scorer
 
 
 def score(
-    paths: Iterable[Path | Unreadable | Photo],
+    paths: Iterable[Pending],
     scorer: Scorer,
     *,
     device: torch.device,
@@ -33,7 +32,7 @@ def score(
     """Score photos as they come, in the order of the paths.
 
     Args:
-        paths: see `finding.find`; photos opened already are taken as they are.
+        paths: see `finding.find`; photos in memory are taken as they are.
         scorer: see `scorer.load_scorer`.
         device: see `model.pick_device`.
         max_side: working size in pixels; None takes the regressor's own.

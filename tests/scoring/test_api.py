@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +68,41 @@ def test_one_photo_gives_the_same_score_in_every_form(scorer, tmp_path):
     assert len({one.score for one in found}) == 1
     assert {(one.width, one.height, one.error) for one in found} == {(160, 120, None)}
     assert [one.path for one in found] == [tmp_path / "a.png"] * 2 + [None] * 5
+
+
+@pytest.mark.parametrize("wrap", [bytes, bytearray, memoryview, io.BytesIO])
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_the_bytes_of_a_file_have_the_score_of_the_file(scorer, tmp_path, wrap, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / f"a.{suffix}"
+    make_photo(1, 1200, 900).save(path, exif=exif, quality=95)  # a JPEG is decoded reduced
+    of_file, of_bytes = scorer.score([path, wrap(path.read_bytes())])
+    assert of_file.error is None
+    assert replace(of_bytes, path=path) == of_file
+    assert of_bytes.path is None
+    assert scorer.score(wrap(path.read_bytes())) == [of_bytes]
+    assert scorer.score_one(wrap(path.read_bytes())) == of_bytes
+
+
+def test_an_open_file_is_read_from_where_it_stands_and_stays_open(scorer, photos, tmp_path):
+    with tempfile.NamedTemporaryFile(dir=tmp_path) as file:  # not one of Python's own files
+        file.write(b"header" + (photos / "a.jpg").read_bytes())
+        file.seek(6)
+        assert scorer.score_one(file).score == scorer.score_one(photos / "a.jpg").score
+        assert not file.closed
+
+
+def test_what_reads_as_text_or_not_at_all_is_a_result_with_a_reason(scorer, photos):
+    closed = (photos / "a.jpg").open("rb")
+    closed.close()
+    with (photos / "a.jpg").open(encoding="latin-1") as text:
+        reasons = [one.error for one in scorer.score([text, closed, b""])]
+    assert reasons == [
+        "neither a path nor a photo but TextIOWrapper",
+        "read of closed file",
+        "the file is empty",
+    ]
 
 
 def test_a_picture_follows_its_exif_orientation_and_stays_as_it_is(scorer, tmp_path):

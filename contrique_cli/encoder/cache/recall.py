@@ -19,7 +19,7 @@ from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.encoder.features import Features
 from contrique_cli.encoder.model import numbers
 from contrique_cli.errors import Unreadable
-from contrique_cli.photos.opening import Photo
+from contrique_cli.photos.opening import Encoded, Pending, Photo
 
 MOST_AHEAD = 1024
 """Photos found in the cache that may wait for one that is being computed: some 16 MB."""
@@ -57,11 +57,11 @@ def find_shelf(
 class _Miss(NamedTuple):
     """A photo to compute."""
 
-    photo: Path | Photo
+    photo: Path | Encoded | Photo
 
 
 def extract(
-    paths: Iterable[Path | Unreadable | Photo],
+    paths: Iterable[Pending],
     load: Callable[[], backend.Embed],
     shelf: Shelf | None,
     *,
@@ -77,8 +77,8 @@ def extract(
     `MOST_AHEAD` hits lie between two misses, through several, so that memory stays bounded.
 
     Args:
-        paths: photos; those opened already are computed and not kept, and what is `Unreadable`
-            already passes through.
+        paths: photos; those in memory are computed and not kept, and what is `Unreadable` already
+            passes through.
         load: gives the encoder; called at most once, when a photo has to be computed.
         shelf: where to look and to keep; None for neither.
         max_side, max_megapixels: see `opening.open_rgb`.
@@ -86,7 +86,7 @@ def extract(
     """
     load = functools.cache(load)
 
-    def compute(photos: Iterable[Path | Unreadable | Photo]) -> Iterator[Features | Unreadable]:
+    def compute(photos: Iterable[Pending]) -> Iterator[Features | Unreadable]:
         return features.extract(
             photos,
             load(),
@@ -122,9 +122,7 @@ class _Queue:
     On purpose with a lock: `features.extract` may take the misses in a thread of its own.
     """
 
-    def __init__(
-        self, paths: Iterable[Path | Unreadable | Photo], shelf: Shelf, max_megapixels: float
-    ) -> None:
+    def __init__(self, paths: Iterable[Pending], shelf: Shelf, max_megapixels: float) -> None:
         self._paths = iter(paths)
         self._shelf = shelf
         self._max_pixels = max_megapixels * 1e6
@@ -144,7 +142,7 @@ class _Queue:
         """Drop the first."""
         self._passed += not isinstance(self._waiting.popleft(), _Miss)
 
-    def take_misses(self) -> Iterator[Path | Photo]:
+    def take_misses(self) -> Iterator[Path | Encoded | Photo]:
         """Paths to compute, in order, until the end or until too much else is waiting."""
         while True:
             while not self._misses:
@@ -155,10 +153,10 @@ class _Queue:
     def _pull(self) -> bool:
         """Look up the next path; False at the end."""
         with self._pulling:
-            path: Path | Photo | Unreadable | _Miss | None = next(self._paths, None)
+            path: Pending | _Miss | None = next(self._paths, None)
             if path is None:
                 return False
-            if isinstance(path, Photo):
+            if isinstance(path, Encoded | Photo):
                 path = _Miss(path)
             item = self._look_up(path) if isinstance(path, Path) else path
             if isinstance(item, _Miss):

@@ -1,0 +1,251 @@
+"""What `score` does with shards and a folder for their results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contrique_cli.cli import console
+from contrique_cli.cli.deliver import DONE, INTERRUPTED, NOTHING, SOME_FAILED
+from contrique_cli.config import SHARD_FORMATS, Failures
+from contrique_cli.errors import BadOption
+
+if TYPE_CHECKING:
+    from contrique_cli.errors import ShardError
+    from contrique_cli.shards.score import Scored
+
+TOO_MANY = 5
+"""Exit status where more photos failed than --max-failures allows."""
+
+_REPORTS = (".csv", ".json", ".jsonl", ".ndjson", ".parquet")
+
+
+def folder_for(paths: Iterable[str], output: str | None) -> str | None:
+    """The folder of results where shards are to be scored: it is one, or a source is a shard.
+
+    Returns:
+        None where a report of photos is wanted.
+
+    Raises:
+        BadOption: shards without a folder for their results.
+    """
+    from contrique_cli.shards import listing, places
+
+    is_folder = output is not None and (
+        output.endswith("/") or places.is_store(output) or Path(output).is_dir()
+    )
+    found = [path for path in paths if listing.kind_of(path) or places.is_store(path)]
+    if found and (output is None or (not is_folder and output.lower().endswith(_REPORTS))):
+        raise BadOption(
+            f"{places.shown(found[0])} is a shard: give a folder for the results, as in "
+            "--output scores/"
+        )
+    return output if is_folder or found else None
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What happened to photos and shards.
+
+    Attributes:
+        shards: how many were to be scored.
+        scored, failed: photos.
+        named: the first failures.
+        unreached: why shards have no result.
+        left_out: what is no picture, by reason.
+    """
+
+    shards: int = 0
+    scored: int = 0
+    failed: int = 0
+    named: list[Scored] = field(default_factory=list)
+    unreached: list[ShardError] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def add(self, one: Scored) -> None:
+        """Count a photo."""
+        if one.row.error is None:
+            self.scored += 1
+            return
+        self.failed += 1
+        if len(self.named) < console.NAMED:
+            self.named.append(one)
+
+    def say(self, place: str) -> None:
+        """Sum up on standard error."""
+        photos = self.scored + self.failed
+        done = self.shards - len(self.unreached)
+        console.say(
+            f"{self.scored:,} of {photos:,} photos scored, results of {done:,} shards in {place}"
+        )
+        console.name_some(map(_failure, self.named), self.failed, rest="; the results have them")
+        console.name_some(
+            (f"no result: {problem}" for problem in self.unreached),
+            len(self.unreached),
+            rest=" without a result",
+        )
+        if self.unreached:
+            console.say("  the same command tries again what has no result")
+        if self.left_out:
+            listing = ", ".join(f"{count:,} {why}" for why, count in self.left_out.most_common())
+            console.say(f"  left out: {listing}")
+
+    def status(self, allowed: Failures | None) -> int:
+        """The exit status."""
+        if self.failed and not self.scored:
+            console.say("error: not one photo could be scored; the results say why for each")
+            return NOTHING
+        if self.unreached:
+            return SOME_FAILED if self.scored else NOTHING
+        if allowed is None:
+            return SOME_FAILED if self.failed else DONE
+        if self.failed > allowed.limit(self.scored + self.failed):
+            console.say(
+                f"{self.failed:,} photos failed, more than --max-failures {allowed.text} allows"
+            )
+            return TOO_MANY
+        return DONE
+
+
+def _failure(one: Scored) -> str:
+    where = one.shard if one.member is None else f"{one.shard}: {one.member}"
+    return f"not scored: {where}: {one.row.error}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked of a run over shards.
+
+    Attributes:
+        sources: paths and URLs of shards and folders.
+        output: folder or URL of the results.
+        format: one of `config.SHARD_FORMATS`; None takes the first.
+        turn: such as "3/16"; None takes all shards.
+        image_column, keep_columns: see `parquets.Columns`; names to keep are separated by commas.
+        max_failures: such as "5%"; None leaves every failure to the exit status.
+        is_on_ray: whether a Ray cluster does the work.
+        quiet: no progress and no summary.
+    """
+
+    sources: Iterable[str]
+    output: str
+    format: str | None = None
+    turn: str | None = None
+    image_column: str | None = None
+    keep_columns: str | None = None
+    max_failures: str | None = None
+    is_on_ray: bool = False
+    quiet: bool = False
+
+    def check_unused(self) -> None:
+        """Refuse what means nothing where a report of photos is wanted.
+
+        Raises:
+            BadOption: naming it.
+        """
+        given = {
+            "--shard": self.turn,
+            "--keep-columns": self.keep_columns,
+            "--image-column": self.image_column,
+            "--max-failures": self.max_failures,
+            "--ray": self.is_on_ray or None,
+        }
+        for name, value in given.items():
+            if value is not None:
+                raise BadOption(f"{name} is for shards: give a folder for results as --output")
+
+
+def refuse(given: Mapping[str, object]) -> None:
+    """Refuse options that need a report of photos.
+
+    Raises:
+        BadOption: naming it.
+    """
+    for name, value in given.items():
+        if value not in (None, False):
+            raise BadOption(f"{name} needs a report of photos, and shards have results instead")
+
+
+def score(
+    request: Request,
+    *,
+    model: str | None,
+    regressor: str | None,
+    device: str | None,
+    options: Mapping[str, Any],
+) -> int:
+    """Score the shards that have no result yet.
+
+    Args:
+        request: which shards, and where their results go.
+        model, regressor, device: as for photos.
+        options: further keyword arguments of `scoring.score.score`.
+
+    Returns:
+        The exit status.
+    """
+    chosen = request.format or SHARD_FORMATS[0]
+    if chosen not in SHARD_FORMATS:
+        raise BadOption(f"--format {chosen}: results of shards are {', '.join(SHARD_FORMATS)}")
+    allowed = None if request.max_failures is None else Failures(request.max_failures)
+
+    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.files import tables
+    from contrique_cli.scoring import score as judging
+    from contrique_cli.scoring.scorer import describe, load_scorer
+    from contrique_cli.shards import listing, places
+    from contrique_cli.shards import score as verb
+    from contrique_cli.shards.parquets import Columns
+    from contrique_cli.shards.results import Folder
+
+    if chosen == "parquet":
+        tables.arrow()
+    turn = listing.Turn() if request.turn is None else listing.Turn.parse(request.turn)
+    keep = [] if request.keep_columns is None else request.keep_columns.split(",")
+    columns = Columns(image=request.image_column, keep=tuple(name.strip() for name in keep))
+    scorer = load_scorer(model, regressor)
+    scoring: Callable[..., Iterator[Scored]]
+    folder = Folder(place=request.output, format=chosen, about=describe(scorer))
+    tally = Tally()
+    shards = turn.take(listing.find(request.sources, tally.left_out))
+    folder.claim()
+    waiting = folder.unfinished(shards)
+    tally.shards = len(waiting)
+    if not request.quiet and len(waiting) < len(shards):
+        console.say(f"{len(shards) - len(waiting):,} of {len(shards):,} shards have their result")
+    if request.is_on_ray:
+        from contrique_cli.shards import actors, cluster
+
+        on_actors = actors.Judging(
+            model=model,
+            regressor=regressor,
+            device=device,
+            about=folder.about,
+            options=options,
+        )
+        scoring = partial(cluster.score, judging=on_actors)
+    else:
+        judge = partial(judging.score, scorer=scorer, device=pick_device(device), **options)
+        scoring = partial(verb.score, judge=judge)
+    stream = scoring(
+        waiting,
+        folder,
+        columns=columns,
+        left_out=tally.left_out,
+        unreached=tally.unreached,
+    )
+    try:
+        with console.progress("scoring", None, quiet=request.quiet) as advance:
+            for one in stream:
+                tally.add(one)
+                advance()
+    except KeyboardInterrupt:
+        console.say("interrupted: finished shards have their results; the same command goes on")
+        return INTERRUPTED
+    if not request.quiet and waiting:
+        tally.say(places.shown(request.output))
+    return tally.status(allowed)

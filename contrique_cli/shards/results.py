@@ -1,0 +1,238 @@
+"""One result per shard, whole or not there at all: Parquet, CSV or JSON Lines in one folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import IO, Any, Protocol
+
+from contrique_cli.errors import CannotWrite
+from contrique_cli.files import tables
+from contrique_cli.reports import rows as report_rows
+from contrique_cli.reports.rows import SCHEMA, Row
+from contrique_cli.shards import places
+from contrique_cli.shards.listing import Shard
+from contrique_cli.shards.picture import Picture
+
+COLUMNS = [
+    *"shard member key score flaw flaw_probability raw width height".split(),
+    *"source note error".split(),
+]
+"""Of every result, in this order; kept columns follow."""
+
+KEPT_PREFIX = "kept_"
+"""In front of a kept column's name that is one of ours."""
+
+ABOUT = "_contrique.json"
+"""In the folder of results: which model made them. Readers of Parquet pass over such a name."""
+
+ROWS_AT_ONCE = 2000
+"""Rows held before they are written."""
+
+
+class _File(Protocol):
+    def write(self, rows: list[dict[str, Any]]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """Where results go.
+
+    Attributes:
+        place: path or URL.
+        format: one of `config.SHARD_FORMATS`.
+        about: facts of the model, which every result here shares.
+    """
+
+    place: str
+    format: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def target(self, shard: Shard) -> str:
+        """The result of a shard."""
+        return places.join(self.place, f"{shard.name}.{self.format}")
+
+    def unfinished(self, shards: list[Shard]) -> list[Shard]:
+        """Shards without a result; a result that is there is whole."""
+        found = set(places.walk(self.place)) if places.is_folder(self.place) else set()
+        return [shard for shard in shards if f"{shard.name}.{self.format}" not in found]
+
+    def claim(self) -> None:
+        """Say which model's results these are, or find that they are the same model's.
+
+        Raises:
+            CannotWrite: the folder holds results of another model, or cannot be written to.
+            ShardError: the store cannot be reached.
+        """
+        target = places.join(self.place, ABOUT)
+        mine = {"schema": SCHEMA, **self.about}
+        found = places.read(target)
+        if found is None:
+            with places.written(target) as file:
+                file.write(json.dumps(mine, indent=2).encode() + b"\n")
+            return
+        try:
+            theirs = json.loads(found)
+        except ValueError:
+            theirs = None
+        if not isinstance(theirs, dict) or _same(theirs) != _same(mine):
+            raise CannotWrite(
+                f"{places.shown(self.place)} holds results of another model or working size "
+                f"({ABOUT} there says which): give another folder as --output"
+            )
+
+    @contextmanager
+    def written(self, shard: Shard, kept: Mapping[str, Any]) -> Iterator[Result]:
+        """Open the result of a shard; it appears when the block ends without an error.
+
+        Args:
+            shard: whose.
+            kept: Arrow types of the kept columns, by name.
+
+        Raises:
+            CannotWrite: see `writing.replacing`.
+            ShardError: the upload failed.
+        """
+        with places.written(self.target(shard)) as file:
+            facts = {"schema": SCHEMA, **self.about}
+            written = _FILES[self.format](file, kept, facts)
+            result = Result(shard, written)
+            try:
+                yield result
+            except BaseException:
+                with suppress(Exception):  # it is dropped, but pyarrow must not write to it later
+                    written.close()
+                raise
+            result.close()
+
+
+class Result:
+    """A result being written: rows in order, a few held at once.
+
+    Attributes:
+        shard: whose, as reports call it.
+    """
+
+    def __init__(self, shard: Shard, file: _File) -> None:
+        self.shard = places.shown(shard.source)
+        self._file = file
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, picture: Picture, row: Row) -> None:
+        """Add a picture's row."""
+        self.add_cells(cells(picture, row))
+
+    def add_cells(self, row: dict[str, Any]) -> None:
+        """Add a row as `cells` gives it."""
+        self._rows.append({"shard": utf8(self.shard), **row})
+        if len(self._rows) >= ROWS_AT_ONCE:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left, and the end."""
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._file.write(self._rows)
+        self._rows = []
+
+
+def cells(picture: Picture, row: Row) -> dict[str, Any]:
+    """A picture's row in the result of its shard but for the shard, rounded as reports are."""
+    found = report_rows.cells(row) | {"member": picture.member, "key": picture.key}
+    ours = {name: utf8(found[name]) for name in COLUMNS[1:]}
+    return ours | {kept_name(name): cell for name, cell in picture.kept.items()}
+
+
+def kept_name(column: str) -> str:
+    """What a kept column is called beside our own."""
+    return f"{KEPT_PREFIX}{column}" if column in COLUMNS else column
+
+
+def _same(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be equal: a new version of contrique alone changes no score."""
+    return {name: value for name, value in about.items() if name != "contrique"}
+
+
+def utf8(cell: Any) -> Any:
+    """A cell whose bytes that are not UTF-8, where it is text, become backslash escapes."""
+    return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
+
+
+# ---------------------------------------------------------------------------------- formats
+
+
+class _Parquet:
+    """Parquet; the metadata `contrique` holds the schema's version and the model's fingerprint."""
+
+    def __init__(self, file: IO[bytes], kept: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        pa, parquet = tables.arrow()
+        kinds = {name: pa.type_for_alias(report_rows.KINDS.get(name, "string")) for name in COLUMNS}
+        kinds |= {kept_name(name): kind for name, kind in kept.items()}
+        self._schema = pa.schema(list(kinds.items()), metadata={"contrique": json.dumps(about)})
+        self._table = pa.Table
+        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        self._writer.write_table(self._table.from_pylist(rows, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Csv:
+    """CSV with a header line; cells that a spreadsheet could take for formulas are harmless."""
+
+    def __init__(self, file: IO[bytes], kept: Mapping[str, Any], _about: Mapping[str, Any]) -> None:
+        self._file = file
+        self._names = [*COLUMNS, *map(kept_name, kept)]
+        self._put([self._names])
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        self._put(
+            [report_rows.harmless(name, row.get(name)) for name in self._names] for row in rows
+        )
+
+    def _put(self, lines: Any) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for line in lines:
+            has_return = any(isinstance(cell, str) and "\r" in cell for cell in line)
+            (quoting if has_return else writer).writerow(line)  # Python 3.11 leaves "\r" unquoted
+        self._file.write(text.getvalue().encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        """Nothing stands after the last line."""
+
+
+class _JsonLines:
+    """One object per line."""
+
+    def __init__(
+        self, file: IO[bytes], _kept: Mapping[str, Any], _about: Mapping[str, Any]
+    ) -> None:
+        self._file = file
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+        self._file.write("".join(lines).encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        """Nothing stands after the last line."""
+
+
+_FILES: dict[str, Callable[[IO[bytes], Mapping[str, Any], Mapping[str, Any]], _File]] = {
+    "parquet": _Parquet,
+    "csv": _Csv,
+    "jsonl": _JsonLines,
+}
+"""One for each of `config.SHARD_FORMATS`."""

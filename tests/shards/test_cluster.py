@@ -1,0 +1,350 @@
+"""A Ray cluster gives the rows of one machine, whoever is killed; most of it runs without Ray."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contrique_cli.errors import ClusterError
+from contrique_cli.shards import actors, cluster, listing
+from contrique_cli.shards.actors import Share
+from contrique_cli.shards.cluster import share_of
+from contrique_cli.shards.parquets import Columns
+from contrique_cli.shards.results import Folder
+from tests.conftest import ROOT, make_photo
+from tests.shards.samples import (
+    BROKEN,
+    by_name,
+    photos,
+    rows_of,
+    tar_bytes,
+    write_folder,
+    write_parquet,
+    write_tar,
+)
+
+pa = pytest.importorskip("pyarrow")
+PATIENCE = 600  # seconds; .ci/run ends all of these tests together after 180
+WORK = 24  # photos that take a moment each, so that there is a middle to be killed in
+
+
+def node(cpus: int, gpus: int = 0, *, is_alive: bool = True) -> dict[str, object]:
+    return {"Alive": is_alive, "Resources": {"CPU": float(cpus), "GPU": float(gpus)}}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "share"),
+    [
+        ([node(4)], Share(cpus=3, gpus=0, part=0.75, actors=1)),
+        ([node(16)], Share(cpus=5, gpus=0, part=5 / 16, actors=3)),
+        ([node(2), node(2)], Share(cpus=1, gpus=0, part=0.5, actors=3)),
+        ([node(16, 4), node(8, is_alive=False)], Share(cpus=1, gpus=1, part=0.25, actors=4)),
+    ],
+)
+def test_actors_take_their_share_and_leave_room_for_reading(nodes, share):
+    assert share_of(nodes) == share
+
+
+def test_a_cluster_that_would_hang_is_refused_in_words():
+    with pytest.raises(ClusterError, match="has 3 CPUs; with fewer than 4 its actors starve"):
+        share_of([node(3), node(8, is_alive=False)])
+
+
+@pytest.fixture
+def model(tiny_regressor, home) -> dict[str, str | None]:
+    """By path, since the actors of a cluster know another home."""
+    return {
+        "model": str(home / "encoders" / "tiny.safetensors"),
+        "regressor": str(home / "regressors" / "tiny.safetensors"),
+        "device": "cpu",
+    }
+
+
+def write_all(folder: Path, files) -> None:
+    names = list(files)
+    for number in range(4):
+        write_tar(folder / "tar" / f"{number}.tar", {n: files[n] for n in names[number::4]})
+    write_parquet(folder / "table" / "p.parquet", files)
+    write_folder(folder / "files", files)
+
+
+def test_the_tasks_and_actors_give_the_rows_of_one_machine(contrique, model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(actors, "BLOCK", 20_000)
+    write_all(tmp_path / "in", photos(30))
+    whole = (tmp_path / "in/tar/0.tar").read_bytes()
+    (tmp_path / "in/tar/0.tar").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "in/z.parquet").write_bytes(pa_bytes())
+    names = [f"--{name}={value}" for name, value in model.items()]
+    done = contrique("score", "in", "--output", "here/", "--keep-columns", "*", *names)
+    assert done.status == 3
+    from contrique_cli.scoring.scorer import describe, load_scorer
+
+    about = describe(load_scorer(model["model"], model["regressor"]))
+    judging = actors.Judging(**model, about=about)
+    left_out: Counter[str] = Counter()
+    shards = listing.find(["in"], left_out)
+    actor = actors.Actor(judging, Share(cpus=1, gpus=0, part=1.0, actors=1))
+    blocks = [
+        actor(table).to_pylist()
+        for number, shard in enumerate(shards)
+        for table in actors.read_batch(
+            pa.Table.from_pylist([{"number": number, **vars(shard)}]), None
+        )
+    ]
+    assert len(blocks) > len(shards)
+    blocks = [*blocks[::-1], *blocks]  # in any order, and from tasks that ran twice
+    unreached: list = []
+    gathered = cluster._gather(
+        iter(blocks),
+        shards,
+        Folder(place="there", format="parquet", about=about),
+        columns=Columns(keep=("*",)),
+        left_out=left_out,
+        unreached=unreached,
+    )
+    scored = list(gathered)
+    assert rows_of(Path("there")) == rows_of(Path("here"))
+    assert len(scored) == len(rows_of(Path("here")))
+    assert [f"  no result: {problem}" for problem in unreached] == [
+        line for line in done.err.splitlines() if "no result:" in line
+    ]
+
+
+def pa_bytes() -> bytes:
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"no_pictures": [1]}), file)
+    return file.getvalue()
+
+
+def test_an_actor_with_another_model_refuses(model):
+    judging = actors.Judging(**model, about={"encoder": "another"})
+    with pytest.raises(ClusterError, match="has another model"):
+        actors.Actor(judging, Share(cpus=1, gpus=0, part=1.0, actors=1))
+
+
+# ---------------------------------------------------------------------------------- with Ray
+
+
+class Machines:
+    """A cluster of two machines on this one."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.cluster = Cluster()
+        self.nodes = [
+            self.cluster.add_node(
+                num_cpus=2, object_store_memory=200 << 20, include_dashboard=False
+            )
+            for _ in range(2)
+        ]
+
+    @property
+    def address(self) -> str:
+        return self.cluster.address
+
+    def actors(self) -> list[int]:
+        """Process ids of its actors that judge."""
+        raylets = {
+            info.process.pid
+            for one in self.cluster.list_all_nodes()
+            for info in one.all_processes.get("raylet", [])
+        }
+        return [pid for pid in _children(raylets) if "Actor" in _command(pid)]
+
+
+def _children(parents: set[int]) -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent in parents:
+                found.append(int(folder.name))
+    return found
+
+
+def _command(pid: int) -> str:
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_text()
+    except OSError:
+        return ""
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Machines]:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    pytest.importorskip("ray")
+    made = Machines()
+    yield made
+    made.cluster.shutdown()
+
+
+def start(model, source: Path, target: Path, address: str | None) -> subprocess.Popen[bytes]:
+    """The real program, on a cluster."""
+    names = [f"--{name}={value}" for name, value in model.items()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("RAY_ADDRESS", None)
+    if address is not None:
+        environment["RAY_ADDRESS"] = address
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "contrique_cli", "score", str(source)),
+            *("--output", f"{target}/", "--ray", *names),
+        ],
+        env=environment,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finish(process: subprocess.Popen[bytes], status: int) -> str:
+    text = process.communicate(timeout=PATIENCE)[1].decode()
+    assert process.returncode == status, text
+    return text
+
+
+def wait_for(condition, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, process.communicate()[1].decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def results(folder: Path) -> list[Path]:
+    return list(folder.glob("*.parquet"))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    """Shards of photos that take a moment each."""
+    file = io.BytesIO()
+    make_photo(1, 480, 360).resize((2400, 1800)).save(file, "PNG", compress_level=1)
+    folder = tmp_path_factory.mktemp("work")
+    for number in range(8):
+        names = [f"{number}{index:03}.png" for index in range(WORK // 8)]
+        write_tar(folder / f"{number}.tar", dict.fromkeys(names, file.getvalue()))
+    return folder
+
+
+def assert_every_photo_once(folder: Path) -> None:
+    rows = by_name(rows_of(folder))
+    assert len(rows) == WORK
+    assert {row["error"] for row in rows.values()} == {None}
+    assert len({row["score"] for row in rows.values()}) == 1
+
+
+@pytest.mark.ray
+def test_a_cluster_gives_the_rows_of_one_machine_for_the_same_200_photos(
+    machines, contrique, model, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_all(tmp_path / "in", photos())
+    names = [f"--{name}={value}" for name, value in model.items()]
+    assert contrique("score", "in", "--output", "here/", *names).status == 3
+    text = finish(start(model, tmp_path / "in", tmp_path / "there", machines.address), 3)
+    assert f"{3 * (200 - BROKEN)} of {3 * 200} photos scored, results of 6 shards" in text
+    here = {(Path(row["shard"]).name, row["member"]): row for row in rows_of(Path("here"))}
+    there = {(Path(row["shard"]).name, row["member"]): row for row in rows_of(Path("there"))}
+    assert here.keys() == there.keys()
+    for place, row in here.items():
+        assert there[place]["score"] == pytest.approx(row["score"], abs=0.01)
+        assert there[place]["error"] == row["error"]
+    about = json.loads(Path("here/_contrique.json").read_text())
+    assert json.loads(Path("there/_contrique.json").read_text()) == about
+
+
+@pytest.mark.ray
+def test_a_driver_and_an_actor_killed_in_the_middle_cost_no_photo_and_double_none(
+    machines, model, work, tmp_path
+):
+    target = tmp_path / "scores"
+    first = start(model, work, target, machines.address)
+    wait_for(lambda: results(target), first)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    done = len(results(target))
+    assert 1 <= done < 8
+    second = start(model, work, target, machines.address)
+    wait_for(lambda: machines.actors() and len(results(target)) > done, second)
+    os.kill(machines.actors()[0], signal.SIGKILL)
+    assert f"{done} of 8 shards have their result" in finish(second, 0)
+    assert_every_photo_once(target)
+
+
+@pytest.mark.ray
+def test_a_machine_lost_in_the_middle_costs_no_photo_and_doubles_none(
+    machines, model, work, tmp_path
+):
+    machines.cluster.add_node(num_cpus=2, object_store_memory=200 << 20)
+    target = tmp_path / "scores"
+    process = start(model, work, target, machines.address)
+    wait_for(lambda: results(target), process)
+    assert len(results(target)) < 8
+    machines.cluster.remove_node(machines.nodes[1], allow_graceful=False)
+    finish(process, 0)
+    assert_every_photo_once(target)
+
+
+@pytest.mark.ray
+def test_a_cluster_whose_machines_are_taken_is_told_instead_of_waited_for(
+    machines, model, work, tmp_path
+):
+    code = (
+        "import sys, ray; ray.init(log_to_driver=False, logging_level='error')\n"
+        "cpus = int(ray.available_resources()['CPU'])\n"
+        "@ray.remote(num_cpus=1)\nclass Busy:\n    def ok(self): pass\n"
+        "busy = [Busy.remote() for _ in range(cpus)]\n"
+        "ray.get([one.ok.remote() for one in busy])\n"
+        "from contrique_cli.shards import cluster; cluster.STALL = 10\n"
+        "from contrique_cli.cli.app import app\n"
+        "app(sys.argv[1:], prog_name='contrique')\n"
+    )
+    names = [f"--{name}={value}" for name, value in model.items()]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", code, "score", work, "--output", f"{tmp_path}/scores/"),
+            *("--ray", *names),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_ADDRESS": machines.address},
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr.decode()
+    assert b"has finished nothing for 10 seconds: an actor needs" in done.stderr
+
+
+@pytest.mark.ray
+def test_without_an_address_a_cluster_of_four_cpus_is_started_and_ended(model, tmp_path):
+    pytest.importorskip("ray")
+    write_tar(tmp_path / "a.tar", photos(8))
+    text = finish(start(model, tmp_path / "a.tar", tmp_path / "scores", None), 3)
+    assert "3 of 8 photos scored" in text
+    assert len(rows_of(tmp_path / "scores")) == 8
+
+
+def test_without_the_extra_it_says_what_to_install(model, tmp_path, contrique, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    (tmp_path / "a.tar").write_bytes(tar_bytes([]))
+    names = [f"--{name}={value}" for name, value in model.items()]
+    source, target = tmp_path / "a.tar", f"{tmp_path}/scores/"
+    done = contrique("score", source, "--output", target, "--ray", *names)
+    assert done.status == 1
+    assert "pip install 'contrique[ray]'" in done.err
+    assert os.environ.pop("RAY_USAGE_STATS_ENABLED") == "0"

@@ -1,0 +1,232 @@
+"""Object stores: fsspec's memory, and a real server that speaks S3 on the loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contrique_cli.errors import MissingExtra, ShardError
+from contrique_cli.shards import listing, places
+from tests.shards.samples import (
+    by_name,
+    jpeg,
+    photos,
+    rows_of,
+    tar_bytes,
+    write_parquet,
+    write_tar,
+)
+
+MODEL = ("--regressor", "tiny", "--device", "cpu")
+SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCY"  # noqa: S105 - of a server that ends with its test
+
+
+@pytest.fixture
+def memory():
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    store.store.clear()
+    yield store
+    store.store.clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("s3://key:secret@bucket/a.tar", "s3://bucket/a.tar"),
+        ("https://host/a.tar?X-Amz-Signature=abc&x=1", "https://host/a.tar"),
+        ("GET https://me:pw@host/a?sig=1 failed: 403", "GET https://host/a failed: 403"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_urls_are_shown_without_their_secrets(text, rest):
+    assert places.scrub(text) == rest
+
+
+def test_secrets_of_the_environment_are_not_shown(monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    assert places.scrub(f"bad signature {SECRET}!") == "bad signature ***!"
+
+
+def test_without_the_extra_a_url_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'contrique\[cloud\]'"):
+        places.read("s3://bucket/a")
+
+
+def test_an_upload_appears_whole_or_not_at_all(memory):
+    with pytest.raises(RuntimeError), places.written("memory://out/a.bin") as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert places.read("memory://out/a.bin") is None
+    with places.written("memory://out/a.bin") as file:
+        file.write(b"whole")
+    assert places.read("memory://out/a.bin") == b"whole"
+
+
+def test_folders_of_a_store_are_walked_as_those_of_a_disk(memory, tmp_path):
+    for name in ("b/1.tar", "a.tar", "b/c/2.tar", "note.txt", "photos/x.jpg", ".hidden/3.tar"):
+        memory.pipe_file(f"/in/{name}", b"x")
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert list(places.files("memory://in")) == list(places.files(str(tmp_path)))
+    assert sorted(places.walk("memory://in")) == sorted(places.walk(str(tmp_path)))
+    found = [one.name for one in listing.find(["memory://in/"], Counter())]
+    assert found == ["a", "b/1", "b/c/2", "photos"]
+
+
+def test_photos_and_shards_in_memory_give_the_rows_of_those_on_a_disk(
+    memory, contrique, tiny_regressor, tmp_path, monkeypatch
+):
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    files = photos(20)
+    write_tar(tmp_path / "in/0.tar", files)
+    write_parquet(tmp_path / "in/1.parquet", files)
+    for path in sorted(Path("in").iterdir()):
+        memory.pipe_file(f"/in/{path.name}", path.read_bytes())
+    for name, data in files.items():
+        memory.pipe_file(f"/in/2/{name}", data)
+    (tmp_path / "in/2").mkdir()
+    for name, data in files.items():
+        (tmp_path / "in/2" / name).write_bytes(data)
+    assert contrique("score", "in", "--output", "here/", *MODEL).status == 3
+    done = contrique("score", "memory://in/", "--output", "memory://out", *MODEL)
+    assert done.status == 3, done.err
+    assert "results of 3 shards in memory://out" in done.err
+    Path("there").mkdir()
+    for name in ("0", "1", "2"):
+        Path(f"there/{name}.parquet").write_bytes(memory.cat_file(f"/out/{name}.parquet"))
+    without = [
+        [{k: v for k, v in row.items() if k != "shard"} for row in rows_of(Path(name))]
+        for name in ("here", "there")
+    ]
+    assert without[0] == without[1]
+    again = contrique("score", "memory://in/", "--output", "memory://out", *MODEL)
+    assert "3 of 3 shards have their result" in again.err
+
+
+def test_a_store_that_cannot_be_reached_is_told_without_its_secrets(
+    contrique, tiny_regressor, tmp_path, monkeypatch
+):
+    pytest.importorskip("fsspec")
+    pytest.importorskip("aiohttp")
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://me:{SECRET}@127.0.0.1:{port}/a.tar?X-Amz-Signature={SECRET}"
+    write_tar(tmp_path / "b.tar", {"b.jpg": jpeg(1)})
+    done = contrique("score", url, "b.tar", "--output", "scores/", "--format", "csv", *MODEL)
+    assert done.status == 3
+    assert f"no result: http://127.0.0.1:{port}/a.tar cannot be reached" in done.err
+    assert SECRET not in done.err + done.out
+    for path in Path("scores").iterdir():
+        assert SECRET not in path.read_text()
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """A server that speaks S3 on the loopback; its address, which fsspec finds by itself."""
+    pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with (tmp_path / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.1)
+            yield address
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def test_shards_of_a_bucket_have_results_in_a_bucket(
+    s3, contrique, tiny_regressor, tmp_path, monkeypatch
+):
+    import s3fs
+
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    store = s3fs.S3FileSystem(skip_instance_cache=True)
+    store.mkdir("photos")
+    store.mkdir("scores")
+    files = photos(30)
+    names = list(files)
+    for number in range(3):
+        part = {name: files[name] for name in names[number::3]}
+        path = write_tar(tmp_path / f"{number}.tar", part)
+        store.put_file(str(path), f"photos/web/{number}.tar")
+    write_parquet(tmp_path / "3.parquet", files)
+    store.put_file(str(tmp_path / "3.parquet"), "photos/table/3.parquet")
+    command = ["score", "s3://photos/web/", "s3://photos/table/3.parquet"]
+    done = contrique(*command, "--output", "s3://scores/run", "--shard", "1/2", *MODEL)
+    assert done.status in (0, 3), done.err
+    done = contrique(*command, "--output", "s3://scores/run", *MODEL)
+    assert "2 of 4 shards have their result" in done.err
+    store.invalidate_cache()
+    store.get("scores/run/", str(tmp_path / "run"), recursive=True)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        *("_contrique.json", "0.parquet", "1.parquet", "2.parquet", "3.parquet")
+    }
+    rows = rows_of(tmp_path / "run")
+    assert {row["shard"] for row in rows} >= {"s3://photos/web/0.tar"}
+    tars = by_name([row for row in rows if row["shard"].endswith(".tar")])
+    table = by_name([row for row in rows if row["shard"].endswith(".parquet")])
+    assert tars.keys() == table.keys()
+    assert {key: row["score"] for key, row in tars.items()} == {
+        key: row["score"] for key, row in table.items()
+    }
+    assert SECRET not in done.err + json.dumps(rows)
+
+
+def test_a_bucket_that_is_not_there_is_told_in_one_line(s3, contrique, tiny_regressor, tmp_path):
+    done = contrique("score", "s3://nobody/a.tar", "--output", f"{tmp_path}/scores/", *MODEL)
+    assert done.status == 1
+    assert "no result: s3://nobody/a.tar cannot be reached" in done.err
+    refused = contrique("score", "s3://nobody/", "--output", f"{tmp_path}/scores/", *MODEL)
+    assert refused.status == 1
+    assert SECRET not in done.err + refused.err
+
+
+def test_a_file_of_a_store_is_read_once_from_front_to_end(memory):
+    from contrique_cli.shards import tars
+
+    members = [(info, data) for info, data in _members()]
+    memory.pipe_file("/a.tar", tar_bytes(members))
+    with places.opened("memory://a.tar") as file:
+        assert len(list(tars.pictures(file, Counter()))) == 3
+    with pytest.raises(ShardError, match="cannot be reached"), places.opened("memory://b.tar"):
+        pass
+
+
+def _members():
+    from tests.shards.samples import member
+
+    return [member(f"{seed}.jpg", jpeg(seed)) for seed in range(3)]
