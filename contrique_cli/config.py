@@ -45,6 +45,9 @@ WATCH_SETTLE = 1.0
 PRECISION = "auto"
 """What the encoder computes in: what the device is quick at."""
 
+PRECISIONS = (PRECISION, "fp32", "bf16", "fp16")
+"""What the encoder's maps may be computed in; their means and deviations always take float32."""
+
 FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 """What a report can be written as."""
 

@@ -23,8 +23,9 @@ ROOMS = {
     ),
     "distortions": "randomness colour dct filters blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
-        "efficientnet model merged backend capacity tensorfile checkpoint workers features "
-        "cache.identity cache.sqlitefile cache.featurecache cache.recall export pairs"
+        "architectures seen efficientnet model merged backend capacity tensorfile checkpoint "
+        "workers features cache.identity cache.sqlitefile cache.featurecache numerics "
+        "cache.recall export pairs"
     ),
     "models": (
         "regressor flaws installed locating catalogue official.pickles official.recognising "
@@ -184,8 +185,8 @@ def test_every_file_has_the_tests_of_its_name():
 TESTED_ELSEWHERE = set(
     (
         "errors version config files.reading photos.bounds photos.exif "
-        "photos.rgb photos.pixels photos.finding encoder.tensorfile "
-        "encoder.cache.sqlitefile models.installed models.official.pickles "
+        "photos.rgb photos.pixels photos.finding encoder.tensorfile encoder.architectures "
+        "encoder.seen encoder.cache.sqlitefile models.installed models.official.pickles "
         "models.official.checkpointfile models.official.ridgefile models.importing "
         "scoring.scorer scoring.score shards.picture shards.actors opinions.samples opinions.prior "
         "pretraining.runevents pretraining.runparts cli.console cli.options cli.deliver "

@@ -28,9 +28,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contrique_cli import config
 from contrique_cli.encoder import checkpoint, features
+from contrique_cli.encoder.architectures import STAGES
 from contrique_cli.encoder.backend import Embed
-from contrique_cli.encoder.features import Features
-from contrique_cli.encoder.model import STAGES, Contrique, pick_device
+from contrique_cli.encoder.model import Contrique, pick_device
+from contrique_cli.encoder.seen import Features
 from contrique_cli.models.regressor import NO_REFERENCE
 from contrique_cli.opinions import evaluate, fit, metrics
 from contrique_cli.opinions.metrics import Range

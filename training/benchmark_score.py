@@ -42,7 +42,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contrique_cli import config
 from contrique_cli.encoder import backend, capacity, features
-from contrique_cli.encoder.model import ARCHITECTURES, LAST, POOLINGS, Contrique, pick_device
+from contrique_cli.encoder.architectures import ARCHITECTURES, LAST, POOLINGS
+from contrique_cli.encoder.model import Contrique, pick_device
 from contrique_cli.models import locating
 from contrique_cli.photos import bounds, opening, pixels
 

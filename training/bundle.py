@@ -28,6 +28,7 @@ from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.encoder.model import Contrique, pick_device
+from contrique_cli.encoder.numerics import Choice
 from contrique_cli.models import flaws, regressor
 from contrique_cli.models.locating import DEFAULT
 from contrique_cli.opinions import evaluate, fit, labels, ladders, samples
@@ -104,7 +105,7 @@ def gather(
             at_least=len(rows.rows),
             max_side=config.MAX_SIDE,
             max_megapixels=config.MAX_MEGAPIXELS,
-            shelf=recall.find_shelf(cache, info, max_side=config.MAX_SIDE, device=device),
+            shelf=recall.find_shelf(cache, info, max_side=config.MAX_SIDE, choice=Choice(device)),
         )
 
 

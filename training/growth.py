@@ -28,7 +28,8 @@ from PIL import Image, ImageDraw, ImageFont
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from contrique_cli.encoder import checkpoint
-from contrique_cli.encoder.model import STAGES, Contrique
+from contrique_cli.encoder.architectures import STAGES
+from contrique_cli.encoder.model import Contrique
 from contrique_cli.models import regressor
 
 HERE = Path(__file__).parent

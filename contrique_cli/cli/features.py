@@ -53,13 +53,13 @@ def features(
     from contrique_cli.encoder import export
     from contrique_cli.encoder.backend import Embed
     from contrique_cli.encoder.cache import recall
-    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.encoder.numerics import Choice
     from contrique_cli.errors import NoImagesFound
     from contrique_cli.models import locating
     from contrique_cli.photos import finding
 
     export.check_suffix(output)
-    chosen = pick_device(device)
+    choice = Choice(device, precision)
     encoder, info = locating.load_encoder(model)
     left_out: Counter[str] = Counter()
     listed = list(finding.find(deliver.sources(paths), left_out))
@@ -70,8 +70,8 @@ def features(
     ):
         stream = recall.extract(
             listed,
-            lambda: Embed(encoder.to(chosen), precision),
-            recall.find_shelf(cache, info, max_side=max_side, device=chosen, precision=precision),
+            lambda: Embed(encoder.to(choice.device), precision),
+            recall.find_shelf(cache, info, max_side=max_side, choice=choice),
             max_side=max_side,
             max_megapixels=max_megapixels,
             workers=workers,

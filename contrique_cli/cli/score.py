@@ -121,12 +121,12 @@ def score(
             )
         )
 
-    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.encoder.numerics import Choice
     from contrique_cli.photos import finding
     from contrique_cli.scoring import score as verb
     from contrique_cli.scoring.scorer import describe, load_scorer
 
-    chosen = pick_device(device)
+    choice = Choice(device, precision)
     scorer = load_scorer(model, regressor)
     left_out: Counter[str] = Counter()
     with opened(is_off=no_cache, quiet=quiet) as cache:
@@ -135,11 +135,10 @@ def score(
         rows = verb.score(
             listed,
             scorer,
-            device=chosen,
+            choice=choice,
             max_megapixels=max_megapixels,
             workers=workers,
             max_seconds=max_seconds,
-            precision=precision,
             cache=cache,
         )
         status = deliver.deliver(

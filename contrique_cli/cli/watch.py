@@ -78,20 +78,19 @@ def watch(
         if not folder.is_dir():
             raise BadOption(f"{folder} is no folder, and only folders are watched")
 
-    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.encoder.numerics import Choice
     from contrique_cli.scoring import score as verb
     from contrique_cli.scoring.scorer import load_scorer
 
-    chosen = pick_device(device)
+    choice = Choice(device, precision)
     scorer = load_scorer(model, regressor)
     with opened(is_off=no_cache, quiet=quiet) as cache:
         score = partial(
             verb.score,
             scorer=scorer,
-            device=chosen,
+            choice=choice,
             max_megapixels=max_megapixels,
             workers=workers,
-            precision=precision,
             cache=cache,
         )
         score(())  # what cannot work says so now, not when the first photo arrives

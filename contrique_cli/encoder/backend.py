@@ -13,8 +13,6 @@ WHITE = 255.0
 """The brightest sample of a photo."""
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-PRECISIONS = (config.PRECISION, *DTYPES)
-"""What the maps are computed in; their means and deviations always take float32."""
 
 
 class Embed:
@@ -31,7 +29,7 @@ class Embed:
 
         Args:
             model: in evaluation mode, on the device to use; it stays as it is.
-            precision: one of `PRECISIONS`.
+            precision: one of `config.PRECISIONS`.
 
         Raises:
             BadOption: see `choose_precision`.
@@ -59,8 +57,8 @@ def choose_precision(name: str, device: torch.device) -> str:
     Raises:
         BadOption: an unknown precision, or one that the processor lacks.
     """
-    if name not in PRECISIONS:
-        raise BadOption(f"precision {name!r}: choose one of {', '.join(PRECISIONS)}")
+    if name not in config.PRECISIONS:
+        raise BadOption(f"precision {name!r}: choose one of {', '.join(config.PRECISIONS)}")
     if device.type == "cpu" and not _can_compute(name):
         raise BadOption(f"this processor cannot compute in {name}: leave --precision out")
     if name != config.PRECISION:

@@ -7,16 +7,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from contrique_cli.encoder import tensorfile
-from contrique_cli.encoder.model import ARCHITECTURES, LAST, POOLINGS, Contrique
+from contrique_cli.encoder.architectures import ARCHITECTURES, LAST, POOLINGS
 from contrique_cli.encoder.tensorfile import Header, short
 from contrique_cli.errors import BadModelFile
-from contrique_cli.photos.pixels import PREPROCESSING
+from contrique_cli.photos.opening import PREPROCESSING
 from contrique_cli.version import __version__
+
+if TYPE_CHECKING:
+    import torch
+
+    from contrique_cli.encoder.model import Contrique
 
 KIND = "encoder"
 
@@ -30,7 +33,7 @@ class EncoderInfo:
     Attributes:
         arch: a key of `model.ARCHITECTURES`.
         pooling: one of `model.POOLINGS`.
-        preprocessing: `pixels.PREPROCESSING` of the version that made the file.
+        preprocessing: `opening.PREPROCESSING` of the version that made the file.
         fingerprint: sha256, 64 hexadecimal digits; see `fingerprint`.
         provenance: plain facts: data, epochs, licence, version of contrique ...
     """
@@ -51,6 +54,8 @@ def fingerprint(arch: str, encoder: Mapping[str, torch.Tensor], pooling: str = L
         encoder: tensors as stored, names without the "encoder." in front; half precision counts
             as other weights, since it gives other features.
     """
+    import torch  # noqa: PLC0415 - a header is read without
+
     pooled = [] if pooling == LAST else [pooling]
     digest = hashlib.sha256(json.dumps([arch, PREPROCESSING, *pooled]).encode())
     for name in sorted(encoder):
@@ -82,6 +87,8 @@ def save(
     Raises:
         CannotWrite: see `writing.replacing`.
     """
+    import torch  # noqa: PLC0415 - see `fingerprint`
+
     encoder = {
         name: value.detach().cpu().to(torch.float16)
         if half and value.is_floating_point()
@@ -120,6 +127,10 @@ def load(path: Path) -> tuple[Contrique, EncoderInfo]:
     Raises:
         BadModelFile: not an encoder, damaged, altered, or made for other preprocessing.
     """
+    import torch  # noqa: PLC0415 - see `fingerprint`
+
+    from contrique_cli.encoder.model import Contrique  # noqa: PLC0415 - loads PyTorch
+
     content = tensorfile.read(path)
     info = _info(content.header)
     encoder = _part(content.tensors, "encoder.")

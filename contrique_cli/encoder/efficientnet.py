@@ -46,12 +46,6 @@ TABLE = (
 """Source: Tan and Le, "EfficientNet", ICML 2019, table 1, with the stem's and the first stage's
 width kept and no squeeze-and-excitation, as in EfficientNet-Lite."""
 
-STAGES = tuple(range(2, 2 + len(TABLE)))
-"""Places in the row of the stages' maps."""
-
-WIDTHS = tuple(stage.width for stage in TABLE)
-"""Channels of those maps."""
-
 
 class Centred(nn.Module):
     """Samples as the published weights know them: (x * 255 - 127) / 128, any shape."""

@@ -13,7 +13,7 @@ from typing import IO
 
 import numpy as np
 
-from contrique_cli.encoder.features import Features
+from contrique_cli.encoder.seen import Features
 from contrique_cli.errors import BadOption, CannotWrite, Unreadable
 from contrique_cli.files import tables
 from contrique_cli.files.reading import why

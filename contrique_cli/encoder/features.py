@@ -19,6 +19,7 @@ import torch
 from contrique_cli import config
 from contrique_cli.encoder import backend, capacity
 from contrique_cli.encoder.capacity import Load
+from contrique_cli.encoder.seen import Features
 from contrique_cli.encoder.workers import Task, Workers
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
@@ -37,28 +38,6 @@ _NO_MEMORY = "not enough memory to judge it at this working size (see --max-side
 
 WINDOW = 2
 """Batches' worth of photos among which equal shapes are looked for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Features:
-    """One photo as the encoder sees it.
-
-    Attributes:
-        path: as found.
-        width, height: of the file, in upright pixels.
-        values: [full scale, half scale], each of length 1; shape (2F,), float32.
-        source: what was decoded; see `opening.Photo`.
-        note: what is wrong with it; see `opening.Photo`.
-        digest: of the bytes decoded; None unless asked for, see `opening.Photo`.
-    """
-
-    path: Path
-    width: int
-    height: int
-    values: np.ndarray
-    source: str = opening.PHOTO
-    note: str | None = None
-    digest: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -11,6 +10,13 @@ from torch import nn
 from torch.nn import functional
 
 from contrique_cli.encoder import efficientnet
+from contrique_cli.encoder.architectures import (
+    ARCHITECTURES,
+    LAST,
+    POOLINGS,
+    SCALES,
+    length,
+)
 from contrique_cli.errors import BadOption, MissingExtra, UnknownDevice
 
 PROJECTION = 128
@@ -18,10 +24,6 @@ PROJECTION = 128
 
 _STEM = 4
 """Layers of a residual network before its groups of blocks: convolution to pooling."""
-
-_RESIDUAL = (2, 4, 5, 6, 7)
-"""Places in a residual network's row of maps worth pooling: the stem before its pooling, then the
-groups conv2_x to conv5_x."""
 
 
 def _tiny() -> nn.Sequential:
@@ -57,43 +59,30 @@ def _residual(name: str, groups: int = 4) -> nn.Sequential:
     return nn.Sequential(*list(network.children())[: _STEM + groups])
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """A way to build an encoder.
-
-    Attributes:
-        build: gives the encoder as a row of layers.
-        stages: places in that row whose outputs are maps worth pooling, the last layer included.
-        widths: channels of those maps.
-    """
-
-    build: Callable[[], nn.Sequential]
-    stages: tuple[int, ...]
-    widths: tuple[int, ...]
-
-    @property
-    def channels(self) -> int:
-        """D, channels of the last map."""
-        return self.widths[-1]
-
-
-ARCHITECTURES = {
-    "resnet50": Architecture(partial(_residual, "resnet50"), _RESIDUAL, (64, 256, 512, 1024, 2048)),
-    "resnet18": Architecture(partial(_residual, "resnet18"), _RESIDUAL, (64, 64, 128, 256, 512)),
-    "resnet18-c4": Architecture(
-        partial(_residual, "resnet18", groups=3), _RESIDUAL[:-1], (64, 64, 128, 256)
-    ),
-    "lite0": Architecture(efficientnet.build, efficientnet.STAGES, efficientnet.WIDTHS),
-    "tiny": Architecture(_tiny, (2, 5, 8), (8, 16, 16)),
+_BUILDERS: dict[str, Callable[[], nn.Sequential]] = {
+    "resnet50": partial(_residual, "resnet50"),
+    "resnet18": partial(_residual, "resnet18"),
+    "resnet18-c4": partial(_residual, "resnet18", groups=3),
+    "lite0": efficientnet.build,
+    "tiny": _tiny,
 }
-"""By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017."""
 
-LAST, STAGES, FULL = POOLINGS = ("last", "stages", "stages-full")
-"""What a photo's features are taken from: the last map's mean, as published; the mean and the
-standard deviation of every stage's map; or the latter of the photo at full scale alone."""
 
-SCALES = {LAST: 2, STAGES: 2, FULL: 1}
-"""At how many a photo is looked at: full and half, or full alone."""
+def build(arch: str) -> nn.Sequential:
+    """An encoder as a row of layers, from random weights.
+
+    Args:
+        arch: a key of `ARCHITECTURES`.
+
+    Raises:
+        BadOption: another word.
+        MissingExtra: see `_residual`.
+    """
+    if arch not in _BUILDERS:
+        raise BadOption(
+            f"no architecture is called {arch!r}; choose one of {', '.join(ARCHITECTURES)}"
+        )
+    return _BUILDERS[arch]()
 
 
 _FLAT = 1e-8
@@ -117,18 +106,15 @@ class Contrique(nn.Module):
 
     def __init__(self, arch: str, pooling: str = LAST) -> None:
         super().__init__()
-        if arch not in ARCHITECTURES:
-            raise BadOption(
-                f"no architecture is called {arch!r}; choose one of {', '.join(ARCHITECTURES)}"
-            )
         if pooling not in POOLINGS:
             raise BadOption(f"pooling {pooling!r}: choose one of {', '.join(POOLINGS)}")
+        encoder = build(arch)
         self.arch = arch
         self.pooling = pooling
         self.channels = ARCHITECTURES[arch].channels
         self.length = length(arch, pooling)
         self.scales = SCALES[pooling]
-        self.encoder = ARCHITECTURES[arch].build()
+        self.encoder = encoder
         self.projector = nn.Sequential(
             nn.Linear(self.length, self.length, bias=False),
             nn.BatchNorm1d(self.length),
@@ -207,17 +193,6 @@ class Contrique(nn.Module):
             part = part.flatten(2).transpose(1, 2).flatten(0, 1)  # (B * p * p, C)
             rows.append(functional.normalize(part, dim=1))
         return torch.cat(rows, dim=1)
-
-
-def length(arch: str, pooling: str) -> int:
-    """F, numbers per photo and scale."""
-    found = ARCHITECTURES[arch]
-    return found.channels if pooling == LAST else 2 * sum(found.widths)
-
-
-def numbers(arch: str, pooling: str) -> int:
-    """Numbers per photo: F of each scale."""
-    return SCALES[pooling] * length(arch, pooling)
 
 
 def _mean(map_: torch.Tensor) -> torch.Tensor:

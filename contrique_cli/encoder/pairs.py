@@ -15,8 +15,8 @@ from contrique_cli import config
 from contrique_cli.encoder import backend
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.recall import Shelf
-from contrique_cli.encoder.features import Features
 from contrique_cli.encoder.model import Contrique
+from contrique_cli.encoder.seen import Features
 from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
 from contrique_cli.photos import finding
 

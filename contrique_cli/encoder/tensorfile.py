@@ -13,17 +13,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 
 from contrique_cli.errors import BadModelFile, Unreadable
 from contrique_cli.files import reading
 from contrique_cli.files.reading import why
 from contrique_cli.files.writing import replacing
+
+if TYPE_CHECKING:
+    import torch
 
 FORMAT = 1
 """Version of the header; a file of a newer one is refused with a word about upgrading."""
@@ -140,26 +141,37 @@ class TensorFile:
     header: Header
     tensors: Mapping[str, torch.Tensor]
 
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayFile:
+    """A header and the tensors as arrays, which need no PyTorch."""
+
+    header: Header
+    arrays: Mapping[str, np.ndarray]
+
     def numbers(self, name: str, *, dimensions: int) -> np.ndarray:
-        """A tensor of finite floating-point numbers, with so many dimensions.
+        """An array of finite floating-point numbers, with so many dimensions.
 
         Raises:
             BadModelFile: it is missing, or something else.
         """
-        value = self.tensors.get(name)
+        value = self.arrays.get(name)
         if (
             value is None
-            or value.dtype not in (torch.float32, torch.float64)
+            or value.dtype not in (np.float32, np.float64)
             or value.ndim != dimensions
-            or not torch.isfinite(value).all()
+            or not np.isfinite(value).all()
         ):
             raise _impossible(self.header, f"its {name} are not finite, or of another shape")
-        found: np.ndarray = value.numpy()
-        return found
+        return value
 
 
 def write(
-    path: Path, *, kind: str, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]
+    path: Path,
+    *,
+    kind: str,
+    header: Mapping[str, Any],
+    tensors: Mapping[str, torch.Tensor] | Mapping[str, np.ndarray],
 ) -> None:
     """Write a file whole or not at all.
 
@@ -168,9 +180,8 @@ def write(
     """
     metadata = {"format": json.dumps(FORMAT), "kind": json.dumps(f"contrique {kind}")}
     metadata |= {key: json.dumps(value) for key, value in header.items()}
-    data = to_bytes({name: value.contiguous() for name, value in tensors.items()}, metadata)
     with replacing(path) as file:
-        file.write(data)
+        file.write(_to_bytes(tensors, metadata))
 
 
 def read_header(path: Path) -> Header:
@@ -189,15 +200,40 @@ def read(path: Path) -> TensorFile:
     Raises:
         BadModelFile: not such a file, damaged, or of a newer format.
     """
-    with _opened(path) as file:
+    header, tensors = _read(path, "pt")
+    return TensorFile(header=header, tensors=tensors)
+
+
+def read_arrays(path: Path) -> ArrayFile:
+    """Read a file without PyTorch.
+
+    Raises:
+        BadModelFile: see `read`; or it has numbers that NumPy lacks.
+    """
+    header, arrays = _read(path, "numpy")
+    return ArrayFile(header=header, arrays=arrays)
+
+
+def _read(path: Path, framework: str) -> tuple[Header, dict[str, Any]]:
+    with _opened(path, framework) as file:
         header = _parse(path, file.metadata())
         try:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except _FAILURES as error:
             raise BadModelFile(
                 f"{path} is damaged ({short(error)}); fetch or make it again"
             ) from error
-    return TensorFile(header=header, tensors=tensors)
+    return header, values
+
+
+def _to_bytes(values: Mapping[str, Any], metadata: dict[str, str]) -> bytes:
+    if all(isinstance(value, np.ndarray) for value in values.values()):
+        from safetensors.numpy import save  # noqa: PLC0415 - needs no PyTorch
+
+        return save({n: np.asarray(value, order="C") for n, value in values.items()}, metadata)
+    from safetensors import torch as tensors  # noqa: PLC0415 - loads PyTorch
+
+    return tensors.save({name: value.contiguous() for name, value in values.items()}, metadata)
 
 
 def short(error: object) -> str:
@@ -206,12 +242,12 @@ def short(error: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path, framework: str = "numpy") -> Any:
     try:
         with reading.opened(path) as file:  # the library itself would wait for a pipe
             if file.seek(0, 2) > SIZE_LIMIT:
                 raise BadModelFile(f"{path} is too large for a model file")
-        return safe_open(path, framework="pt")
+        return safe_open(path, framework=framework)
     except Unreadable as problem:
         raise BadModelFile(f"{path}: {problem.reason}") from problem
     except OSError as error:

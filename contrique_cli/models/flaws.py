@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from contrique_cli.encoder import tensorfile
 from contrique_cli.errors import BadModelFile
@@ -89,11 +88,11 @@ def save(path: Path, probe: FlawProbe) -> None:
         "figures": dict(probe.figures),
         "provenance": {"contrique": __version__, **probe.provenance},
     }
-    tensors = {
-        "weights": torch.from_numpy(np.asarray(probe.weights, np.float32)),
-        "bias": torch.from_numpy(np.asarray(probe.bias, np.float32)),
+    arrays = {
+        "weights": np.asarray(probe.weights, np.float32),
+        "bias": np.asarray(probe.bias, np.float32),
     }
-    tensorfile.write(path, kind=KIND, header=header, tensors=tensors)
+    tensorfile.write(path, kind=KIND, header=header, tensors=arrays)
 
 
 def load(path: Path) -> FlawProbe:
@@ -102,7 +101,7 @@ def load(path: Path) -> FlawProbe:
     Raises:
         BadModelFile: not a probe, or one with numbers that cannot be.
     """
-    content = tensorfile.read(path)
+    content = tensorfile.read_arrays(path)
     header = content.header
     if header.kind != KIND:
         raise tensorfile.another(path, header.kind, KIND)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from contrique_cli.encoder import checkpoint, tensorfile
-from contrique_cli.encoder.model import numbers
+from contrique_cli.encoder.architectures import numbers
 from contrique_cli.errors import BadModelFile, BadOption, UnknownModel
 from contrique_cli.files.reading import exists
 from contrique_cli.files.writing import check_writable, replacing

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contrique_cli.encoder import checkpoint
-from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import CannotWrite, UnknownModel
 from contrique_cli.files.reading import exists, why
 from contrique_cli.models import installed as model_installed
 from contrique_cli.models.installed import SUFFIX, Installed, user_folder
+
+if TYPE_CHECKING:
+    from contrique_cli.encoder.model import Contrique
 
 DEFAULT = "default"
 _BUNDLED = model_installed.BUNDLED

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from contrique_cli.encoder import tensorfile
@@ -180,13 +179,13 @@ def save(path: Path, regressor: Regressor) -> None:
         "figures": dict(regressor.figures),
         "provenance": {"contrique": __version__, **regressor.provenance},
     }
-    tensors = {
-        "weights": torch.from_numpy(np.asarray(regressor.weights, dtype=np.float32)),
-        "bias": torch.tensor(regressor.bias, dtype=torch.float64),
-        "knots": torch.from_numpy(np.asarray(regressor.knots, dtype=np.float64)),
-        "scores": torch.from_numpy(np.asarray(regressor.scores, dtype=np.float64)),
+    arrays: dict[str, np.ndarray] = {
+        "weights": np.asarray(regressor.weights, dtype=np.float32),
+        "bias": np.asarray(regressor.bias, dtype=np.float64),
+        "knots": np.asarray(regressor.knots, dtype=np.float64),
+        "scores": np.asarray(regressor.scores, dtype=np.float64),
     }
-    tensorfile.write(path, kind=KIND, header=header, tensors=tensors)
+    tensorfile.write(path, kind=KIND, header=header, tensors=arrays)
 
 
 def load(path: Path) -> Regressor:
@@ -195,7 +194,7 @@ def load(path: Path) -> Regressor:
     Raises:
         BadModelFile: not a regressor, damaged, or with numbers that cannot be.
     """
-    content = tensorfile.read(path)
+    content = tensorfile.read_arrays(path)
     header = content.header
     if header.kind != KIND:
         raise tensorfile.another(path, header.kind, KIND)

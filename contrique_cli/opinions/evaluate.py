@@ -11,6 +11,7 @@ import torch
 from contrique_cli import config
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
+from contrique_cli.encoder.numerics import Choice
 from contrique_cli.errors import BadLabels
 from contrique_cli.models.regressor import FULL_REFERENCE, NO_REFERENCE, Regressor
 from contrique_cli.opinions import labels, metrics, samples
@@ -81,7 +82,7 @@ def evaluate(
         at_least=config.MIN_EVALUATED,
         max_side=side,
         max_megapixels=max_megapixels,
-        shelf=recall.find_shelf(cache, scorer.info, max_side=side, device=device),
+        shelf=recall.find_shelf(cache, scorer.info, max_side=side, choice=Choice(device)),
         on_photo=on_photo,
     )
     return evaluate_samples(

@@ -16,6 +16,7 @@ from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.encoder.model import Contrique
+from contrique_cli.encoder.numerics import Choice
 from contrique_cli.errors import BadLabels
 from contrique_cli.models import regressor
 from contrique_cli.models.regressor import Regressor
@@ -93,7 +94,7 @@ def fit(
         at_least=config.MIN_LABELS,
         max_side=max_side,
         max_megapixels=max_megapixels,
-        shelf=recall.find_shelf(cache, info, max_side=max_side, device=device),
+        shelf=recall.find_shelf(cache, info, max_side=max_side, choice=Choice(device)),
         on_photo=on_photo,
     )
     return fit_samples(

@@ -13,9 +13,9 @@ import numpy as np
 from contrique_cli.encoder import backend, pairs
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.recall import Shelf
-from contrique_cli.encoder.features import Features
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.encoder.pairs import Pair
+from contrique_cli.encoder.seen import Features
 from contrique_cli.errors import BadLabels, Unreadable
 from contrique_cli.models.regressor import FULL_REFERENCE, NO_REFERENCE
 from contrique_cli.opinions.labels import Label, Labels, LeftOut

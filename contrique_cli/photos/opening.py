@@ -36,6 +36,12 @@ from contrique_cli.photos.exif import Exposure
 from contrique_cli.photos.memory import Room
 from contrique_cli.photos.raw import RawFile
 
+PREPROCESSING = 1
+"""Version of the pixels that reach the model; raised when they change, here or in `pixels`.
+
+It is part of every encoder's fingerprint, so a regressor fitted on other pixels is refused instead
+of giving wrong scores."""
+
 MIN_SIDE = 32
 """Shortest side, in pixels at working size, that can be judged: one cell of the encoder's map."""
 

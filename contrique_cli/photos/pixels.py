@@ -1,8 +1,7 @@
 """Pixels as tensors: from pictures, to the unit interval, and halved as the method does.
 
 Everything that decides which pixels reach the model lies here and in `opening`, in scoring and in
-training alike. Raise `PREPROCESSING` whenever those pixels change: it is part of every encoder's
-fingerprint, so a regressor fitted on other pixels is refused instead of giving wrong scores.
+training alike; see `opening.PREPROCESSING`.
 """
 
 from __future__ import annotations
@@ -11,9 +10,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional
-
-PREPROCESSING = 1
-"""Version of the pixels that reach the model."""
 
 
 def to_tensor(image: Image.Image) -> torch.Tensor:

@@ -15,7 +15,7 @@ import torch
 from PIL.Image import Image
 
 from contrique_cli import config
-from contrique_cli.encoder.model import pick_device
+from contrique_cli.encoder.numerics import Choice
 from contrique_cli.errors import Unreadable
 from contrique_cli.files import reading
 from contrique_cli.photos import finding, opening
@@ -94,7 +94,8 @@ class Scorer:
         max_side: int | None = None,
         max_megapixels: float = config.MAX_MEGAPIXELS,
     ) -> None:
-        self._device = pick_device(device)
+        self._choice = Choice(device)
+        self._choice.check(None)
         names = (None if name is None else os.fspath(name) for name in (model, regressor))
         self._scorer = scorer.load_scorer(*names)
         judge = self._scorer.regressor
@@ -166,7 +167,7 @@ class Scorer:
         rows = verb.score(
             opened(),
             self._scorer,
-            device=self._device,
+            choice=self._choice,
             max_side=self._max_side,
             max_megapixels=self._max_megapixels,
         )

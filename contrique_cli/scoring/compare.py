@@ -10,8 +10,9 @@ from contrique_cli import config
 from contrique_cli.encoder import pairs
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
-from contrique_cli.encoder.features import Features
+from contrique_cli.encoder.numerics import Choice
 from contrique_cli.encoder.pairs import Matched, Pair
+from contrique_cli.encoder.seen import Features
 from contrique_cli.errors import RegressorMismatch, Unreadable
 from contrique_cli.models.regressor import FULL_REFERENCE, Regressor
 from contrique_cli.reports.rows import Row
@@ -54,7 +55,7 @@ def compare(
         scorer.model.to(device),
         max_side=side,
         max_megapixels=max_megapixels,
-        shelf=recall.find_shelf(cache, scorer.info, max_side=side, device=device),
+        shelf=recall.find_shelf(cache, scorer.info, max_side=side, choice=Choice(device)),
     )
     return _rows(matched, stream, scorer.regressor)
 

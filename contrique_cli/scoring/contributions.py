@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 
 from contrique_cli.distortions import filters
-from contrique_cli.encoder.model import LAST, Contrique
+from contrique_cli.encoder.architectures import LAST
+from contrique_cli.encoder.model import Contrique
 from contrique_cli.photos.pixels import halve, to_unit
 
 CELLS = 32

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import torch
-
 from contrique_cli import config
-from contrique_cli.encoder import backend, features
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
+from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.seen import Features
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos.opening import Pending
 from contrique_cli.reports.rows import Row
@@ -20,13 +19,12 @@ def score(
     paths: Iterable[Pending],
     scorer: Scorer,
     *,
-    device: torch.device,
+    choice: Choice,
     max_side: int | None = None,
     max_megapixels: float = config.MAX_MEGAPIXELS,
     batch_size: int | None = None,
     workers: int | None = None,
     max_seconds: float = config.MAX_SECONDS,
-    precision: str = config.PRECISION,
     cache: FeatureCache | None = None,
 ) -> Iterator[Row]:
     """Score photos as they come, in the order of the paths.
@@ -34,26 +32,25 @@ def score(
     Args:
         paths: see `finding.find`; photos in memory are taken as they are.
         scorer: see `scorer.load_scorer`.
-        device: see `model.pick_device`.
+        choice: of device and precision, settled when a photo has to be computed.
         max_side: working size in pixels; None takes the regressor's own.
         max_megapixels, batch_size, workers, max_seconds: see `features.extract`.
-        precision: one of `backend.PRECISIONS`.
         cache: features of photos seen before; None does without.
 
     Yields:
         One unranked row per path; a photo that cannot be scored has its reason as `error`.
 
     Raises:
-        BadOption: the precision is none, or one that the processor lacks.
+        BadOption: a precision that the processor lacks.
         RegressorMismatch: the regressor was fitted at another working size.
     """
     size = scorer.regressor.max_side if max_side is None else max_side
     scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=size)
-    backend.choose_precision(precision, device)  # better known now than with the first photo
+    choice.check(cache)  # better known now than with the first photo
     stream = recall.extract(
         paths,
-        lambda: scorer.prepare(device, precision),
-        recall.find_shelf(cache, scorer.info, max_side=size, device=device, precision=precision),
+        lambda: scorer.prepare(choice.device, choice.precision),
+        recall.find_shelf(cache, scorer.info, max_side=size, choice=choice),
         max_side=size,
         max_megapixels=max_megapixels,
         batch_size=batch_size,
@@ -63,7 +60,7 @@ def score(
     return (_row(item, scorer) for item in stream)
 
 
-def _row(item: features.Features | Unreadable, scorer: Scorer) -> Row:
+def _row(item: Features | Unreadable, scorer: Scorer) -> Row:
     if isinstance(item, Unreadable):
         return Row(path=item.path, error=item.reason)
     size = item.width, item.height

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from contrique_cli.encoder import checkpoint, tensorfile
-from contrique_cli.encoder.backend import Embed
-from contrique_cli.encoder.model import Contrique, numbers
+from contrique_cli.encoder.architectures import numbers
 from contrique_cli.errors import BadModelFile, RegressorMismatch
 from contrique_cli.models import flaws, installed, locating
 from contrique_cli.models import regressor as model_regressor
@@ -20,6 +19,12 @@ from contrique_cli.models.flaws import FlawProbe
 from contrique_cli.models.regressor import NO_REFERENCE, Regressor
 from contrique_cli.reports.rows import Row
 from contrique_cli.version import __version__
+
+if TYPE_CHECKING:
+    import torch
+
+    from contrique_cli.encoder.backend import Embed
+    from contrique_cli.encoder.model import Contrique
 
 FAST = "fast"
 
@@ -60,6 +65,8 @@ class Scorer:
             BadModelFile: see `checkpoint.load`.
             BadOption: see `backend.choose_precision`.
         """
+        from contrique_cli.encoder.backend import Embed  # noqa: PLC0415 - loads PyTorch
+
         wanted = device, precision
         if wanted not in self._prepared:
             self._prepared[wanted] = Embed(self.model.to(device), precision)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import contrique_cli
 from contrique_cli.cli import train
-from contrique_cli.encoder.model import ARCHITECTURES
+from contrique_cli.encoder.architectures import ARCHITECTURES
 from contrique_cli.errors import BadOption, BadRun, BadTrainingData
 from tests.conftest import ROOT, make_photo
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from contrique_cli import config
 from contrique_cli.encoder import backend, features
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadOption
@@ -53,7 +54,7 @@ def test_half_precision_moves_no_score_of_the_bundled_model_by_a_fifth_of_a_poin
 
 def test_features_are_float32_of_finite_numbers_in_any_precision(tiny, monkeypatch):
     monkeypatch.setattr(backend, "_can_compute", lambda precision: True)
-    for precision in backend.PRECISIONS:
+    for precision in config.PRECISIONS:
         found = backend.Embed(tiny, precision)(pixels())
         assert found.dtype == torch.float32
         assert found.isfinite().all()

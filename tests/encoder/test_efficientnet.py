@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from contrique_cli.encoder import backend, checkpoint, merged
-from contrique_cli.encoder.model import ARCHITECTURES, Contrique
+from contrique_cli.encoder.architectures import ARCHITECTURES
+from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadModelFile, MissingExtra
 from contrique_cli.photos.pixels import to_tensor
 from contrique_cli.pretraining import imagenet

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from contrique_cli.encoder import export
-from contrique_cli.encoder.features import Features
+from contrique_cli.encoder.seen import Features
 from contrique_cli.errors import BadOption, CannotWrite, MissingExtra, Unreadable
 
 ODD = "\udcff\n=.jpg"

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from contrique_cli.encoder import merged
-from contrique_cli.encoder.model import ARCHITECTURES
+from contrique_cli.encoder.architectures import ARCHITECTURES
+from contrique_cli.encoder.model import build
 
 CPU = torch.device("cpu")
 
@@ -15,7 +16,7 @@ CPU = torch.device("cpu")
 def encoder(arch):
     """With batch statistics and affine parts that matter."""
     torch.manual_seed(0)
-    network = ARCHITECTURES[arch].build().eval()
+    network = build(arch).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0.0, 0.1)

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from contrique_cli.encoder import checkpoint
-from contrique_cli.encoder.model import ARCHITECTURES, Contrique, pick_device
+from contrique_cli.encoder.architectures import ARCHITECTURES
+from contrique_cli.encoder.model import Contrique, pick_device
 from contrique_cli.errors import BadOption, MissingExtra, UnknownDevice
 from tests import official_files
 

@@ -7,9 +7,9 @@ import re
 
 import numpy as np
 import pytest
-import torch
 
 from contrique_cli.encoder import checkpoint
+from contrique_cli.encoder.numerics import Choice
 from contrique_cli.errors import BadModelFile
 from contrique_cli.models import flaws, regressor
 from contrique_cli.models.flaws import FlawProbe
@@ -94,9 +94,9 @@ def test_scoring_names_the_flaw_where_the_encoder_has_a_probe(photos, tiny, tiny
     (home / "flaws").mkdir()
     flaws.save(home / "flaws" / "tiny.safetensors", sure)
     with_probe = scoring_scorer.load_scorer("tiny")
-    (row,) = score.score([photos / "a.jpg"], with_probe, device=torch.device("cpu"))
+    (row,) = score.score([photos / "a.jpg"], with_probe, choice=Choice("cpu"))
     assert (row.flaw, row.flaw_probability) == ("dark", pytest.approx(1 / (1 + np.exp(-2))))
-    (row,) = score.score([photos / "a.jpg"], scorer, device=torch.device("cpu"))
+    (row,) = score.score([photos / "a.jpg"], scorer, choice=Choice("cpu"))
     assert (row.flaw, row.flaw_probability) == (None, None)
 
 

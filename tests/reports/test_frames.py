@@ -37,6 +37,22 @@ def test_every_format_reads_into_the_same_frame(tmp_path, form):
     assert frame.attrs == ({"schema": 1, **ABOUT} if form in ("json", "parquet") else {})
 
 
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl", "parquet"])
+def test_every_column_comes_back(tmp_path, form):
+    row = report_rows.Row(
+        **dict.fromkeys(("score", "raw", "flaw_probability"), 0.5),
+        **dict.fromkeys(("rank", "width", "height", "burst"), 7),
+        **{name: f"a {name}" for name in ("flaw", "source", "note")},
+        path=Path("a.jpg"),
+        is_burst_best=False,
+    )
+    path = tmp_path / f"r.{form}"
+    path.write_bytes(report_rows.to_bytes([row], form, {}))
+    (found,) = contrique_cli.read_report(path).to_dict("records")
+    assert found == {name: value for name, value in report_rows.cells(row).items() if name in found}
+    assert [name for name, value in found.items() if value is None] == ["error"]
+
+
 def test_parquet_tells_any_reader_which_model_made_it(tmp_path):
     path = tmp_path / "r.parquet"
     path.write_bytes(report_rows.to_parquet(FULL, ABOUT))

@@ -12,9 +12,10 @@ from torch.nn import functional
 from contrique_cli import config
 from contrique_cli.distortions.bank import apply_kind
 from contrique_cli.encoder import backend
+from contrique_cli.encoder.architectures import FULL, LAST, STAGES
 from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.encoder.features import embed_scales
-from contrique_cli.encoder.model import FULL, LAST, STAGES, Contrique
+from contrique_cli.encoder.model import Contrique
 from contrique_cli.models.regressor import NO_REFERENCE, Regressor
 from contrique_cli.photos import pixels as photo_pixels
 from contrique_cli.scoring import contributions

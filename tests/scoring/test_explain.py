@@ -13,6 +13,7 @@ from PIL import Image
 
 from contrique_cli import config
 from contrique_cli.cli import explain as cli_explain
+from contrique_cli.encoder.numerics import Choice
 from contrique_cli.photos import opening
 from contrique_cli.reports.rows import Row
 from contrique_cli.scoring import explain as scoring_explain
@@ -35,7 +36,7 @@ def explained(points: np.ndarray) -> scoring_explain.Explanation:
 @pytest.mark.parametrize("method", config.METHODS)
 def test_the_map_has_the_mean_that_the_command_score_gives(photos, method):
     scorer = scoring_scorer.load_scorer(None, "tiny")
-    (row,) = score_verb.score([photos / "a.jpg"], scorer, device=CPU)
+    (row,) = score_verb.score([photos / "a.jpg"], scorer, choice=Choice(CPU))
     found = scoring_explain.explain(photos / "a.jpg", scorer, device=CPU, method=method)
     assert found.row.score == pytest.approx(row.score, abs=0.2)  # `score` may compute in bf16
     assert found.raw.mean() == pytest.approx(found.row.raw)

@@ -67,10 +67,10 @@ class Recipe:
     Attributes:
         encoder: fingerprint of the encoder.
         arch: what kind of encoder that is, for people.
-        preprocessing: `pixels.PREPROCESSING`.
+        preprocessing: `opening.PREPROCESSING`.
         max_side: working size in pixels; 0 is full resolution.
         numbers: length of a feature vector, 2F.
-        numerics: what the encoder computes in, one of `backend.PRECISIONS`, so that no score
+        numerics: what the encoder computes in, one of `config.PRECISIONS`, so that no score
             depends on which way met the photo first; a CPU and a GPU count as one.
     """
 
@@ -188,6 +188,21 @@ class FeatureCache:
             is_full = len(self._unwritten) >= BATCH and not self._is_refused
             if is_full or time.monotonic() >= self._next_write:
                 self.flush()
+
+    def find_fact(self, key: bytes) -> str | None:
+        """A fact kept beside the photos; None where there is none."""
+        ask = "SELECT facts FROM recipes WHERE digest = ?"
+        row = self._file.attempt(lambda file: file.execute(ask, (key,)).fetchone(), None)
+        return None if row is None else str(row[0])
+
+    def keep_fact(self, key: bytes, fact: str) -> None:
+        """Remember a fact, in the place of an older one; not kept where the file cannot be."""
+
+        def write(file: sqlite3.Connection) -> None:
+            with transaction(file):
+                file.execute("INSERT OR REPLACE INTO recipes VALUES (?, ?)", (key, fact))
+
+        self._file.attempt(write, None)
 
     def find_digest(self, status: Status) -> bytes | None:
         """The hash of a file that has not changed since it was kept; None where it is unknown."""

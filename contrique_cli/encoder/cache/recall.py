@@ -6,30 +6,38 @@ import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import torch
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contrique_cli import config
-from contrique_cli.encoder import backend, features
+from contrique_cli.encoder.architectures import numbers
 from contrique_cli.encoder.cache import identity
 from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
 from contrique_cli.encoder.checkpoint import EncoderInfo
-from contrique_cli.encoder.features import Features
-from contrique_cli.encoder.model import numbers
+from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.seen import Features
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos.opening import Encoded, Pending, Photo
+
+if TYPE_CHECKING:
+    from contrique_cli.encoder.backend import Embed
 
 MOST_AHEAD = 1024
 """Photos found in the cache that may wait for one that is being computed: some 16 MB."""
 
 
-class Shelf(NamedTuple):
+@dataclass
+class Shelf:
     """The part of a cache that holds what one encoder gives at one working size."""
 
     cache: FeatureCache
     recipe: Recipe
+    choice: Choice
+
+    def settle(self) -> None:
+        """Once PyTorch is loaded, hold by what it says, should it differ from what was known."""
+        self.recipe = replace(self.recipe, numerics=self.choice.correct(self.cache))
 
 
 def find_shelf(
@@ -37,8 +45,7 @@ def find_shelf(
     info: EncoderInfo,
     *,
     max_side: int,
-    device: torch.device,
-    precision: str = config.PRECISION,
+    choice: Choice,
 ) -> Shelf | None:
     """Where features of an encoder at a working size are kept; None without a cache."""
     if cache is None:
@@ -48,10 +55,10 @@ def find_shelf(
         arch=info.arch,
         preprocessing=info.preprocessing,
         max_side=max_side,
-        numerics=backend.choose_precision(precision, device),
+        numerics=choice.recall(cache),
         numbers=numbers(info.arch, info.pooling),
     )
-    return Shelf(cache, recipe)
+    return Shelf(cache, recipe, choice)
 
 
 class _Miss(NamedTuple):
@@ -62,7 +69,7 @@ class _Miss(NamedTuple):
 
 def extract(
     paths: Iterable[Pending],
-    load: Callable[[], backend.Embed],
+    load: Callable[[], Embed],
     shelf: Shelf | None,
     *,
     max_side: int,
@@ -87,9 +94,14 @@ def extract(
     load = functools.cache(load)
 
     def compute(photos: Iterable[Pending]) -> Iterator[Features | Unreadable]:
+        from contrique_cli.encoder import features  # noqa: PLC0415 - loads PyTorch
+
+        embed = load()
+        if shelf is not None:
+            shelf.settle()
         return features.extract(
             photos,
-            load(),
+            embed,
             max_side=max_side,
             max_megapixels=max_megapixels,
             is_hashed=shelf is not None,
@@ -167,7 +179,7 @@ class _Queue:
             return True
 
     def _look_up(self, path: Path) -> Features | _Miss:
-        cache, recipe = self._shelf
+        cache, recipe = self._shelf.cache, self._shelf.recipe
         digest = _find_digest(cache, path)
         found = digest and cache.find(recipe, identity.make_key(digest, path))
         if not found or found.width * found.height > self._max_pixels:

@@ -10,12 +10,12 @@ from itertools import islice
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from contrique_cli.encoder import backend, checkpoint, features
 from contrique_cli.encoder.cache import identity, recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
+from contrique_cli.encoder.numerics import Choice
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import content, opening
 from tests.conftest import make_photo
@@ -46,7 +46,7 @@ def extract(cache, tiny):
 
     def run(paths, *, load=lambda: backend.Embed(tiny), shelf=True, **options):
         found = recall.find_shelf(
-            cache if shelf else None, INFO, max_side=SIDE, device=torch.device("cpu")
+            cache if shelf else None, INFO, max_side=SIDE, choice=Choice("cpu")
         )
         return recall.extract(paths, load, found, **{"max_side": SIDE, **options})
 

@@ -1,0 +1,56 @@
+"""Networks by name, as numbers alone: what a header's reader knows without loading PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_RESIDUAL = (2, 4, 5, 6, 7)
+"""Places in a residual network's row of maps worth pooling: the stem before its pooling, then the
+groups conv2_x to conv5_x."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The maps of an encoder; `model.build` gives the encoder itself.
+
+    Attributes:
+        stages: places in its row of layers whose outputs are maps worth pooling, the last layer
+            included.
+        widths: channels of those maps.
+    """
+
+    stages: tuple[int, ...]
+    widths: tuple[int, ...]
+
+    @property
+    def channels(self) -> int:
+        """D, channels of the last map."""
+        return self.widths[-1]
+
+
+ARCHITECTURES = {
+    "resnet50": Architecture(_RESIDUAL, (64, 256, 512, 1024, 2048)),
+    "resnet18": Architecture(_RESIDUAL, (64, 64, 128, 256, 512)),
+    "resnet18-c4": Architecture(_RESIDUAL[:-1], (64, 64, 128, 256)),
+    "lite0": Architecture(tuple(range(2, 9)), (16, 24, 40, 80, 112, 192, 320)),
+    "tiny": Architecture((2, 5, 8), (8, 16, 16)),
+}
+"""By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017."""
+
+LAST, STAGES, FULL = POOLINGS = ("last", "stages", "stages-full")
+"""What a photo's features are taken from: the last map's mean, as published; the mean and the
+standard deviation of every stage's map; or the latter of the photo at full scale alone."""
+
+SCALES = {LAST: 2, STAGES: 2, FULL: 1}
+"""At how many a photo is looked at: full and half, or full alone."""
+
+
+def length(arch: str, pooling: str) -> int:
+    """F, numbers per photo and scale."""
+    found = ARCHITECTURES[arch]
+    return found.channels if pooling == LAST else 2 * sum(found.widths)
+
+
+def numbers(arch: str, pooling: str) -> int:
+    """Numbers per photo: F of each scale."""
+    return SCALES[pooling] * length(arch, pooling)
