@@ -183,7 +183,7 @@ def test_every_file_has_the_tests_of_its_name():
 TESTED_ELSEWHERE = set(
     (
         "errors version config files.reading photos.bounds photos.exif "
-        "photos.rgb photos.pixels photos.finding encoder.tensorfile "
+        "photos.pixels photos.finding encoder.tensorfile "
         "encoder.cache.sqlitefile models.installed models.official.pickles "
         "models.official.checkpointfile models.official.ridgefile models.importing "
         "scoring.scorer scoring.score opinions.samples opinions.prior "
