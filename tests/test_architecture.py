@@ -185,7 +185,7 @@ def test_every_file_has_the_tests_of_its_name():
 TESTED_ELSEWHERE = set(
     (
         "errors version config files.reading photos.bounds photos.exif "
-        "photos.rgb photos.pixels photos.finding encoder.tensorfile encoder.architectures "
+        "photos.pixels photos.finding encoder.tensorfile encoder.architectures "
         "encoder.seen encoder.cache.sqlitefile models.installed models.official.pickles "
         "models.official.checkpointfile models.official.ridgefile models.importing "
         "scoring.scorer scoring.score shards.picture shards.actors opinions.samples opinions.prior "

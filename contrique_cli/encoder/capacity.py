@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None  # type: ignore[assignment]
 
 SHARE = 0.5
 """Part of the memory, or of a GPU's free memory, that photos under way may take."""
@@ -100,7 +106,7 @@ def count_cores() -> int:
 def free_memory() -> int:
     """Bytes of main memory that may still be taken, of the machine's and of a container's."""
     rooms = [room for folder in _folders("memory") if (room := _read_room(folder)) is not None]
-    return min([_machine_memory(), *rooms])
+    return min([_machine_memory(), _address_space(), *rooms])
 
 
 def _fitting(memory: float, max_side: int, most: int) -> int:
@@ -114,6 +120,20 @@ def _free_memory(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     return free_memory()
+
+
+def _address_space() -> int:
+    """Bytes that a limit of this process (`ulimit -v`) leaves; very many without one."""
+    if resource is None:
+        return sys.maxsize
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    try:
+        pages = int((_ROOT / "proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return limit
+    return max(0, limit - pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 def _machine_memory() -> int:

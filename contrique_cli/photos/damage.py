@@ -37,10 +37,10 @@ _WHITE = 250
 _CANDIDATES, _REACH = 24, 6
 """Rows looked at for a shift, those that differ most from the row before; rows between two."""
 
-_STEP, _ALIKE, _AS_GOOD, _BETTER = 6.0, 0.7, 0.9, 0.4
+_STEP, _ALIKE, _AS_GOOD, _BETTER, _SEAM = 4.0, 0.6, 0.85, 0.3, 24
 """Of a shift: times the step to the row before is that of the rows around; how alike neighbours
 are, as a correlation; the part of that which moved rows reach; how much more alike that is than in
-place."""
+place; rows below in which the former edges meet."""
 
 _FORMATS_OF_SAMPLES = ("TIFF", "BMP", "PPM")
 
@@ -86,8 +86,6 @@ def see(pixels: np.ndarray) -> str | None:
         share = f"{max(1, round(100 * (end - start) / rows))} % of the picture are missing"
         if end == rows and _is_lost(pixels, start, end):
             return f"damaged: the last {share}"
-        if start == 0 and end < rows and _is_lost(pixels, start, end):
-            return f"damaged: the first {share}"
         if 0 < start < end < rows and _is_lost(pixels, start, end):
             return f"damaged: {share}"
     return "damaged: a part of the picture is shifted" if _is_shifted(pixels) else None
@@ -173,7 +171,16 @@ def _continues_aside(green: np.ndarray, row: int) -> bool:
     aside = int(moved.argmax())
     if min(aside, len(moved) - aside) < _LEAST_SHARE * len(moved):
         return False
-    return alike >= _ALIKE and best >= _AS_GOOD * alike and best - here >= _BETTER
+    if alike < _ALIKE or best < _AS_GOOD * alike or best - here < _BETTER:
+        return False
+    return _has_seam(green[row + 3 : row + 3 + _SEAM], aside)
+
+
+def _has_seam(band: np.ndarray, column: int) -> bool:
+    """Whether the former edges of the picture meet at a column."""
+    steps = np.abs(band[:, 1:].astype(np.int16) - band[:, :-1]).mean(axis=0)
+    seam = float(steps[max(0, column - 3) : column + 2].max())
+    return seam >= 3 * (float(np.median(steps)) + 0.5) and int((steps > seam).sum()) <= 1
 
 
 def _of_jpeg(data: bytes, layout: jpeg.Layout, fed: int) -> str | None:
@@ -204,7 +211,7 @@ def _has_empty_sectors(data: bytes) -> bool:
         codes = np.frombuffer(data, np.uint8, offset=end)
         rest = np.flatnonzero(codes[: 1 << 20])
         end += int(rest[0]) if len(rest) else min(len(codes), 1 << 20)
-        if at % _SECTOR == 0 and end % _SECTOR == 0 and end < len(data):
+        if at % _SECTOR == 0 and end % _SECTOR == 0:
             return True
         at = end
     return False
