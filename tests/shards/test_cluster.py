@@ -189,6 +189,8 @@ def _command(pid: int) -> str:
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    for name in ("raylet_start_wait_time_s", "worker_register_timeout_seconds"):
+        os.environ[f"RAY_{name}"] = str(PATIENCE)  # a busy machine is slow to start
     pytest.importorskip("ray")
     made = Machines()
     yield made
