@@ -96,9 +96,17 @@ def score(
     later = {"--gallery": gallery, "--xmp": xmp, "--bursts": bursts, "--fail-under": fail_under}
     if folder is not None:
         shards.refuse(later)
-        judging = {"max_megapixels": max_megapixels, "workers": workers, "precision": precision}
         status = shards.score(
-            request, model=model, regressor=regressor, device=device, options=judging
+            request,
+            model=model,
+            regressor=regressor,
+            device=device,
+            precision=precision,
+            options={
+                "max_megapixels": max_megapixels,
+                "max_seconds": max_seconds,
+                "workers": workers,
+            },
         )
         raise typer.Exit(status)
     request.check_unused()

@@ -176,13 +176,14 @@ def score(
     model: str | None,
     regressor: str | None,
     device: str | None,
+    precision: str,
     options: Mapping[str, Any],
 ) -> int:
     """Score the shards that have no result yet.
 
     Args:
         request: which shards, and where their results go.
-        model, regressor, device: as for photos.
+        model, regressor, device, precision: as for photos.
         options: further keyword arguments of `scoring.score.score`.
 
     Returns:
@@ -193,7 +194,7 @@ def score(
         raise BadOption(f"--format {chosen}: results of shards are {', '.join(SHARD_FORMATS)}")
     allowed = None if request.max_failures is None else Failures(request.max_failures)
 
-    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.encoder.numerics import Choice
     from contrique_cli.files import tables
     from contrique_cli.scoring import score as judging
     from contrique_cli.scoring.scorer import describe, load_scorer
@@ -224,12 +225,13 @@ def score(
             model=model,
             regressor=regressor,
             device=device,
+            precision=precision,
             about=folder.about,
             options=options,
         )
         scoring = partial(cluster.score, judging=on_actors)
     else:
-        judge = partial(judging.score, scorer=scorer, device=pick_device(device), **options)
+        judge = partial(judging.score, scorer=scorer, choice=Choice(device, precision), **options)
         scoring = partial(verb.score, judge=judge)
     stream = scoring(
         waiting,

@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 
+from contrique_cli import config
 from contrique_cli.encoder import capacity
-from contrique_cli.encoder.model import pick_device
+from contrique_cli.encoder.numerics import Choice
 from contrique_cli.errors import ClusterError, Unreadable
 from contrique_cli.files import reading, tables
 from contrique_cli.photos.opening import Encoded, Pending
@@ -39,7 +40,7 @@ class Judging:
     """What an actor judges with; names are found on the actor's own machine.
 
     Attributes:
-        model, regressor, device: as for the command.
+        model, regressor, device, precision: as for the command.
         about: facts that the actor's model must have.
         options: further keyword arguments of `scoring.score.score`.
     """
@@ -48,6 +49,7 @@ class Judging:
     regressor: str | None
     device: str | None
     about: Mapping[str, Any]
+    precision: str = config.PRECISION
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -159,9 +161,9 @@ class Actor:
                 f"a machine of the cluster has another model: {found} instead of "
                 f"{judging.about}; install the same version and models on all"
             )
-        self._device = pick_device(judging.device)
+        self._choice = Choice(judging.device, judging.precision)
         self._options = dict(judging.options)
-        if self._options.get("workers") is None and self._device.type == "cpu":
+        if self._options.get("workers") is None and self._choice.device.type == "cpu":
             side = self._scorer.regressor.max_side
             self._options["workers"] = capacity.count_workers(side, part=share.part)
 
@@ -176,7 +178,7 @@ class Actor:
         """
         records = batch.to_pylist()
         photos = [record for record in records if record["index"] != MARK]
-        rows = verb.score(map(_photo, photos), self._scorer, device=self._device, **self._options)
+        rows = verb.score(map(_photo, photos), self._scorer, choice=self._choice, **self._options)
         for record, row in zip(photos, rows, strict=True):
             picture = Picture(member=record["member"], key=record["key"], photo=_photo(record))
             record |= {**cells(picture, row), "problem": None}
