@@ -100,7 +100,7 @@ def test_info_says_where_how_large_and_whose(contrique, photos):
     text = " ".join(done.out.split())
     assert f" {location()}\n" in done.out
     assert re.search(r"size \d+(\.\d+)? kB", text)
-    assert f"limit {config.CACHE_BYTES / 1e9:.3g} GB" in text
+    assert f"limit {config.CACHE_BYTES / 1e9:.1f} GB" in text
     assert re.search(r"photos 3 tiny [0-9a-f]{12} at 128 pixels, (bf16|fp32) 3$", text)
 
 

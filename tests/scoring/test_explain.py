@@ -127,7 +127,7 @@ def test_a_file_that_is_no_photo_is_an_error_and_no_map(contrique, tmp_path):
     (tmp_path / "a.jpg").write_text("no photo")
     done = contrique("explain", tmp_path / "a.jpg", "-o", tmp_path / "map.png", *TINY)
     assert done.status == 1
-    assert "not a picture" in done.err
+    assert "not a photo" in done.err
     assert not (tmp_path / "map.png").exists()
 
 
