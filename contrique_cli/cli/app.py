@@ -114,8 +114,10 @@ def main() -> None:
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as of nohup
             signal.signal(number, _stop)
     status = _run()
-    if _is_held():
-        os._exit(status)  # everything is written; Python would wait for the decoder
+    # Everything is written. Python would wait for a decoder, and would end by SIGINT where an
+    # interrupt came while a library was being loaded.
+    if status == INTERRUPTED or _is_held():
+        os._exit(status)
     sys.exit(status)
 
 

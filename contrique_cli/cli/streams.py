@@ -90,13 +90,11 @@ class _Forgiving(io.FileIO):
 
 
 def _text(file: io.FileIO, encoding: str | None) -> io.TextIOWrapper:
-    is_terminal = file.isatty()
     return io.TextIOWrapper(
         io.BufferedWriter(file),
         encoding=encoding or "utf-8",
         errors="backslashreplace",
-        line_buffering=is_terminal,
-        write_through=False,
+        line_buffering=isinstance(file, _Forgiving) or file.isatty(),
     )
 
 
