@@ -12,7 +12,7 @@ from contrique_cli.errors import UnknownModel
 from contrique_cli.models import installed
 
 if TYPE_CHECKING:
-    from contrique_cli.models.catalogue import Row
+    from contrique_cli.models.catalogue import ModelRow
 
 _MARKS = "marks"  # of the photos a regressor was fitted on: for `evaluate`, not for people
 _KINDS = {
@@ -108,7 +108,7 @@ def import_model(
     console.say(f"imported as the {uses[done.kind]}")
 
 
-def _summary(row: Row) -> str:
+def _summary(row: ModelRow) -> str:
     if row.problem is not None:
         return f"cannot be used: {row.problem}"
     srocc = row.figures.get("srocc")
@@ -128,7 +128,7 @@ def _summary(row: Row) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _facts(row: Row) -> dict[str, str | Path]:
+def _facts(row: ModelRow) -> dict[str, str | Path]:
     where: dict[str, str | Path] = {"  file": row.path}
     if row.problem is not None:
         return {"  cannot be used": row.problem, **where}

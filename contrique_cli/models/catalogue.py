@@ -18,7 +18,7 @@ SHORT = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ModelRow:
     """One installed model, as far as it can be read.
 
     Attributes:
@@ -54,7 +54,7 @@ class Row:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def list_installed() -> list[Row]:
+def list_installed() -> list[ModelRow]:
     """Every installed model, the bundled ones first; a damaged one is a row with its problem.
 
     Every file is read whole and checked as if it were to be used.
@@ -71,8 +71,8 @@ def list_installed() -> list[Row]:
     ]
 
 
-def _row(one: Installed) -> Row:
-    row = Row(kind=one.kind, name=one.name, path=one.path, is_bundled=one.is_bundled)
+def _row(one: Installed) -> ModelRow:
+    row = ModelRow(kind=one.kind, name=one.name, path=one.path, is_bundled=one.is_bundled)
     try:
         if not one.path.is_file():
             return replace(row, problem=f"{one.path} is not a regular file")
@@ -81,7 +81,7 @@ def _row(one: Installed) -> Row:
         return replace(row, problem=str(error) or type(error).__name__)
 
 
-def _described(row: Row) -> Row:
+def _described(row: ModelRow) -> ModelRow:
     if row.kind == checkpoint.KIND:
         _, info = checkpoint.load(row.path)
         return replace(
