@@ -78,7 +78,7 @@ def test_black_bands_are_told():
 
 
 def test_a_shifted_band_is_told():
-    noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
     smooth = Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC)
     assert damage.see(np.asarray(smooth)) is None
     shifted = np.asarray(smooth).copy()
