@@ -65,7 +65,7 @@ def model(request) -> Contrique:
 
 @pytest.fixture
 def linear(model) -> torch.Tensor:
-    return torch.randn(2 * model.length, generator=torch.Generator().manual_seed(1))
+    return torch.randn(model.scales * model.length, generator=torch.Generator().manual_seed(1))
 
 
 def raw_of(model: Contrique, linear: torch.Tensor, pixels: torch.Tensor) -> float:
