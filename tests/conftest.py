@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,9 @@ ROOT = Path(__file__).parent.parent
 # Tests are small, and threads that wait for each other on a busy machine are slow.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+
+# Programs started in the background of a script inherit that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def make_photo(seed: int = 0, width: int = 160, height: int = 120) -> Image.Image:
