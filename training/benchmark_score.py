@@ -1,7 +1,7 @@
 """How fast scoring is, in ratios measured in one run.
 
     python training/benchmark_score.py                      # the bundled model; 4 minutes when idle
-    python training/benchmark_score.py --arch resnet50 --pooling last
+    python training/benchmark_score.py --model lite0 --pooling stages --against default
     python training/benchmark_score.py --share 0.1 --rounds 1 --clock cpu    # on a busy machine
 
 For generated JPEGs of 0.2, 2, 12 and 48 megapixels, in turns, each in a process of its own:
@@ -9,9 +9,10 @@ For generated JPEGs of 0.2, 2, 12 and 48 megapixels, in turns, each in a process
 * ours: files to features, as `contrique score` does it;
 * encoder: the same encoder on ready pixels of the same shapes, on as many cores;
 * decode: opening and reducing alone, on as many cores;
-* naive: one photo after the other, decoded in full with Pillow, torchvision's network in float32,
-  at the same working size;
-* full: the same without reducing, one photo; 12 megapixels at most.
+* naive: one photo after the other, decoded in full with Pillow, the plain network in float32, at
+  the same working size;
+* full: the same without reducing, one photo; 12 megapixels at most;
+* ours and encoder of another model, by turns with the first, where one is given to compare with.
 
 Encoder and decoder share the cores of a CPU, so that the most that both can do together is
 1 / (1 / encoder + 1 / decode). Start-up is the whole command on one photo. Peak memory is that of
@@ -36,7 +37,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -50,7 +50,11 @@ from contrique_cli.photos import bounds, opening, pixels
 SIZES = {0.2: (512, 384), 2: (1632, 1224), 12: (4000, 3000), 48: (8000, 6000)}
 COUNTS = {0.2: 200, 2: 60, 12: 30, 48: 12}
 WAYS = ("ours", "encoder", "decode", "naive", "full")
+PLAIN = ("naive", "full")
+COMPARED = ("ours", "encoder")
+RATIOS = {"times_naive": "naive", "times_full": "full", "times_other": "other_ours"}
 NAIVE_SHARE = 4
+MODEL = "name or file [default]; an architecture, with random weights"
 FULL_LIMIT = 12
 
 
@@ -107,10 +111,6 @@ def decode(_: Contrique, paths: list[Path]) -> Callable[[], object]:
 
 def naive(model: Contrique, paths: list[Path], max_side: int) -> Callable[[], object]:
     """As the published demo and the usual toolboxes do it."""
-    from torchvision import models as vision  # noqa: PLC0415 - takes a second, only here
-
-    whole = getattr(vision, model.arch.removesuffix("-c4"))(weights=None)
-    network = nn.Sequential(*list(whole.children())[: len(model.encoder)]).eval()
 
     @torch.inference_mode()
     def run() -> None:
@@ -121,7 +121,7 @@ def naive(model: Contrique, paths: list[Path], max_side: int) -> Callable[[], ob
             half = image.resize((image.width // 2, image.height // 2), Image.Resampling.BICUBIC)
             for one in (image, half):
                 unit = torch.from_numpy(np.array(one)).permute(2, 0, 1)[None].float() / 255
-                network(unit).mean((2, 3))
+                model.encoder(unit).mean((2, 3))
 
     return run
 
@@ -161,23 +161,22 @@ def peak_memory() -> float:
 
 
 def load(args: argparse.Namespace) -> Contrique:
-    """The bundled encoder, or one of the architecture asked for with random weights."""
-    if args.arch is None:
-        return locating.load_encoder()[0]
+    """An encoder by name or file, or one of the architecture asked for with random weights."""
+    if args.model not in ARCHITECTURES:
+        return locating.load_encoder(args.model)[0]
     torch.manual_seed(0)
-    return Contrique(args.arch, args.pooling).eval()
+    return Contrique(args.model, args.pooling).eval()
 
 
 # ---------------------------------------------------------------------------------- the table
 
 
-def ask(args: argparse.Namespace, way: str, folder: Path) -> dict[str, float]:
+def ask(args: argparse.Namespace, model: str, way: str, folder: Path) -> dict[str, float]:
     """The measurement in a process of its own."""
     command = [sys.executable, __file__, "--way", way, "--folder", str(folder)]
-    command += ["--pooling", args.pooling, "--clock", args.clock]
-    for name in ("arch", "device"):
-        if getattr(args, name):
-            command += [f"--{name}", getattr(args, name)]
+    command += ["--model", model, "--pooling", args.pooling, "--clock", args.clock]
+    if args.device:
+        command += ["--device", args.device]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -201,6 +200,8 @@ def start_up(photo: Path, rounds: int) -> dict[str, float]:
 def rows(args: argparse.Namespace, root: Path) -> Iterator[dict[str, float]]:
     """A line of the table per size."""
     for megapixels, size in SIZES.items():
+        if megapixels > args.most:
+            return
         folder = root / f"{megapixels}"
         folder.mkdir()
         count = max(2, round(COUNTS[megapixels] * args.share))
@@ -208,8 +209,15 @@ def rows(args: argparse.Namespace, root: Path) -> Iterator[dict[str, float]]:
             photograph(seed, *size).save(folder / f"{seed}.jpg", quality=90)
         for number in range(4, count):
             (folder / f"{number}.jpg").hardlink_to(folder / f"{number % 4}.jpg")
-        ways = [way for way in WAYS if way != "full" or megapixels <= FULL_LIMIT]
-        several = [{way: ask(args, way, folder) for way in ways} for _ in range(args.rounds)]
+        left_out = set(PLAIN) if args.no_naive else set()
+        left_out |= {"full"} if megapixels > FULL_LIMIT else set()
+        ways = {way: (args.model, way) for way in WAYS if way not in left_out}
+        if args.against:
+            ways |= {f"other_{way}": (args.against, way) for way in COMPARED}
+        several = [
+            {name: ask(args, *what, folder) for name, what in ways.items()}
+            for _ in range(args.rounds)
+        ]
         row: dict[str, float] = {"megapixels": megapixels}
         for way in ways:
             row[way] = round(max(one[way]["rate"] for one in several), 3)
@@ -217,18 +225,21 @@ def rows(args: argparse.Namespace, root: Path) -> Iterator[dict[str, float]]:
         both = 1 / (1 / row["encoder"] + 1 / row["decode"])
         row["of_slower"] = round(row["ours"] / min(row["encoder"], row["decode"]), 2)
         row["of_both"] = round(row["ours"] / both, 2)
-        row["times_naive"] = round(row["ours"] / row["naive"], 1)
-        if "full" in row:
-            row["times_full"] = round(row["ours"] / row["full"], 1)
+        for name, other in RATIOS.items():
+            if other in row:
+                row[name] = round(row["ours"] / row[other], 2)
         yield row
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--arch", choices=ARCHITECTURES, help="random weights [the bundled model]")
-    parser.add_argument("--pooling", choices=POOLINGS, default=LAST, help="with --arch")
+    parser.add_argument("--model", default=locating.DEFAULT, help=MODEL)
+    parser.add_argument("--against", help="another, to compare with")
+    parser.add_argument("--pooling", choices=POOLINGS, default=LAST, help="of an architecture")
     parser.add_argument("--device", help="cpu, cuda ...")
+    parser.add_argument("--most", type=float, default=48, help="megapixels")
+    parser.add_argument("--no-naive", action="store_true", help="leave out naive and full")
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of photos")
     parser.add_argument("--rounds", type=int, default=2, help="the best of so many counts")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: if shared")
@@ -238,18 +249,21 @@ def main() -> None:
     if args.way:
         measure(args)
         return
-    columns = "megapixels ours encoder decode naive full of_slower of_both times_naive times_full"
-    print(f"{columns} ours_mb naive_mb full_mb".replace(" ", "\t"))
+    columns = ["megapixels", *WAYS, "of_slower", "of_both", "times_naive", "times_full"]
+    columns += ["ours_mb", "naive_mb", "full_mb"]
+    if args.against:
+        columns += ["other_ours", "other_encoder", "times_other", "other_ours_mb"]
+    print("\t".join(columns))
     with tempfile.TemporaryDirectory() as root:
         done = []
         for row in rows(args, Path(root)):
             done.append(row)
-            names = f"{columns} ours_mb naive_mb full_mb".split()
-            print("\t".join(f"{row.get(name, float('nan')):g}" for name in names), flush=True)
-        starting = start_up(Path(root) / "12" / "0.jpg", args.rounds)
+            print("\t".join(f"{row.get(name, float('nan')):g}" for name in columns), flush=True)
+        starting = start_up(Path(root) / "0.2" / "0.jpg", args.rounds)
     print(f"start-up in seconds: {starting}")
     about = {
-        "arch": args.arch or "bundled",
+        "model": args.model,
+        "against": args.against,
         "cores": torch.get_num_threads(),
         "machine": platform.machine(),
         "torch": torch.__version__,
