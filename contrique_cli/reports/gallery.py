@@ -18,6 +18,7 @@ from importlib import resources
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote_from_bytes
 
 from contrique_cli.reports.rows import Row, printed
 from contrique_cli.reports.thumbnails import MIME
@@ -45,7 +46,6 @@ ID_DIGITS = 12
 SCRIPTS = "data filter layout grid large picks page".split()
 """The page's script files, in the order in which they build on each other."""
 
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
 _IN_SCRIPT = str.maketrans({"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"})
 
 
@@ -157,8 +157,7 @@ def link(path: Path, folder: Path) -> str:
     except ValueError:
         return path.as_uri()
     plain = os.fsencode(relative.replace(os.sep, "/"))
-    quoted = "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in plain)
-    return f"./{quoted}"  # a name may hold a colon or begin with a slash's twin
+    return f"./{quote_from_bytes(plain)}"  # a name may hold a colon or begin with a slash's twin
 
 
 def _blocks(thumbnails: Iterable[bytes | None], count: int) -> Iterator[str]:
