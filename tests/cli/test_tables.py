@@ -102,7 +102,7 @@ def test_opinions_of_any_size_end_in_figures_or_one_line(contrique, rated, tmp_p
 def test_a_report_of_every_kind_is_acted_on(contrique, tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     for name in ("ä.jpg", "b;c.jpg"):
-        (tmp_path / name).write_bytes(b"a photo")
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff\xe0")
     table = pd.DataFrame({"path": ["ä.jpg", "b;c.jpg", "bad.jpg"], "score": [80.5, 90, None]})
     path = tmp_path / f"report.{kind.split()[0]}"
     if kind == "csv with sep":
