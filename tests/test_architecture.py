@@ -35,7 +35,7 @@ ROOMS = {
     "collection": "likeness sequences bursts xmp stars ratings transfer placement undo select",
     "scoring": "scorer score compare watch contributions heatmap explain api",
     "shards": "picture places tars parquets listing results score actors cluster",
-    "opinions": "labels samples metrics ridge ladders prior fit evaluate",
+    "opinions": "labels samples metrics ridge ladders prior fit taste evaluate",
     "pretraining": (
         "trainconfig runevents runfiles imagenet views batchplan photostore batches loss pace ranks "
         "learner runstate probe trainphotos lossplot runparts train"
