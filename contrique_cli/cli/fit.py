@@ -245,7 +245,7 @@ def _show_taste(found: Taste, known: str, blend: float) -> None:
     else:
         console.say(f"from {found.enough:,} rated photos on it follows you better than {known}")
     console.say(
-        f"{config.MIN_LABELS} rated photos are needed at least; each row above says how good so many are"
+        f"{config.MIN_LABELS} rated photos are needed; the table says what more of them give"
     )
     if report.groups is None:
         console.say(
