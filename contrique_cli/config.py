@@ -90,6 +90,9 @@ weights back, too."""
 SPLITS = 10
 """Random 80/20 splits behind the figures of `fit-regressor`, as in the published protocol."""
 
+CURVE = (100, 300, 1000)
+"""Photos with a person's stars from which `fit-regressor --ratings` tells how good a fit is."""
+
 FOLDS = 5
 """Parts that take turns in choosing the ridge strength and in making out-of-fold predictions."""
 

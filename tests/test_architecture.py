@@ -32,10 +32,10 @@ ROOMS = {
         "official.checkpointfile official.ridgefile importing"
     ),
     "reports": "rows reading frames journal thumbnails gallery",
-    "collection": "likeness sequences bursts xmp ratings transfer placement undo select",
+    "collection": "likeness sequences bursts xmp stars ratings transfer placement undo select",
     "scoring": "scorer score compare watch contributions heatmap explain api",
     "shards": "picture places tars parquets listing results score actors cluster",
-    "opinions": "labels samples metrics ridge ladders prior fit evaluate",
+    "opinions": "labels samples metrics ridge ladders prior fit taste evaluate",
     "pretraining": (
         "trainconfig runevents runfiles imagenet views batchplan photostore batches loss pace ranks "
         "learner runstate probe trainphotos lossplot runparts train"
@@ -58,7 +58,13 @@ LIGHT = {
     *("errors", "version", "config", "files.reading", "files.writing", "files.tables"),
     "photos.kinds",
     "models.installed",
-    *("reports.rows", "reports.reading", "collection.xmp", "collection.ratings"),
+    *(
+        "reports.rows",
+        "reports.reading",
+        "collection.xmp",
+        "collection.stars",
+        "collection.ratings",
+    ),
     *("collection.select", "collection.transfer", "collection.placement", "collection.undo"),
     *(f"pretraining.{name}" for name in ("trainconfig", "runevents", "runfiles")),
 }

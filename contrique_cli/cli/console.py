@@ -166,6 +166,19 @@ def show_figures(title: str, spread: str, figures: Mapping[str, Range]) -> None:
     _console(sys.stdout).print(table)
 
 
+def show_curve(title: str, rows: Sequence[tuple[str, Range]]) -> None:
+    """How agreement grows with the photos fitted to, a line each, on standard output."""
+    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
+    table.add_column("rated photos fitted to")
+    table.add_column("SROCC", justify="right")
+    table.add_column("quartiles", justify="right")
+    for name, (value, low, high) in rows:
+        table.add_row(
+            Text(printable(name)), f"{value or 0:.3f}", f"{low or 0:.3f} - {high or 0:.3f}"
+        )
+    _console(sys.stdout).print(table)
+
+
 class _Rate(ProgressColumn):
     """Photos per second over the last moments."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,18 +14,20 @@ from contrique_cli.cli import console
 from contrique_cli.cli.cache import opened
 from contrique_cli.cli.options import (
     MODEL,
+    Blend,
     Device,
     Encoder,
     Group,
     LowerIsBetter,
     MaxMegapixels,
     MaxSide,
-    Mos,
     MosColumn,
+    MosOrRatings,
     NoCache,
     PathColumn,
     Photos,
     Quiet,
+    Rated,
     Reference,
 )
 from contrique_cli.config import Opinions
@@ -34,11 +36,13 @@ from contrique_cli.files import writing
 
 if TYPE_CHECKING:
     from contrique_cli.opinions.labels import LeftOut
+    from contrique_cli.opinions.taste import Step, Taste
 
 
 def fit_regressor(
-    mos: Mos,
     *,
+    mos: MosOrRatings = None,
+    ratings: Rated = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -46,9 +50,10 @@ def fit_regressor(
             "-o",
             metavar="NAME",
             help="A name for --regressor, or a file.",
-            show_default="the table's name",
+            show_default="the table's name, or the folder's",
         ),
     ] = None,
+    blend: Blend = 0.0,
     photos: Photos = None,
     path_column: PathColumn = None,
     mos_column: MosColumn = None,
@@ -73,12 +78,43 @@ def fit_regressor(
     """Fit the scale to your own opinions: ridge regression on the frozen encoder's features.
 
     Example: contrique fit-regressor --mos scores.csv
+
+    With --ratings, your own stars are the opinions; `score --regressor NAME` then ranks as you do.
     """
     from contrique_cli.encoder.model import pick_device
     from contrique_cli.models import locating
     from contrique_cli.models import regressor as noun
     from contrique_cli.opinions import fit, ladders
 
+    if (mos is None) == (ratings is None):
+        raise BadOption("give opinions either as a table, --mos, or as your own stars, --ratings")
+    if ratings is not None:
+        of_table = {
+            "--photos": photos,
+            "--path-column": path_column,
+            "--mos-column": mos_column,
+            "--group": group,
+            "--reference-column": reference_column,
+            "--lower-is-better": lower_is_better or None,
+            "--pristine": pristine,
+        }
+        _refuse(of_table, "--mos", "--ratings")
+        name = ratings.resolve().name if output is None else output
+        path = _fit_ratings(
+            ratings,
+            name,
+            blend=blend,
+            model=model,
+            max_side=max_side,
+            device=device,
+            max_megapixels=max_megapixels,
+            no_cache=no_cache,
+            quiet=quiet,
+        )
+        console.say(f"saved {path}: use it with --regressor {name}")
+        return
+    assert mos is not None  # noqa: S101 - either of the two is given
+    _refuse({"--blend": blend or None}, "--ratings", "--mos")
     if pristine is not None and reference_column is not None:
         raise BadOption("--pristine is for scores without a reference; leave one of the two out")
     output = mos.stem if output is None else output
@@ -122,6 +158,109 @@ def fit_regressor(
         console.name_some((f"clean photo left out: {one}" for one in left_out), len(left_out))
     noun.save(path, fitted)
     console.say(f"saved {path}: use it with --regressor {output}")
+
+
+def _refuse(given: Mapping[str, object | None], home: str, instead: str) -> None:
+    """Refuse options that mean nothing here."""
+    for name, value in given.items():
+        if value is not None:
+            raise BadOption(f"{name} is for {home}; leave it out with {instead}")
+
+
+def _fit_ratings(
+    folder: Path,
+    output: str,
+    *,
+    blend: float,
+    model: str | None,
+    max_side: int,
+    device: str | None,
+    max_megapixels: float,
+    no_cache: bool,
+    quiet: bool,
+) -> Path:
+    """Fit the scale to a person's stars, and say how sure it is."""
+    from contrique_cli.encoder.cache import recall
+    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.encoder.numerics import Choice
+    from contrique_cli.models import locating
+    from contrique_cli.models import regressor as noun
+    from contrique_cli.opinions import samples, taste
+    from contrique_cli.scoring.scorer import load_scorer
+
+    path = locating.destination(noun.KIND, output)
+    writing.check_writable(path)
+    chosen = pick_device(device)
+    scorer = load_scorer(model)
+    side = scorer.regressor.max_side
+    if max_side not in (config.MAX_SIDE, side):
+        raise BadOption(
+            f"--max-side {max_side}: stars are compared with the installed taste at {side} pixels"
+        )
+    found = taste.find_stars(folder)
+    with (
+        opened(is_off=no_cache, quiet=quiet) as cache,
+        watching(quiet=quiet) as on_photo,
+    ):
+        gathered = samples.gather(
+            found,
+            scorer.model.to(chosen),
+            at_least=config.MIN_LABELS,
+            max_side=side,
+            max_megapixels=max_megapixels,
+            shelf=recall.find_shelf(cache, scorer.info, max_side=side, choice=Choice(chosen)),
+            on_photo=on_photo,
+        )
+    with console.progress("fits", config.SPLITS, quiet=quiet, unit="splits") as advance:
+        fitted, made = taste.fit_stars(
+            gathered,
+            scorer.info,
+            scorer.regressor,
+            blend=blend,
+            provenance={"ratings": folder.name, "arch": scorer.info.arch},
+            on_split=lambda _done, _total: advance(),
+        )
+    _show_taste(fitted, scorer.regressor_path.stem, blend)
+    noun.save(path, made)
+    return path
+
+
+def _show_taste(found: Taste, known: str, blend: float) -> None:
+    report = found.report
+    rows = [(f"0, as {known} ranks", found.known)]
+    rows += [(_words(step, report.n), step.srocc) for step in found.curve]
+    if found.blended is not None:
+        rows.append((f"{blend:g} of {known} blended in", found.blended))
+    console.show_curve(f"median of {report.split}", rows)
+    low, high = found.interval.low or 0.0, found.interval.high or 0.0
+    console.say(
+        f"SROCC of all {report.n:,} photos, each predicted by others: "
+        f"{found.interval.value or 0.0:.3f}, 95 % interval {low:.3f} - {high:.3f}"
+    )
+    if found.enough is None:
+        console.say(
+            f"note: {known} follows your stars better than a scale fitted to {report.n:,} of them: "
+            "rate more photos, or keep some of it with --blend 0.5"
+        )
+    else:
+        console.say(f"from {found.enough:,} rated photos on it follows you better than {known}")
+    console.say(
+        f"{config.MIN_LABELS} rated photos are needed; the table says what more of them give"
+    )
+    if report.groups is None:
+        console.say(
+            "note: too few days and series to keep some out, so that photos of one scene may be on "
+            "both sides: the figures flatter"
+        )
+    if report.left_out:
+        console.say(f"{len(report.left_out):,} photos could not be used:")
+        console.name_some(
+            (f"{one.path}: {one.reason}" for one in report.left_out), len(report.left_out)
+        )
+
+
+def _words(step: Step, count: int) -> str:
+    return f"{step.n:,}" if step.n is not None else f"all, 80 % of {count:,}"
 
 
 @contextmanager

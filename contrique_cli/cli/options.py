@@ -287,6 +287,33 @@ Mos = Annotated[
         show_default=False,
     ),
 ]
+MosOrRatings = Annotated[
+    Path | None,
+    typer.Option(
+        "--mos",
+        metavar="TABLE",
+        help="Table (CSV, JSON, Parquet, Excel) of photos and opinions, one a row.",
+        show_default=False,
+    ),
+]
+Rated = Annotated[
+    Path | None,
+    typer.Option(
+        "--ratings",
+        metavar="DIR",
+        help="Instead of a table: photos with your own stars, in sidecars or inside.",
+        show_default=False,
+    ),
+]
+Blend = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        min=0.0,
+        max=0.9,
+        help="With --ratings: how much of the installed taste to keep, such as 0.5.",
+    ),
+]
 Photos = Annotated[
     Path | None,
     typer.Option(

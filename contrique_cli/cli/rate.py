@@ -97,7 +97,9 @@ def _describe(outcome: ratings.Outcome) -> str:
         ratings.WRITTEN: f"would get {stars}, score {outcome.mark.score:g}"
         + (" (a new file)" if outcome.is_new else ""),
         ratings.UNCHANGED: f"has {stars} already",
-        ratings.KEPT: "keeps the rating of a person",
+        ratings.KEPT: "keeps the rating of a person"
+        if outcome.reason is None
+        else f"is not made: a person's rating is in {outcome.reason}",
         ratings.FAILED: f"cannot be written: {outcome.reason}",
     }
     return f"{outcome.sidecar} {what[outcome.result]}"

@@ -1,4 +1,4 @@
-"""Star ratings in XMP sidecars: from scores to stars, which file, and written only where we may."""
+"""Stars in XMP sidecars: from scores to stars, written only where we may; a person's, read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contrique_cli.collection import xmp
+from contrique_cli import config
+from contrique_cli.collection import stars, xmp
 from contrique_cli.errors import BadSidecar, CannotWrite, Unreadable
 from contrique_cli.files import reading, writing
 from contrique_cli.files.reading import why
@@ -27,7 +28,7 @@ class Outcome:
         mark: what was, or was to be, written.
         result: one of the four words above.
         is_new: whether there was no such file before.
-        reason: why it failed.
+        reason: why it failed, or where the rating of a person is that was kept.
     """
 
     sidecar: Path
@@ -56,6 +57,32 @@ def find_sidecar(photo: Path, naming: str) -> Path:
     name = photo.name if naming == "full" else photo.stem
     usual, loud = (photo.parent / f"{name}{suffix}" for suffix in (".xmp", ".XMP"))
     return loud if os.path.lexists(loud) and not os.path.lexists(usual) else usual
+
+
+def find_stars(photo: Path) -> float | None:
+    """A person's stars: in name.ext.xmp, else name.xmp, else inside the photo; see `stars.parse`.
+
+    Raises:
+        BadSidecar: the XMP that should say so makes no sense.
+        Unreadable: the photo, or a sidecar, is no regular file.
+        OSError: one of them cannot be read.
+    """
+    for naming in config.XMP_NAMES:
+        found = _stars_in_sidecar(photo, naming)
+        if found is not None:
+            return found
+    with reading.opened(photo) as file:
+        packet = stars.find_packet(file)
+    return None if packet is None else stars.parse(packet)
+
+
+def _stars_in_sidecar(photo: Path, naming: str) -> float | None:
+    """A person's stars in one sidecar; a.jpg.xmp is that of a.jpg, not of a.jpg.jpg beside it."""
+    namesake = photo.with_name(photo.stem)
+    if naming == "stem" and reading.exists(namesake) and namesake.is_file():
+        return None
+    packet = _read(find_sidecar(photo, naming))
+    return None if packet is None else stars.parse(packet)
 
 
 def rate(
@@ -95,6 +122,9 @@ def rate(
 def _write(sidecar: Path, photos: tuple[Path, ...], mark: xmp.Mark, *, is_dry_run: bool) -> Outcome:
     result, reason, is_new = WRITTEN, None, False
     try:
+        elsewhere = _rated_elsewhere(sidecar, photos)
+        if elsewhere is not None:
+            return Outcome(sidecar=sidecar, photos=photos, mark=mark, result=KEPT, reason=elsewhere)
         before = _read(sidecar)
         is_new = before is None
         after = xmp.new(mark) if before is None else xmp.merge(before, mark)
@@ -115,6 +145,16 @@ def _write(sidecar: Path, photos: tuple[Path, ...], mark: xmp.Mark, *, is_dry_ru
     return Outcome(
         sidecar=sidecar, photos=photos, mark=mark, result=result, is_new=is_new, reason=reason
     )
+
+
+def _rated_elsewhere(sidecar: Path, photos: tuple[Path, ...]) -> str | None:
+    """The name of another sidecar with a person's stars, which one of ours beside it would hide."""
+    for photo in photos:
+        for naming in config.XMP_NAMES:
+            other = find_sidecar(photo, naming)
+            if other.name != sidecar.name and _stars_in_sidecar(photo, naming) is not None:
+                return other.name
+    return None
 
 
 def _read(sidecar: Path) -> bytes | None:

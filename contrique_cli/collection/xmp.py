@@ -41,7 +41,7 @@ _NEW = """<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNT
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
 _TAG_NAME = re.compile(rb"<([^\s/>]+)")
 _TAG_END = re.compile(rb"\s*(/?)>")
-_NUMBER = re.compile(rb"\s{0,99}[+-]?\d{1,9}(\.\d{0,9})?\s{0,99}")
+NUMBER = re.compile(rb"\s{0,99}[+-]?\d{1,9}(\.\d{0,9})?\s{0,99}")
 _DECLARED = re.compile(r"""<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
@@ -212,7 +212,7 @@ def _read(text: bytes) -> _Packet:
     reader = _Reader(text)
     reader.parser.StartElementHandler = reader.start
     reader.parser.EndElementHandler = reader.end
-    reader.parser.StartDoctypeDeclHandler = _refuse_doctype
+    reader.parser.StartDoctypeDeclHandler = refuse_doctype
     try:
         reader.parser.Parse(text, True)
     except expat.ExpatError as error:
@@ -224,7 +224,8 @@ def _read(text: bytes) -> _Packet:
     return packet
 
 
-def _refuse_doctype(*_: object) -> None:
+def refuse_doctype(*_: object) -> None:
+    """Refuse what alone declares entities: the parser's handler of a DOCTYPE."""
     raise BadSidecar("a DOCTYPE, which XMP does not have")
 
 
@@ -315,7 +316,7 @@ class _Reader:
 
 def _value(text: bytes, start: int, end: int) -> _Value:
     raw = text[start:end]
-    return _Value(start, end, float(raw) if _NUMBER.fullmatch(raw) else None)
+    return _Value(start, end, float(raw) if NUMBER.fullmatch(raw) else None)
 
 
 def _scan(text: bytes, start: int) -> _Tag:

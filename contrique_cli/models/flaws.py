@@ -59,12 +59,19 @@ class FlawProbe:
         return found
 
     def name(self, features: np.ndarray) -> list[Flaw]:
-        """The dominant flaw of each photo; `NONE` where no flaw reaches the confidence.
+        """The dominant flaw of each photo; see `choose`.
 
         Args:
             features: shape (N, 2F).
         """
-        found = self.probabilities(features)
+        return self.choose(self.probabilities(features))
+
+    def choose(self, found: np.ndarray) -> list[Flaw]:
+        """The likeliest flaw of each photo; `NONE` where no flaw reaches the confidence.
+
+        Args:
+            found: see `probabilities`.
+        """
         nothing = list(self.names).index(NONE)
         flaws = []
         for row in found:

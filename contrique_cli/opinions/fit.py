@@ -202,14 +202,33 @@ def _spread(features: np.ndarray) -> np.ndarray:
 # ---------------------------------------------------------------------------------- splits
 
 
-def _split_figures(gathered: Samples, lessons: Lessons | None, step: float) -> list[Figures]:
-    """Figures on the test part of each random split, all choices made inside its training part."""
+def splits(gathered: Samples) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to fit on and rows to test on, of each random split; no group on both sides."""
     splitter = (ShuffleSplit if gathered.groups is None else GroupShuffleSplit)(
         n_splits=config.SPLITS, test_size=_TEST_SHARE, random_state=config.SEED
     )
+    return list(splitter.split(gathered.features, groups=gathered.groups))
+
+
+def predict_left_out(gathered: Samples, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Predictions for rows by a ridge that was fitted to others, all choices made inside those.
+
+    Args:
+        gathered: features and opinions.
+        train: rows to fit to.
+        test: rows to predict, shape (N,).
+    """
+    spread = _spread(gathered.features[train])
+    found = _fit_ridge(replace(gathered, features=gathered.features / spread), train, None, 0.0)
+    predicted: np.ndarray = gathered.features[test] / spread @ found.weights + found.bias
+    return predicted
+
+
+def _split_figures(gathered: Samples, lessons: Lessons | None, step: float) -> list[Figures]:
+    """Figures on the test part of each random split, all choices made inside its training part."""
     features, mos = gathered.features, gathered.mos
     several = []
-    for train, test in splitter.split(features, groups=gathered.groups):
+    for train, test in splits(gathered):
         found = _fit_ridge(gathered, train, lessons, step)
         several.append(metrics.measure(features[test] @ found.weights + found.bias, mos[test]))
     return several
@@ -229,10 +248,10 @@ def _fit_ridge(
 ) -> _Fitted:
     """A ridge whose strength the opinions choose, and to which lessons then add a prior."""
     features, mos = gathered.features[rows], gathered.mos[rows]
-    folds = _folds(mos, None if gathered.groups is None else gathered.groups[rows])
+    parts = folds(mos, None if gathered.groups is None else gathered.groups[rows])
     counts = np.ones(len(rows)) if gathered.weights is None else gathered.weights[rows]
     counts = counts / counts.mean()
-    choice = ridge.choose(features, mos, folds, counts)
+    choice = ridge.choose(features, mos, parts, counts)
     if lessons is None:
         weights, bias = _solve(features, mos, counts, choice.strength)
         return _Fitted(weights, bias, choice.strength, choice, choice.out_of_fold)
@@ -241,13 +260,13 @@ def _fit_ridge(
     known = lessons.prior(step=step, weight=weight)
     whitened, foretold = known.whitened(features), known.foretold(features)
     coefficients, bias = _solve(whitened, mos - foretold, counts, strength)
-    left_out = ridge.out_of_fold(whitened, mos - foretold, folds, counts, strength)
+    left_out = ridge.out_of_fold(whitened, mos - foretold, parts, counts, strength)
     return _Fitted(known.weights(coefficients), bias, strength, choice, left_out + foretold)
 
 
-def _folds(mos: np.ndarray, groups: np.ndarray | None) -> list[np.ndarray]:
+def folds(mos: np.ndarray, groups: np.ndarray | None) -> list[np.ndarray]:
     """Row numbers of each fold, no group in two of them."""
-    if groups is None:
+    if groups is None or len(np.unique(groups)) == 1:
         splitter = KFold(config.FOLDS, shuffle=True, random_state=config.SEED)
     else:
         splitter = GroupKFold(min(config.FOLDS, len(np.unique(groups))))

@@ -35,7 +35,7 @@ def read_report(path: str | os.PathLike[str]) -> pd.DataFrame:
     table = tables.read(Path(path), BadReport)
     found = reading.rows_of(table, os.fspath(path))
     cells = [rows.cells(row) for row in found]
-    columns = {name: [one[name] for one in cells] for name in rows.columns(found)}
+    columns = {name: [one.get(name) for one in cells] for name in rows.columns(found)}
     return to_frame(columns, table.facts)
 
 
@@ -49,7 +49,7 @@ def to_frame(columns: Mapping[str, Sequence[Any]], facts: Mapping[str, Any]) -> 
     import pandas as pd  # noqa: PLC0415 - takes half a second
 
     series = {
-        name: pd.Series(list(values), dtype=_KINDS.get(rows.KINDS.get(name, ""), "object"))
+        name: pd.Series(list(values), dtype=_KINDS.get(rows.kind(name), "object"))
         for name, values in columns.items()
     }
     frame = pd.DataFrame(series)

@@ -13,7 +13,7 @@ from typing import Any
 from contrique_cli.errors import BadReport
 from contrique_cli.files import tables
 from contrique_cli.files.tables import Table
-from contrique_cli.reports.rows import Row
+from contrique_cli.reports.rows import COLUMNS, FLAW_PREFIX, Row
 
 ESCAPE = re.compile(r"\\u(dc[89a-f][0-9a-f]|0009|000a|000d|003b|007c)")
 """How CSV shows a byte that is not UTF-8, and what would begin another cell."""
@@ -123,6 +123,7 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
         raw=number("raw"),
         flaw=text("flaw"),
         flaw_probability=number("flaw_probability"),
+        flaws=_flaws(record),
         width=count("width"),
         height=count("height"),
         source=text("source"),
@@ -131,6 +132,18 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
         burst_kind=text("burst_kind"),
         note=text("note"),
         error=text("error"),
+    )
+
+
+def _flaws(record: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    """Probabilities of flaws; what else is in columns so called, someone's notes, is none."""
+    return tuple(
+        (name.removeprefix(FLAW_PREFIX), float(value))
+        for name, value in record.items()
+        if name.startswith(FLAW_PREFIX)
+        and name not in COLUMNS
+        and isinstance(value, int | float)
+        and 0.0 <= value <= 1.0
     )
 
 

@@ -27,6 +27,9 @@ KINDS = dict.fromkeys("rank width height burst".split(), "int64")
 KINDS |= dict.fromkeys("score flaw_probability raw".split(), "double") | {"burst_best": "bool"}
 """What the columns that do not hold text hold, in Parquet's words."""
 
+FLAW_PREFIX = "flaw_"
+"""Start of the columns that hold the probability of one flaw each, such as flaw_blur."""
+
 SCORE_DIGITS = 2
 RAW_DIGITS = 6
 PROBABILITY_DIGITS = 3
@@ -55,6 +58,8 @@ class Row:
         flaw: the dominant flaw, "none" where none is seen with confidence; None where the encoder
             has no flaw probe.
         flaw_probability: of that flaw (or of none), in [0, 1].
+        flaws: each flaw with its probability, whether it is the dominant one or not; none where
+            the encoder has no flaw probe, or the report does not say.
         width, height: of the file, in upright pixels.
         source: what was decoded: "photo", or of a RAW file its "preview" or "raw" sensor data.
         burst: number of the group of near-duplicates it belongs to; None outside of groups.
@@ -72,6 +77,7 @@ class Row:
     quality: float | None = None
     flaw: str | None = None
     flaw_probability: float | None = None
+    flaws: tuple[tuple[str, float], ...] = ()
     width: int | None = None
     height: int | None = None
     source: str | None = None
@@ -111,14 +117,14 @@ def printed(score: float) -> float:
 
 
 def to_csv(rows: Sequence[Row]) -> bytes:
-    """UTF-8 CSV with a header line.
+    """UTF-8 CSV with a header line, and without a column for every flaw, to fit on a screen.
 
     A cell that a spreadsheet could take for a formula is made harmless: a path gets "./" in front,
     which names the same file, other text an apostrophe. Within a cell the separator that would
     let one begin, for a reader of semicolons, say, and the bytes of a name that are not UTF-8
     appear as backslash escapes.
     """
-    names = columns(rows)
+    names = columns(rows, has_flaws=False)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -134,7 +140,7 @@ def to_csv(rows: Sequence[Row]) -> bytes:
 def to_json(rows: Sequence[Row], about: Mapping[str, Any]) -> bytes:
     """One JSON document: `schema`, what `about` says of the run, and `photos`, a list of rows."""
     names = columns(rows)
-    photos = [{name: cells(row)[name] for name in names} for row in rows]
+    photos = [{name: found.get(name) for name in names} for found in map(cells, rows)]
     document = {"schema": SCHEMA, **about, "photos": photos}
     return (_dump(document, indent=2) + "\n").encode("utf-8", "backslashreplace")
 
@@ -156,9 +162,7 @@ def to_parquet(rows: Sequence[Row], about: Mapping[str, Any]) -> bytes:
     found = [cells(row) for row in rows]
     table = pa.table(
         {
-            name: pa.array(
-                [_utf8(one[name]) for one in found], pa.type_for_alias(KINDS.get(name, "string"))
-            )
+            name: pa.array([_utf8(one.get(name)) for one in found], pa.type_for_alias(kind(name)))
             for name in columns(rows)
         }
     ).replace_schema_metadata({"contrique": json.dumps({"schema": SCHEMA, **about})})
@@ -178,9 +182,18 @@ def to_bytes(rows: Sequence[Row], file_format: str, about: Mapping[str, Any]) ->
     return b"".join(map(to_json_line, rows))
 
 
-def columns(rows: Sequence[Row]) -> list[str]:
-    """Names of the columns of a report."""
+def kind(column: str) -> str:
+    """What a column holds, in Parquet's words."""
+    return KINDS.get(column, "double" if column.startswith(FLAW_PREFIX) else "string")
+
+
+def columns(rows: Sequence[Row], *, has_flaws: bool = True) -> list[str]:
+    """Names of the columns of a report; those of each flaw follow that of the dominant one's."""
     names = list(COLUMNS)
+    if has_flaws:
+        flaws = dict.fromkeys(f"{FLAW_PREFIX}{name}" for row in rows for name, _ in row.flaws)
+        place = names.index("flaw_probability") + 1
+        names[place:place] = [name for name in flaws if name not in COLUMNS]
     if any(row.reference is not None for row in rows):
         names.insert(1, "reference")
     return names
@@ -188,7 +201,10 @@ def columns(rows: Sequence[Row]) -> list[str]:
 
 def cells(row: Row) -> dict[str, Any]:
     """What a row holds in each column, with the digits that reports show."""
-    return {
+    flaws = {
+        f"{FLAW_PREFIX}{name}": round(chance, PROBABILITY_DIGITS) for name, chance in row.flaws
+    }
+    return flaws | {
         "rank": row.rank,
         "path": str(row.path),
         "score": None if row.score is None else printed(row.score),

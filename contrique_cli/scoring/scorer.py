@@ -90,7 +90,16 @@ class Scorer:
             source, note: see `opening.Photo`.
         """
         raw = self.regressor.predict(values[None])  # (1, 2F) -> (1,)
-        flaw = None if self.probe is None else self.probe.name(values[None])[0]
+        flaw = None
+        chances: tuple[tuple[str, float], ...] = ()
+        if self.probe is not None:
+            found = self.probe.probabilities(values[None])  # (1, K)
+            flaw = self.probe.choose(found)[0]
+            chances = tuple(
+                (name, chance)
+                for name, chance in zip(self.probe.names, found[0].tolist(), strict=True)
+                if name != flaws.NONE
+            )
         return Row(
             path=path,
             score=float(self.regressor.to_score(raw)[0]),
@@ -98,6 +107,7 @@ class Scorer:
             quality=float(self.regressor.to_quality(raw)[0]),
             flaw=None if flaw is None else flaw.name,
             flaw_probability=None if flaw is None else flaw.probability,
+            flaws=chances,
             width=size[0],
             height=size[1],
             source=source,

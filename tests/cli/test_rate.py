@@ -156,3 +156,16 @@ def test_a_rating_changed_with_exiftool_is_kept(contrique, report):
     done = contrique("rate", "--from", report)
     assert "1 kept (rated by a person), 0 failed" in done.err
     assert subprocess.run(read, capture_output=True, check=True).stdout.strip() == b"5"
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("a.xmp", "a.jpg.xmp"), ("a.jpg.xmp", "a.xmp")])
+def test_no_sidecar_is_made_that_hides_a_persons_stars(contrique, photos, report, theirs, ours):
+    human = rated("<xmp:Rating>5</xmp:Rating>")
+    (photos / theirs).write_text(human)
+    names = "full" if ours == "a.jpg.xmp" else "stem"
+    shown = contrique("rate", "--from", report, "--names", names, "--dry-run")
+    assert f"{ours} is not made: a person's rating is in {theirs}" in shown.out
+    done = contrique("rate", "--from", report, "--names", names)
+    assert "2 written, 0 unchanged, 1 kept" in done.err
+    assert not (photos / ours).exists()
+    assert (photos / theirs).read_text() == human

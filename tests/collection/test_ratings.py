@@ -19,7 +19,7 @@ HUMAN = rated("<xmp:Rating>5</xmp:Rating>")
 
 
 def rate(*photos: tuple[Path, float | None], **options) -> list[ratings.Outcome]:
-    options = {"naming": "full", "thresholds": config.XMP_STARS} | options
+    options = {"naming": "full", "thresholds": config.XMP_THRESHOLDS} | options
     return list(ratings.rate([Row(path=path, score=score) for path, score in photos], **options))
 
 
@@ -38,7 +38,7 @@ def identity(path: Path) -> tuple[int, int, int]:
     [(0, 0), (19.99, 0), (20, 1), (40, 2), (60, 3), (80, 4), (94.99, 4), (95, 5), (100, 5)],
 )
 def test_stars_are_the_thresholds_reached(score, stars):
-    assert ratings.count_stars(score, config.XMP_STARS) == stars
+    assert ratings.count_stars(score, config.XMP_THRESHOLDS) == stars
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 
 import numpy as np
 import pytest
 
+from contrique_cli import read_report
 from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.numerics import Choice
 from contrique_cli.errors import BadModelFile
 from contrique_cli.models import flaws, regressor
 from contrique_cli.models.flaws import FlawProbe
+from contrique_cli.reports import reading
 from contrique_cli.scoring import score
 from contrique_cli.scoring import scorer as scoring_scorer
 
@@ -131,6 +134,20 @@ def test_a_probe_is_imported_and_used_with_its_encoder(contrique, probe, home, p
     assert "imported as the flaw probe mine: it is used with its encoder" in done.err
     scored = contrique("score", photos / "a.jpg", "--regressor", "tiny", "--device", "cpu")
     assert ",blur," in scored.out
+    assert "flaw_blur" not in scored.out
+    report = tmp_path / "report.json"
+    tiny = ("--regressor", "tiny", "--device", "cpu")
+    assert contrique("score", photos, photos / "gone.jpg", "-o", report, *tiny).status == 3
+    found = json.loads(report.read_text())["photos"]
+    assert [photo["flaw_blur"] for photo in found] == [1.0, 1.0, 1.0, None]
+    assert [photo["flaw_noise"] for photo in found] == [0.0, 0.0, 0.0, None]
+    assert not any("flaw_none" in photo for photo in found)
+    assert [row.flaws for row in reading.read(report.read_bytes(), "report.json")] == [
+        *[(("blur", 1.0), ("noise", 0.0))] * 3,
+        (),
+    ]
+    frame = read_report(report)
+    assert frame["flaw_blur"].to_list()[:3] == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("option", ["--model", "--regressor"])

@@ -107,14 +107,14 @@ def test_dmos_gives_the_same_scores_with_the_raw_value_upside_down(gathered):
 
 def test_no_group_is_on_both_sides_of_a_split_nor_in_two_folds(gathered, monkeypatch):
     seen = []
-    real = fit._folds
+    real = fit.folds
 
     def spy(mos, groups):
         folds = real(mos, groups)
         seen.append([set(groups[fold]) for fold in folds])
         return folds
 
-    monkeypatch.setattr(fit, "_folds", spy)
+    monkeypatch.setattr(fit, "folds", spy)
     run(gathered)
     assert len(seen) == config.SPLITS + 1
     for folds in seen:
