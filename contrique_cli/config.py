@@ -76,16 +76,16 @@ LADDER_KINDS = 4
 LADDER_PHOTOS = 400
 """Clean photos used at most; all 25 kinds then come 64 times."""
 
-LADDER_STEP = 0.35
+LADDER_STEP = 0.25
 """Standard deviations of the opinions by which one level of a distortion lowers the score."""
 
-LADDER_WEIGHT = 2.5
+LADDER_WEIGHT = 0.6
 """Of all errors along ladders together, relative to all errors in opinions together, for kinds that
 `prior.EMPHASIS` does not name."""
 
-LADDER_SHRINKAGE = 0.3
-"""Ridge strength with ladders, in units of the one that suits opinions alone: ladders hold the
-weights back, too."""
+LADDER_SHRINKAGE = 3.0
+"""Ridge strength with ladders, in units of the one that suits opinions alone: with a stronger one
+both carry over better to photos of other sources."""
 
 SPLITS = 10
 """Random 80/20 splits behind the figures of `fit-regressor`, as in the published protocol."""

@@ -29,7 +29,7 @@ PUBLISHED = tuple(kind.number for kind in KINDS)
 EVERY_KIND = (*PUBLISHED, *EXPOSURES)
 """Kinds of ladders that the probe learns from."""
 
-STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
+STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)
 """Inverse penalties tried."""
 
 FAINT = 2

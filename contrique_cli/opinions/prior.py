@@ -22,11 +22,22 @@ import numpy as np
 from scipy import linalg
 
 from contrique_cli.distortions.bank import IDENTITIES, LEVELS
-from contrique_cli.opinions.ladders import UNDEREXPOSED, Ladders
+from contrique_cli.opinions.ladders import OVEREXPOSED, UNDEREXPOSED, Ladders
 
-EMPHASIS: Mapping[int, float] = MappingProxyType({7: 3.0, 20: 4.0, UNDEREXPOSED: 4.0})
-"""How much more the ladders of some kinds count: features tell little of inverted colour, stray
-patches and missing light. All others count 1, however many ladders a kind has."""
+EMPHASIS: Mapping[int, float] = MappingProxyType(
+    {
+        **dict.fromkeys((1, 2, 3, 10), 0.02),
+        **dict.fromkeys((11, 12, 13, 14, 15, 21), 0.1),
+        **dict.fromkeys((19, 24), 0.4),
+        **dict.fromkeys((8, 9, OVEREXPOSED), 0.5),
+        **dict.fromkeys((7, 16, 23, UNDEREXPOSED), 2.0),
+        **dict.fromkeys((6, 17, 20, 22), 3.0),
+        5: 6.0,
+    }
+)
+"""How much more or less the ladders of some kinds count. Opinions alone order blur, compression and
+noise, and know hardly anything of shifted colours, stray patches and too few tones. All others
+count 1, however many ladders a kind has."""
 
 
 @dataclass(frozen=True, kw_only=True)
