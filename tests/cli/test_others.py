@@ -67,7 +67,7 @@ def test_a_regressor_is_fitted_named_used_and_evaluated(contrique, rated, home):
     assert "fitted to 30 of these 30 photos" in judged.err
     listed = contrique("models").out
     assert re.search(
-        r"^regressor +mine +you +of encoder tiny, at 1024 pixels, SROCC \S+ *$",
+        r"^regressor +mine +you +of encoder tiny, at 768 pixels, SROCC \S+ *$",
         listed,
         re.MULTILINE,
     )
