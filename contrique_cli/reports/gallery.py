@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote_from_bytes
 
-from contrique_cli.reports.rows import Row, printed
+from contrique_cli.reports.rows import PROBABILITY_DIGITS, Row, printed
 from contrique_cli.reports.thumbnails import MIME
 from contrique_cli.version import __version__
 
@@ -136,6 +136,7 @@ def _photo(row: Row, place: Path) -> dict[str, Any]:
         "score": None if row.score is None else printed(row.score),
         "flaw": row.flaw,
         "probability": row.flaw_probability,
+        "flaws": {name: round(chance, PROBABILITY_DIGITS) for name, chance in row.flaws} or None,
         "width": row.width,
         "height": row.height,
         "source": row.source,

@@ -98,6 +98,7 @@ def test_every_photo_has_its_facts_and_those_without_a_score_their_reason():
         height=30,
         flaw="blur",
         flaw_probability=0.75,
+        flaws=(("blur", 0.75), ("noise", 0.1234)),
         burst=3,
         is_burst_best=True,
     )
@@ -112,7 +113,8 @@ def test_every_photo_has_its_facts_and_those_without_a_score_their_reason():
         "probability": 0.75,
     }
     assert (photo["burst"], photo["best"], photo["width"]) == (3, True, 40)
-    assert "burst" not in found["photos"][1]
+    assert photo["flaws"] == {"blur": 0.75, "noise": 0.123}
+    assert not {"burst", "flaws"} & found["photos"][1].keys()
     assert found["failed"] == [{"path": "bad.jpg", "error": "the file is empty"}]
 
 

@@ -178,6 +178,23 @@ def test_it_sorts(six, order, expected):
     six.until(f"document.querySelectorAll('.heading').length === {2 if order == 'folder' else 0}")
 
 
+def test_it_sorts_by_the_probability_of_each_flaw(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chances = [0.1, 0.9, 0.4]
+    rows = [
+        replace(row, flaws=(("blur", chance), ("<b>", 1 - chance)))
+        for row, chance in zip(ranked(["a.jpg", "b.jpg", "c.jpg"]), chances, strict=True)
+    ]
+    open_fresh(browser, write(tmp_path, [*rows, *ranked(["", "", "", "d.jpg"])[3:]]))
+    browser.slide("#sort", "flaw blur")
+    browser.until(f"{SHOWN}.join() === 'b.jpg,c.jpg,a.jpg,d.jpg'")
+    browser.slide("#sort", "flaw <b>")
+    browser.until(f"{SHOWN}.join() === 'a.jpg,c.jpg,b.jpg,d.jpg'")
+    options = browser.run("[...document.querySelectorAll('#sort option')].map(o => o.textContent)")
+    assert options[-2:] == ["Most blur first", "Most <b> first"]
+    assert browser.complaints == []
+
+
 def test_a_photo_without_a_score_is_listed_with_its_reason(six):
     six.click("#to-failed")
     assert six.run("document.querySelector('#failed').open")

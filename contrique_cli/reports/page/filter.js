@@ -47,6 +47,13 @@ const orders = {
   folder: (a, b) => collator.compare(a.folder, b.folder) || byRank(a, b),
 };
 
+// Flaws whose probability is known, each with an order of its own: the likeliest first.
+const chances = [...new Set(photos.flatMap((photo) => Object.keys(photo.flaws ?? {})))];
+for (const flaw of chances) {
+  const chance = (photo) => photo.flaws?.[flaw] ?? -1;
+  orders[`flaw ${flaw}`] = (a, b) => chance(b) - chance(a) || byRank(a, b);
+}
+
 // Items of the grid: photos, each burst behind its best one unless it is open, and headings.
 function itemsOf(passed) {
   const sorted = passed.toSorted ? passed.toSorted(orders[state.sort]) : [...passed].sort(orders[state.sort]);
