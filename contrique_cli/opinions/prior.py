@@ -31,13 +31,14 @@ EMPHASIS: Mapping[int, float] = MappingProxyType(
         **dict.fromkeys((19, 24), 0.4),
         **dict.fromkeys((8, 9, OVEREXPOSED), 0.5),
         **dict.fromkeys((7, 16, 23, UNDEREXPOSED), 2.0),
-        **dict.fromkeys((6, 17, 20, 22), 3.0),
+        **dict.fromkeys((6, 20, 22), 3.0),
         5: 6.0,
+        17: 8.0,
     }
 )
 """How much more or less the ladders of some kinds count. Opinions alone order blur, compression and
-noise, and know hardly anything of shifted colours, stray patches and too few tones. All others
-count 1, however many ladders a kind has."""
+noise, and know hardly anything of shifted colours, dark middle tones, stray patches and too few
+tones. All others count 1, however many ladders a kind has."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ def test_flaws_made_on_purpose_count_less():
     groups = ["ss01_1", "ss02_1", "ss02_0", "ss03_1"]
     rows = [splits.Rated("", 0.5, group, group == "ss02_0") for group in groups]
     assert splits.parts(rows) == ([0, 1, 3], [2])
-    assert splits.weights(rows).tolist() == [1.0, 0.8, 0.8, 1.0]
+    assert splits.weights(rows).tolist() == [1.0, 0.9, 0.9, 1.0]
 
 
 def test_the_fifth_that_people_rate_best():
