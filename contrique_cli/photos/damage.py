@@ -211,7 +211,7 @@ def _has_empty_sectors(data: bytes) -> bool:
         codes = np.frombuffer(data, np.uint8, offset=end)
         rest = np.flatnonzero(codes[: 1 << 20])
         end += int(rest[0]) if len(rest) else min(len(codes), 1 << 20)
-        if at % _SECTOR == 0 and end % _SECTOR == 0:
+        if at % _SECTOR == 0 and (end % _SECTOR == 0 or end == len(data)):
             return True
         at = end
     return False
