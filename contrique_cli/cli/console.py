@@ -116,6 +116,8 @@ def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> li
         colour = "green" if row.score >= GOOD else "red" if row.score < POOR else "yellow"
         score = Text(f"{row.score:.1f}", style=colour)
         photo.append(f"  {printable(row.note)}" if row.note else "", style="yellow")
+    if row.companion is not None:
+        photo.append(f"  + {printable(row.companion.name)}", style="dim")
     cells = [Text("" if row.rank is None else str(row.rank)), score]
     if has_reference:
         cells.append(Text(printable(str(row.reference))))

@@ -71,6 +71,15 @@ FailUnder = Annotated[
         rich_help_panel=REPORT,
     ),
 ]
+Pairs = Annotated[
+    bool,
+    typer.Option(
+        "--pairs/--no-pairs",
+        metavar="",
+        help="In folders, take a RAW file and its JPEG for one photo, and score the JPEG.",
+        rich_help_panel=REPORT,
+    ),
+]
 Bursts = Annotated[
     float | None,
     typer.Option(

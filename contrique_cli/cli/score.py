@@ -27,6 +27,7 @@ from contrique_cli.cli.options import (
     MaxSeconds,
     Model,
     NoCache,
+    Pairs,
     Paths,
     Precision,
     Quiet,
@@ -49,6 +50,7 @@ def score(
     file_format: Format = None,
     gallery: Gallery = None,
     xmp: Xmp = False,
+    pairs: Pairs = True,
     bursts: Bursts = None,
     fail_under: FailUnder = None,
     quiet: Quiet = False,
@@ -138,11 +140,12 @@ def score(
     scorer = load_scorer(model, regressor)
     left_out: Counter[str] = Counter()
     with opened(is_off=no_cache, quiet=quiet) as cache:
-        found = finding.find(deliver.sources(paths), left_out)
+        companions: dict[Path, Path] = {}
+        found = finding.find(deliver.sources(paths), left_out, companions if pairs else None)
         listed = found if target.is_streaming and "-" in paths else list(found)
-        rows = verb.score(
-            listed,
-            scorer,
+        run = partial(
+            verb.score,
+            scorer=scorer,
             choice=choice,
             max_megapixels=max_megapixels,
             workers=workers,
@@ -150,7 +153,7 @@ def score(
             cache=cache,
         )
         status = deliver.deliver(
-            rows,
+            verb.pair(run(listed), companions, run),
             target,
             label="scoring",
             total=len(listed) if isinstance(listed, list) else None,

@@ -112,7 +112,7 @@ def select(
         typer.Option(
             "--sidecars",
             metavar="",
-            help="Take .xmp sidecars along, of both kinds of names.",
+            help="Take along what other programs left: .xmp, .aae, .pp3, .dop, Live Photos' .mov.",
             rich_help_panel=_ACTION,
         ),
     ] = False,
@@ -176,7 +176,12 @@ def select(
     assert to is not None  # noqa: S101 - _check saw to it
     check_inside(located.paths, base)
     plan = placement.plan(
-        located.paths, to, operation=action, root=base or Path(), has_sidecars=sidecars
+        [row.path for row in located.rows],
+        to,
+        operation=action,
+        root=base or Path(),
+        has_sidecars=sidecars,
+        companions=located.companions,
     )
     work = _Transfer(plan, located, to, len(rows))
     raise typer.Exit(work.show() if dry_run else work.run(base or Path(), undo_file, quiet=quiet))
@@ -227,6 +232,7 @@ class _Transfer:
         self.total = total
         self.chosen = len(located.rows) + len(located.missing)
         self.failures = [f"not there: {problem}" for problem in located.missing]
+        self.companions = set(located.companions.values())
         self.done: Counter[str] = Counter()
         self.undo_file: Path | None = None
         self.origin = Path()
@@ -297,6 +303,8 @@ class _Transfer:
             for one, reason in place(self.plan, root=root, undo_file=book):
                 if reason is not None:
                     self.failures.append(f"failed: {one.source}: {reason}")
+                elif one.source in self.companions:
+                    self.done["companions"] += 1
                 elif not one.is_photo:
                     self.done["sidecars"] += 1
                 else:
@@ -306,7 +314,11 @@ class _Transfer:
     def _sum_up(self) -> None:
         parts = [f"{self.done[name]:,} {word}" for name, word in _DONE.items() if self.done[name]]
         parts += [f"{self.done['there']:,} there already"] if self.done["there"] else []
-        parts += [f"{self.done['sidecars']:,} sidecars with them"] if self.done["sidecars"] else []
+        parts += [
+            f"{self.done[name]:,} {name} with them"
+            for name in ("companions", "sidecars")
+            if self.done[name]
+        ]
         parts += [f"{len(self.failures):,} failed"] if self.failures else []
         what = ", ".join(parts) or "nothing done"
         console.say(f"{self.chosen:,} of {self.total:,} photos chosen for {self.to}: {what}")

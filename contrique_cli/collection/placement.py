@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,13 @@ from contrique_cli.collection import transfer
 COPY, MOVE, SYMLINK = "copy", "move", "symlink"
 """What can be done with a file."""
 
-_SIDECARS = (".xmp", ".XMP")
+SIDECARS = (".xmp", ".XMP", ".aae", ".AAE", ".pp3", ".PP3", ".dop", ".DOP")
+"""Suffixes of what programs write beside photos, edits and ratings."""
+
+FILMS = (".mov", ".MOV")
+"""Suffixes of the film of a Live Photo."""
+
+_LIVE = frozenset([".heic", ".jpg", ".jpeg"])  # what a Live Photo's film lies beside
 _Member = tuple[Path, str, bool]  # source, operation, is a photo
 
 
@@ -45,7 +51,13 @@ class _Unit:
 
 
 def plan(
-    photos: Sequence[Path], folder: Path, *, operation: str, root: Path, has_sidecars: bool = False
+    photos: Sequence[Path],
+    folder: Path,
+    *,
+    operation: str,
+    root: Path,
+    has_sidecars: bool = False,
+    companions: Mapping[Path, Path] | None = None,
 ) -> list[Placement]:
     """Choose a place in `folder` for every photo.
 
@@ -58,16 +70,24 @@ def plan(
         folder: where to; it need not exist yet.
         operation: "copy", "move" or "symlink".
         root: see `transfer.link`.
-        has_sidecars: take name.ext.xmp and name.xmp along. Photos of one folder and stem then
-            share one new stem. A name.xmp that a photo left behind shares is copied, not moved.
+        has_sidecars: take name.ext.xmp and name.xmp along, those of the other suffixes, and the
+            film of a Live Photo. Photos of one folder and stem then share one new stem. A name.xmp
+            that a photo left behind shares is copied, not moved.
+        companions: files that go where some of the photos go, under the same new stem.
 
     Returns:
-        One placement per file, photos before their sidecars, in the order of the photos.
+        One placement per file, photos before companions and sidecars, in the order of the photos.
     """
-    names = _Names(folder, operation, root, by_stem=has_sidecars)
+    beside = companions or {}
+    names = _Names(folder, operation, root, by_stem=has_sidecars or bool(beside))
     home = os.path.realpath(folder)
     placements = []
-    for unit in _units(photos, operation) if has_sidecars else _single(photos, operation):
+    units = (
+        _units(photos, beside, operation, has_sidecars=has_sidecars)
+        if names.by_stem
+        else _single(photos, operation)
+    )
+    for unit in units:
         if os.path.realpath(unit.members[0][0].parent) == home:
             placements += [
                 Placement(source=path, target=path, operation=kind, is_photo=photo, is_there=True)
@@ -82,23 +102,32 @@ def _single(photos: Iterable[Path], operation: str) -> Iterator[_Unit]:
     return (_Unit(path.stem, ((path, operation, True),)) for path in photos)
 
 
-def _units(photos: Iterable[Path], operation: str) -> Iterator[_Unit]:
+def _units(
+    photos: Iterable[Path], companions: Mapping[Path, Path], operation: str, *, has_sidecars: bool
+) -> Iterator[_Unit]:
     together: dict[tuple[Path, str], list[Path]] = {}
     for path in photos:
         together.setdefault((path.parent, path.stem), []).append(path)
+        companion = companions.get(path)
+        if companion is not None:
+            own = path if _shares_stem(path, companion) else companion
+            together.setdefault((own.parent, own.stem), []).append(companion)
     listings = {folder: _Listing(folder) for folder, _ in together}
     for (folder, stem), chosen in together.items():
         listing = listings[folder]
-        is_left = bool(set(listing.by_stem.get(stem, [])) - {path.name for path in chosen})
+        films = _existing(folder, stem, FILMS, operation) if _LIVE & _suffixes(chosen) else []
+        names = {path.name for path in [*chosen, *(film for film, _, _ in films)]}
+        is_left = bool(set(listing.by_stem.get(stem, [])) - names)
         rounds = _apart([(path, operation, True) for path in chosen])
         for number, together_now in enumerate(rounds, start=1):
             members = list(together_now)
-            for path, _, _ in together_now:
-                members += _existing(folder, path.name, operation)
-            if not listing.has_file(stem):  # or name.xmp is that file's name.ext.xmp
-                is_shared = is_left or number < len(rounds)
-                kind = COPY if is_shared and operation == MOVE else operation
-                members += _existing(folder, stem, kind)
+            is_shared = is_left or number < len(rounds)
+            kind = COPY if is_shared and operation == MOVE else operation
+            if has_sidecars:
+                members += _sidecars(
+                    [path for path, _, _ in together_now], listing, operation, kind
+                )
+                members += [(film, kind, False) for film, _, _ in films]
             for part in _apart(list(dict.fromkeys(members))):
                 yield _Unit(stem, tuple(part))
 
@@ -117,6 +146,31 @@ def _apart(members: list[_Member]) -> list[list[_Member]]:
     return [part for _, part in parts]
 
 
+def _shares_stem(path: Path, other: Path) -> bool:
+    """Whether two files of a folder have one stem, case and accents apart, of one length."""
+    stems = path.stem, other.stem
+    is_one = _fold(stems[0]) == _fold(stems[1]) and len(stems[0]) == len(stems[1])
+    return is_one and path.parent == other.parent
+
+
+def _suffixes(paths: Iterable[Path]) -> set[str]:
+    return {path.suffix.lower() for path in paths}
+
+
+def _sidecars(
+    photos: Sequence[Path], listing: _Listing, operation: str, shared: str
+) -> list[_Member]:
+    """Sidecars of photos that go together; those called by the stem are `shared`."""
+    folder = photos[0].parent
+    members = []
+    for path in photos:
+        members += _existing(folder, path.name, SIDECARS, operation)
+    for stem in dict.fromkeys(path.stem for path in photos):
+        if not listing.has_file(stem):  # or name.xmp is that file's name.ext.xmp
+            members += _existing(folder, stem, SIDECARS, shared)
+    return members
+
+
 class _Listing:
     """The names in a folder, sidecars left out.
 
@@ -128,7 +182,7 @@ class _Listing:
         self.by_stem: dict[str, list[str]] = {}
         self._paths: dict[str, Path] = {}
         for name in _names_in(folder):
-            if not name.endswith(_SIDECARS):
+            if not name.endswith(SIDECARS):
                 self.by_stem.setdefault(Path(name).stem, []).append(name)
                 self._paths[_fold(name)] = folder / name
 
@@ -138,11 +192,13 @@ class _Listing:
         return path is not None and path.is_file()
 
 
-def _existing(folder: Path, name: str, operation: str) -> list[_Member]:
-    paths = [folder / f"{name}{suffix}" for suffix in _SIDECARS]
-    found = [path for path in paths if path.is_file()]
-    if len(found) > 1 and found[0].samefile(found[1]):  # one file, where case does not matter
-        found.pop()
+def _existing(folder: Path, name: str, suffixes: Sequence[str], operation: str) -> list[_Member]:
+    found: list[Path] = []
+    for path in (folder / f"{name}{suffix}" for suffix in suffixes):
+        # The second of two cases is the first again where case does not matter.
+        is_second = bool(found) and _fold(found[-1].name) == _fold(path.name)
+        if path.is_file() and not (is_second and found[-1].samefile(path)):
+            found.append(path)
     return [(path, operation, False) for path in found]
 
 
@@ -169,12 +225,16 @@ class _Names:
 
     def give(self, unit: _Unit) -> list[Placement]:
         """Placements of a unit under the first numbers that are free for all its files."""
+        length = len(unit.stem)
         for number in itertools.count(1):
-            stem = unit.stem if number == 1 else f"{unit.stem}-{number}"
+            added = "" if number == 1 else f"-{number}"
             placements = [
-                self._place(path, stem + path.name[len(unit.stem) :], kind, is_photo=photo)
+                self._place(
+                    path, path.name[:length] + added + path.name[length:], kind, is_photo=photo
+                )
                 for path, kind, photo in unit.members
             ]
+            stem = unit.stem + added
             if self._is_free(_fold(stem), placements):
                 self.given_stems.add(_fold(stem))
                 self.given.update(_fold(one.target.name) for one in placements)
@@ -214,4 +274,4 @@ def _fold(name: str) -> str:
 def _stems(name: str) -> set[str]:
     """What a photo and its sidecars in a folder may be called together."""
     stem = Path(name).stem
-    return {_fold(stem), _fold(Path(stem).stem)} if name.endswith(_SIDECARS) else {_fold(stem)}
+    return {_fold(stem), _fold(Path(stem).stem)} if name.endswith(SIDECARS) else {_fold(stem)}

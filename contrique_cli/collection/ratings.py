@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contrique_cli import config
@@ -88,7 +88,7 @@ def _stars_in_sidecar(photo: Path, naming: str) -> float | None:
 def rate(
     rows: Iterable[Row], *, naming: str, thresholds: Sequence[float], is_dry_run: bool = False
 ) -> Iterator[Outcome]:
-    """Write the ratings of scored photos into their sidecars.
+    """Write the ratings of scored photos into their sidecars, and into those of companions.
 
     Where several photos share a sidecar (IMG.JPG and IMG.RAF with naming "stem", or a link), the
     best of their scores counts: they are one picture, and the better rendition shows its quality.
@@ -105,8 +105,11 @@ def rate(
     shared: dict[str, list[Row]] = {}
     for row in rows:
         if row.score is not None:
-            sidecar = find_sidecar(row.path, naming)
-            shared.setdefault(os.path.realpath(sidecar), []).append(row)
+            own: dict[str, Path] = {}  # of a pair whose sidecars coincide, the photo's
+            for path in row.files:
+                own.setdefault(os.path.realpath(find_sidecar(path, naming)), path)
+            for sidecar, path in own.items():
+                shared.setdefault(sidecar, []).append(replace(row, path=path, companion=None))
     for folder in {Path(sidecar).parent for sidecar in shared} if not is_dry_run else ():
         writing.sweep(folder)
     for together in shared.values():

@@ -73,7 +73,7 @@ class Located:
 
     Attributes:
         rows: those whose photo is there, each file once, in their order, with the path under which
-            it was found.
+            it was found, and that of its companion.
         missing: the others, each with a reason.
     """
 
@@ -82,8 +82,13 @@ class Located:
 
     @property
     def paths(self) -> list[Path]:
-        """Where the photos lie."""
-        return [row.path for row in self.rows]
+        """Where the photos lie, each before its companion."""
+        return [path for row in self.rows for path in row.files]
+
+    @property
+    def companions(self) -> dict[Path, Path]:
+        """The companion of each photo that has one."""
+        return {row.path: row.companion for row in self.rows if row.companion is not None}
 
 
 def locate(rows: Sequence[Row], base: Path | None) -> Located:
@@ -99,17 +104,22 @@ def locate(rows: Sequence[Row], base: Path | None) -> Located:
     found: dict[str, Row] = {}
     missing = []
     for row in rows:
-        path = _existing(row.path, base)
-        try:
-            if kinds.is_photo(path):
-                key = os.path.abspath(path)  # noqa: PTH100 - takes ".." out as well
-                found.setdefault(key, replace(row, path=path))
-            else:
-                missing.append(Unreadable(path, "not a photo"))
-        except Unreadable as problem:
-            missing.append(problem)
-        except (OSError, ValueError) as error:
-            missing.append(Unreadable(path, why(error)))
+        path = _located(row.path, base)
+        if isinstance(path, Unreadable):
+            missing.append(path)
+        else:
+            found.setdefault(_key(path), replace(row, path=path))
+    taken = set(found)
+    for key, row in found.items():
+        companion = None if row.companion is None else _located(row.companion, base)
+        if isinstance(companion, Unreadable):
+            missing.append(companion)
+            companion = None
+        elif companion is not None and _key(companion) in taken:  # a photo of its own as well
+            companion = None
+        elif companion is not None:
+            taken.add(_key(companion))
+        found[key] = replace(row, companion=companion)
     if rows and not found:
         raise BadReport(
             f"none of the {len(rows):,} photos chosen is there, such as {missing[0]}; paths in the "
@@ -117,6 +127,21 @@ def locate(rows: Sequence[Row], base: Path | None) -> Located:
             "made in"
         )
     return Located(rows=list(found.values()), missing=missing)
+
+
+def _key(path: Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - takes ".." out as well
+
+
+def _located(path: Path, base: Path | None) -> Path | Unreadable:
+    """A path of a report as it is on the disk, or why no photo is there."""
+    path = _existing(path, base)
+    try:
+        return path if kinds.is_photo(path) else Unreadable(path, "not a photo")
+    except Unreadable as problem:
+        return problem
+    except (OSError, ValueError) as error:
+        return Unreadable(path, why(error))
 
 
 def check_inside(paths: Sequence[Path], base: Path | None) -> None:

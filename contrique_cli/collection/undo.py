@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contrique_cli.collection import transfer
+from contrique_cli.collection.placement import FILMS, SIDECARS
 from contrique_cli.errors import BadReport, CannotWrite, Unreadable
 from contrique_cli.files import reading, writing
 from contrique_cli.files.reading import why
@@ -19,9 +20,6 @@ from contrique_cli.photos import kinds
 
 FORMAT, VERSION = "contrique-undo", 2
 """What the first line of an undo file says, beside its folders."""
-
-SIDECARS = (".xmp", ".XMP")
-"""Suffixes of what goes along with photos."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,7 +309,7 @@ def _is_ours(move: Move) -> bool:
     """Whether a file that is to be moved back is a photo by content, or a sidecar by name."""
     if move.source.suffix != move.target.suffix:
         return False
-    return move.target.suffix in SIDECARS or kinds.is_photo(move.target)
+    return move.target.suffix in (*SIDECARS, *FILMS) or kinds.is_photo(move.target)
 
 
 def _is_same(path: Path, move: Move) -> bool:

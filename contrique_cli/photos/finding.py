@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,7 +29,13 @@ EXTENSIONS = (
 """Lower-case suffixes taken from folders; files named one by one are judged by content."""
 
 
-def find(sources: Iterable[Path], left_out: Counter[str]) -> Iterator[Path | Unreadable]:
+PAIR_EXTENSIONS = frozenset([".jpg", ".jpeg", ".heic"])
+"""Lower-case suffixes of what cameras write beside the RAW file of the same shot."""
+
+
+def find(
+    sources: Iterable[Path], left_out: Counter[str], companions: dict[Path, Path] | None = None
+) -> Iterator[Path | Unreadable]:
     """Walk files and folders to photos, lazily, each physical file once.
 
     Folders are searched to any depth in name order, through symbolic links but never round a loop.
@@ -37,13 +43,15 @@ def find(sources: Iterable[Path], left_out: Counter[str]) -> Iterator[Path | Unr
     Args:
         sources: files and folders; a file is taken whatever its suffix.
         left_out: counts, by reason, what was left out on purpose; filled while iterating.
+        companions: gets, under a photo of a folder and before that is yielded, the RAW file of the
+            same shot beside it, which is left out then; None takes both as photos.
 
     Yields:
         A photo's path, or an `Unreadable` for a path that cannot be one.
     """
     seen: set[tuple[int, int]] = set()
     for source in sources:
-        for path in _walk(source, left_out, seen):
+        for path in _walk(source, left_out, seen, companions):
             if isinstance(path, Unreadable):
                 yield path
                 continue
@@ -69,7 +77,10 @@ def _identity(path: Path) -> tuple[int, int] | Unreadable:
 
 
 def _walk(
-    source: Path, left_out: Counter[str], seen: set[tuple[int, int]]
+    source: Path,
+    left_out: Counter[str],
+    seen: set[tuple[int, int]],
+    companions: dict[Path, Path] | None,
 ) -> Iterator[Path | Unreadable]:
     """Photos below `source`, which is itself yielded when it is not a folder."""
     if not source.is_dir():
@@ -89,7 +100,7 @@ def _walk(
             left_out["folders already searched"] += 1
             continue
         seen.add((status.st_dev, status.st_ino))
-        inner = []
+        inner, photos = [], []
         for entry in entries:
             path = folder / entry.name
             if entry.name.startswith("."):
@@ -97,10 +108,49 @@ def _walk(
             elif _is_folder(entry):
                 inner.append(path)
             elif (reason := _left_out(path.suffix.lower())) is None:
-                yield path
+                photos.append(path)
             else:
                 left_out[reason] += 1
+        yield from photos if companions is None else _paired(photos, left_out, seen, companions)
         pending.extend(reversed(inner))
+
+
+def _paired(
+    photos: Sequence[Path],
+    left_out: Counter[str],
+    seen: set[tuple[int, int]],
+    companions: dict[Path, Path],
+) -> Iterator[Path]:
+    """The photos of one folder without the RAW files that become companions of others."""
+    beside = _pairs(photos)
+    for photo, raw_file in list(beside.items()):
+        found = {_identity(photo), _identity(raw_file)}
+        is_pair = all(isinstance(one, tuple) and one not in seen for one in found)
+        if not is_pair or len(found) == 1:  # named one by one as well, say: each for itself
+            del beside[photo]
+    hidden = set(beside.values())
+    for photo in photos:
+        if photo in hidden:
+            left_out["RAW files beside their JPEGs"] += 1
+        else:
+            if photo in beside:
+                companions[photo] = beside[photo]
+            yield photo
+
+
+def _pairs(photos: Iterable[Path]) -> dict[Path, Path]:
+    """The RAW file of each JPEG or HEIC, where of one stem there is just one of either kind."""
+    kinds: dict[tuple[str, str], list[Path]] = {}
+    for photo in photos:
+        suffix = photo.suffix.lower()
+        kind = "raw" if suffix in raw.EXTENSIONS else "jpeg" if suffix in PAIR_EXTENSIONS else None
+        if kind is not None:
+            kinds.setdefault((photo.stem.casefold(), kind), []).append(photo)
+    return {
+        jpegs[0]: raws[0]
+        for (stem, kind), jpegs in kinds.items()
+        if kind == "jpeg" and len(jpegs) == len(raws := kinds.get((stem, "raw"), [])) == 1
+    }
 
 
 def _left_out(suffix: str) -> str | None:

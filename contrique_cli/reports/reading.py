@@ -114,10 +114,13 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
             raise BadReport(f"{place}: the {name} {value:g} is not a whole number from 1")
         return None if value is None else int(value)
 
-    reference = record.get("reference")
+    def other(name: str) -> Path | None:
+        value = record.get(name)
+        return None if value in (None, "") else _path(value, place)
+
     return Row(
         path=_path(record.get("path"), place),
-        reference=None if reference in (None, "") else _path(reference, place),
+        reference=other("reference"),
         rank=count("rank"),
         score=number("score"),
         raw=number("raw"),
@@ -130,6 +133,7 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
         burst=count("burst"),
         is_burst_best=_BOOLEANS.get(str(record.get("burst_best")).strip().lower()),
         burst_kind=text("burst_kind"),
+        companion=other("companion"),
         note=text("note"),
         error=text("error"),
     )

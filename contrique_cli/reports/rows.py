@@ -19,7 +19,7 @@ SCHEMA = 1
 
 COLUMNS = [
     *"rank path score flaw flaw_probability raw width height source".split(),
-    *"burst burst_best burst_kind note error".split(),
+    *"burst burst_best burst_kind companion note error".split(),
 ]
 """Of every report, in this order; `reference` comes second in full-reference reports."""
 
@@ -65,6 +65,7 @@ class Row:
         burst: number of the group of near-duplicates it belongs to; None outside of groups.
         is_burst_best: whether it is the best of its burst; None outside of bursts.
         burst_kind: what its group is: "burst", "bracket" or "panorama"; None outside of groups.
+        companion: the other file of the same shot: the RAW file of a JPEG that was scored.
         note: what is wrong with a photo that has a score all the same: parts of it are missing.
         error: why there is no score.
         reference: the photo compared with, in a full-reference report.
@@ -84,9 +85,15 @@ class Row:
     burst: int | None = None
     is_burst_best: bool | None = None
     burst_kind: str | None = None
+    companion: Path | None = None
     note: str | None = None
     error: str | None = None
     reference: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The photo and, where it has one, its companion."""
+        return (self.path,) if self.companion is None else (self.path, self.companion)
 
 
 def best_first(row: Row) -> tuple[float, float, float, str]:
@@ -219,6 +226,7 @@ def cells(row: Row) -> dict[str, Any]:
         "burst": row.burst,
         "burst_best": row.is_burst_best,
         "burst_kind": row.burst_kind,
+        "companion": None if row.companion is None else str(row.companion),
         "note": row.note,
         "error": row.error,
         "reference": None if row.reference is None else str(row.reference),
@@ -234,7 +242,7 @@ def harmless(column: str, value: Any) -> Any:
     """The cell so that no spreadsheet takes it for a formula."""
     if not isinstance(value, str):
         return value
-    is_path = column in ("path", "reference")
+    is_path = column in ("path", "reference", "companion")
     if value.startswith(_FORMULA_STARTS):
         value = f"./{value}" if is_path else f"'{value}"
     return _CELL_WITHIN.sub(lambda found: f"\\u{ord(found[1]):04x}", value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from contrique_cli import config
 from contrique_cli.encoder.cache import recall
@@ -58,6 +60,36 @@ def score(
         max_seconds=max_seconds,
     )
     return (_row(item, scorer) for item in stream)
+
+
+def pair(
+    rows: Iterable[Row],
+    companions: Mapping[Path, Path],
+    score_again: Callable[[list[Path]], Iterable[Row]],
+) -> Iterator[Row]:
+    """Give photos their companions; where one cannot be scored, its companion takes its place.
+
+    Args:
+        rows: see `score`.
+        companions: see `finding.find`; may grow while rows come.
+        score_again: the rows of some paths.
+
+    Yields:
+        As many rows, each naming the other file of its pair.
+    """
+    for row in rows:
+        companion = companions.get(row.path)
+        if companion is None or row.error is None:
+            yield replace(row, companion=companion)
+            continue
+        (instead,) = score_again([companion])
+        note = f"scored instead of {row.path.name}: {row.error}"
+        notes = note if instead.note is None else f"{note}; {instead.note}"
+        yield (
+            replace(instead, companion=row.path, note=notes)
+            if instead.error is None
+            else replace(row, companion=companion)
+        )
 
 
 def _row(item: Features | Unreadable, scorer: Scorer) -> Row:

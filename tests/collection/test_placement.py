@@ -56,6 +56,42 @@ def test_names_that_meet_get_a_number(tmp_path, sources, expected, operation):
     assert targets(plan(tmp_path, *sources.split(), operation=operation)) == expected.split()
 
 
+def test_a_companion_keeps_the_case_of_its_name_and_shares_the_number(tmp_path):
+    names = ["a/IMG.jpg", "a/img.RAF", "b/IMG.jpg", "b/img.RAF"]
+    touch(tmp_path, *names)
+    beside = {tmp_path / f"{one}/IMG.jpg": tmp_path / f"{one}/img.RAF" for one in "ab"}
+    found = plan(tmp_path, "a/IMG.jpg", "b/IMG.jpg", companions=beside)
+    assert targets(found) == ["IMG.jpg", "img.RAF", "IMG-2.jpg", "img-2.RAF"]
+    carry_out(found, tmp_path)
+    again = plan(tmp_path, "a/IMG.jpg", "b/IMG.jpg", companions=beside)
+    assert (targets(again), {one.is_there for one in again}) == (targets(found), {True})
+
+
+def test_a_companion_of_another_name_or_folder_goes_under_its_own(tmp_path):
+    touch(tmp_path, "a/x.jpg", "b/x.raf", "a/y.jpg", "a/other.raf")
+    beside = {
+        tmp_path / "a/x.jpg": tmp_path / "b/x.raf",
+        tmp_path / "a/y.jpg": tmp_path / "a/other.raf",
+    }
+    found = plan(tmp_path, "a/x.jpg", "a/y.jpg", companions=beside)
+    assert targets(found) == ["x.jpg", "x-2.raf", "y.jpg", "other.raf"]
+
+
+@pytest.mark.parametrize("suffix", ["xmp", "XMP", "aae", "AAE", "pp3", "dop"])
+def test_sidecars_of_either_kind_of_name_go_along(tmp_path, suffix):
+    touch(tmp_path, "a/x.jpg", f"a/x.jpg.{suffix}", f"a/x.{suffix}", "a/x.txt.pp3")
+    found = plan(tmp_path, "a/x.jpg", operation=MOVE, has_sidecars=True)
+    assert sorted(targets(found)) == sorted(["x.jpg", f"x.jpg.{suffix}", f"x.{suffix}"])
+    assert {one.operation for one in found} == {MOVE}
+
+
+@pytest.mark.parametrize(("photo", "goes"), [("x.heic", True), ("x.JPG", True), ("x.png", False)])
+def test_the_film_of_a_live_photo_goes_along(tmp_path, photo, goes):
+    touch(tmp_path, f"a/{photo}", "a/x.MOV")
+    found = plan(tmp_path, f"a/{photo}", operation=MOVE, has_sidecars=True)
+    assert targets(found) == [photo, *(["x.MOV"] if goes else [])]
+
+
 def test_accents_spelled_in_two_ways_are_one_name(tmp_path):
     names = [
         "a/" + unicodedata.normalize("NFC", "é.jpg"),

@@ -76,7 +76,10 @@ SEPARATED = ["x,=1+1", "x;=1+1", "x\t=1+1", '"=1+1"', '",=1+1', "x\n=1+1", "x\r=
 
 @pytest.mark.parametrize("text", [*FORMULAS, *SEPARATED])
 def test_no_text_begins_a_cell_as_a_formula_does_and_none_breaks_out_of_its_cell(text):
-    row = Row(path=Path(text), score=1.0, flaw=text, source=text, note=text, error=text)
+    row = Row(
+        path=Path(text), score=1.0, flaw=text, source=text, note=text, error=text,
+        companion=Path(text),
+    )  # fmt: skip
     data = report_rows.to_csv([row])
     header, *lines = csv.reader(io.StringIO(data.decode(), newline=""))
     ((*cells,),) = lines
@@ -85,8 +88,9 @@ def test_no_text_begins_a_cell_as_a_formula_does_and_none_breaks_out_of_its_cell
     ] == []
     assert len(header) == len(report_rows.COLUMNS)
     assert Path(text) in reading.spellings(Path(cells[1]))
+    assert cells[header.index("companion")] == cells[1]
     plain = [
-        reading.ESCAPE.sub(reading.unescape, cell) for cell in (cells[3], cells[8], *cells[12:])
+        reading.ESCAPE.sub(reading.unescape, cell) for cell in (cells[3], cells[8], *cells[13:])
     ]
     assert [cell.removeprefix("'") for cell in plain] == [text] * 4
 
