@@ -45,6 +45,7 @@ def test_every_column_comes_back(tmp_path, form):
         **{name: f"a {name}" for name in ("flaw", "source", "burst_kind", "note")},
         path=Path("a.jpg"),
         is_burst_best=False,
+        companion=Path("a.dng"),
     )
     path = tmp_path / f"r.{form}"
     path.write_bytes(report_rows.to_bytes([row], form, {}))
