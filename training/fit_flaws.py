@@ -39,7 +39,7 @@ FAINT = 2
 VISIBLE = 3
 """Levels from this one on must be named."""
 
-CONFIDENCE = 0.8
+CONFIDENCE = 0.7
 """Probability below which no flaw is named."""
 
 KINDS_PER_PHOTO = 5
