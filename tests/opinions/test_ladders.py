@@ -73,7 +73,8 @@ def test_a_grey_photo_has_no_ladder_of_colour(tmp_path, tiny):
     assert found.kinds.tolist() == [10]
 
 
-def test_kinds_count_alike_however_many_ladders_they_have_but_some_more():
+def test_kinds_count_alike_however_many_ladders_they_have_but_some_more(monkeypatch):
+    monkeypatch.setattr(prior, "EMPHASIS", {7: 3.0})
     kinds = np.array([2] * 6 + [10] * 2 + [7])
     found = prior.shares(kinds)
     assert found[kinds == 2].sum() == pytest.approx(3)
@@ -121,7 +122,8 @@ def made_up(seed=0, n=30, width=12):
     )
 
 
-def test_the_prior_is_the_ridge_whose_penalty_holds_the_ladders():
+def test_the_prior_is_the_ridge_whose_penalty_holds_the_ladders(monkeypatch):
+    monkeypatch.setattr(prior, "EMPHASIS", {})
     climbed = made_up()
     rng = np.random.default_rng(1)
     x, y, strength, weight, step = rng.normal(size=(40, 12)), rng.normal(size=40), 0.7, 3.0, -0.2
