@@ -121,7 +121,7 @@ def _group(rows: Sequence[Label]) -> tuple[list[Label], str | None]:
         for row, moment in zip(rows, taken, strict=True)
     ]
     if len(set(days)) >= config.MIN_GROUPS:
-        return _named(rows, days), "day"
+        return _named(rows, days), "day or folder" if None in taken else "day"
     series = _series(rows, taken)
     return (
         (_named(rows, series), "series")

@@ -142,7 +142,7 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
 def _flaws(record: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
     """Probabilities of flaws; what else is in columns so called, someone's notes, is none."""
     return tuple(
-        (name.removeprefix(FLAW_PREFIX), float(value))
+        (name.removeprefix(FLAW_PREFIX).replace("_", " "), float(value))
         for name, value in record.items()
         if name.startswith(FLAW_PREFIX)
         and name not in COLUMNS

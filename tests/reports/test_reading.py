@@ -175,3 +175,11 @@ def test_the_direction_of_raw_values_is_that_of_the_scores():
 def test_a_rank_that_is_none_is_named(cells):
     with pytest.raises(BadReport, match=r"r, line 2: the (rank|score)"):
         reading.read(f"rank,score,path\n{cells},a\n".encode(), "r")
+
+
+def test_probabilities_of_flaws_come_back_and_notes_of_others_are_none():
+    row = Row(path=Path("a.jpg"), score=1.0, flaws=(("motion blur", 0.25), ("noise", 0.5)))
+    data = report_rows.to_json([row], {})
+    assert b'"flaw_motion_blur": 0.25' in data
+    (found,) = reading.read(data.replace(b'"note": null', b'"flaw_notes": "mine"'), "r.json")
+    assert found.flaws == row.flaws

@@ -361,7 +361,7 @@ function start() {
   document.title = `${plural(photos.length, "photo")} by score`;
   const isWorstFirst = photos.length > 1 && photos[0].rank > photos.at(-1).rank;
   state.sort = isWorstFirst ? "worst" : "best";
-  $("sort").append(...chances.map((flaw) => new Option(`Most ${readable(flaw)} first`, `flaw ${flaw}`)));
+  $("sort").append(...chances.map((flaw) => new Option(`Most ${readable(flaw)}`, `flaw ${flaw}`)));
   $("sort").value = state.sort;
   $("size").value = memory.get("size") ?? (innerWidth < 700 ? 130 : 190);
   $("stack-field").hidden = !photos.some((photo) => photo.burst !== undefined);
