@@ -134,7 +134,9 @@ def test_every_recipe_of_the_cookbook_runs_and_does_what_it_says(desk, contrique
 def test_the_example_in_a_commands_help_runs(desk, contrique, monkeypatch, command):
     monkeypatch.chdir(desk)
     text = " ".join(contrique(*command.split(), "--help").out.split())
-    example = re.search(r"Examples?: contrique (.*?) (?:Exit status|contrique|With|What is|╭)", text)
+    example = re.search(
+        r"Examples?: contrique (.*?) (?:Exit status|contrique|With|What is|╭)", text
+    )
     done = contrique(*shlex.split(example.group(1)))
     assert done.status == 0, done.err
 
