@@ -75,9 +75,8 @@ Pairs = Annotated[
     bool,
     typer.Option(
         "--pairs/--no-pairs",
-        metavar="",
+        hidden=True,  # on purpose: the count of what was left out names it
         help="In folders, take a RAW file and its JPEG for one photo, and score the JPEG.",
-        rich_help_panel=REPORT,
     ),
 ]
 Bursts = Annotated[

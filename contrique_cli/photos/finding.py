@@ -131,7 +131,7 @@ def _paired(
     hidden = set(beside.values())
     for photo in photos:
         if photo in hidden:
-            left_out["RAW files beside their JPEGs"] += 1
+            left_out["RAW files beside their JPEGs (--no-pairs scores each)"] += 1
         else:
             if photo in beside:
                 companions[photo] = beside[photo]
