@@ -77,9 +77,9 @@ def fit_regressor(
 ) -> None:
     """Fit the scale to your own opinions: ridge regression on the frozen encoder's features.
 
-    Example: contrique fit-regressor --mos scores.csv
-
     With --ratings, your own stars are the opinions; `score --regressor NAME` then ranks as you do.
+
+    Example: contrique fit-regressor --mos scores.csv
     """
     from contrique_cli.encoder.model import pick_device
     from contrique_cli.models import locating
