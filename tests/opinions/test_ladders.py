@@ -192,7 +192,7 @@ def test_a_regressor_fitted_with_ladders_puts_distortions_in_order(higher_is_bet
     assert np.mean(clean == 100) < 0.05  # and for what is better
 
 
-def test_ladders_let_the_ridge_be_weaker():
+def test_ladders_ask_for_a_ridge_of_their_own_strength():
     plain, taught = (fitted(one)[0] for one in (None, made_up()))
     assert taught.strength == pytest.approx(config.LADDER_SHRINKAGE * plain.strength)
 
