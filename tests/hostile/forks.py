@@ -66,7 +66,7 @@ def main(args: Sequence[object], streams: Sequence[int | None]) -> int:
         sys.stdin, sys.stdout, sys.stderr = (
             None
             if one is None
-            else io.TextIOWrapper(io.FileIO(number, mode, closefd=False), encoding="ascii")
+            else io.TextIOWrapper(os.fdopen(number, f"{mode}b", closefd=False), encoding="ascii")
             for number, (one, mode) in enumerate(zip(kept, modes, strict=True))
         )
         app.main()
