@@ -251,7 +251,7 @@ Precision = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="auto (what the processor is quick at), fp32 (exact), bf16 or fp16.",
+        help="fp32 (auto), or quicker where the processor has it and less exact: bf16, fp16.",
         autocompletion=completion.PRECISION,
         rich_help_panel=MACHINE,
     ),

@@ -16,7 +16,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Embed:
-    """`model.embed` made fast: layers merged, in the layout and precision the device is quick at.
+    """`model.embed` made fast: layers merged, in the layout that the device is quick at.
 
     Attributes:
         device: where features come out.
@@ -49,10 +49,10 @@ class Embed:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """Turn `auto` into what the device is quick at.
+    """Turn `auto` into float32, which gives the same scores on every machine.
 
-    bfloat16 comes before float16 where there is hardware for both: it cannot overflow, whatever
-    the encoder, and scores stay within about half a point of those in float32.
+    On purpose not what the device is quick at: on 50 real photos bfloat16 moved the scores of the
+    bundled model by 0.9 points on average and 3.9 at most, nearly all of them upwards.
 
     Raises:
         BadOption: an unknown precision, or one that the processor lacks.
@@ -61,8 +61,14 @@ def choose_precision(name: str, device: torch.device) -> str:
         raise BadOption(f"precision {name!r}: choose one of {', '.join(config.PRECISIONS)}")
     if device.type == "cpu" and not _can_compute(name):
         raise BadOption(f"this processor cannot compute in {name}: leave --precision out")
-    if name != config.PRECISION:
-        return name
+    return "fp32" if name == config.PRECISION else name
+
+
+def quickest(device: torch.device) -> str:
+    """The precision that a device is quick at, for training, where no score depends on it.
+
+    bfloat16 comes before float16 where there is hardware for both: it cannot overflow.
+    """
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     if device.type == "cpu":

@@ -56,6 +56,8 @@ def choose_precision(name: str, device: torch.device) -> str:
     """
     if name == "fp16" and device.type == "cpu":
         raise BadOption("fp16 trains on a GPU only; give --precision bf16, fp32 or auto")
+    if name == config.PRECISION:
+        return backend.quickest(device)
     return backend.choose_precision(name, device)
 
 
