@@ -52,7 +52,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     """Turn `auto` into what the device is quick at.
 
     bfloat16 comes before float16 where there is hardware for both: it cannot overflow, whatever
-    the encoder, and scores stay within about half a point of those in float32.
+    the encoder, and scores stay within about two points of those in float32.
 
     Raises:
         BadOption: an unknown precision, or one that the processor lacks.

@@ -36,7 +36,7 @@ def test_features_are_those_of_the_model(arch, pooling):
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
-def test_half_precision_moves_no_score_of_the_bundled_model_by_a_fifth_of_a_point(monkeypatch):
+def test_half_precision_moves_no_score_of_the_bundled_model_by_a_point(monkeypatch):
     monkeypatch.setattr(backend, "_can_compute", lambda precision: True)  # PyTorch's own ways do
     scorer = scoring_scorer.load_scorer()
     photos = [make_photo(seed, 512, 384) for seed in range(2)]
@@ -48,8 +48,8 @@ def test_half_precision_moves_no_score_of_the_bundled_model_by_a_fifth_of_a_poin
         raw = scorer.regressor.predict(torch.cat(rows).numpy())
         scores[precision] = scorer.regressor.to_score(raw)
     assert np.ptp(scores["fp32"]) > 5
-    np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=0.2)
-    np.testing.assert_allclose(scores["fp16"], scores["fp32"], atol=0.2)
+    np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=1.0)
+    np.testing.assert_allclose(scores["fp16"], scores["fp32"], atol=1.0)
 
 
 def test_features_are_float32_of_finite_numbers_in_any_precision(tiny, monkeypatch):
