@@ -36,7 +36,7 @@ def test_features_are_those_of_the_model(arch, pooling):
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
-def test_half_precision_moves_no_score_of_the_bundled_model_by_a_fifth_of_a_point(monkeypatch):
+def test_half_precision_moves_no_score_of_the_bundled_model_by_a_point(monkeypatch):
     monkeypatch.setattr(backend, "_can_compute", lambda precision: True)  # PyTorch's own ways do
     scorer = scoring_scorer.load_scorer()
     photos = [make_photo(seed, 512, 384) for seed in range(2)]
@@ -48,8 +48,8 @@ def test_half_precision_moves_no_score_of_the_bundled_model_by_a_fifth_of_a_poin
         raw = scorer.regressor.predict(torch.cat(rows).numpy())
         scores[precision] = scorer.regressor.to_score(raw)
     assert np.ptp(scores["fp32"]) > 5
-    np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=0.2)
-    np.testing.assert_allclose(scores["fp16"], scores["fp32"], atol=0.2)
+    np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=1.0)
+    np.testing.assert_allclose(scores["fp16"], scores["fp32"], atol=1.0)
 
 
 def test_features_are_float32_of_finite_numbers_in_any_precision(tiny, monkeypatch):
@@ -64,17 +64,19 @@ def test_features_are_float32_of_finite_numbers_in_any_precision(tiny, monkeypat
     ("has_instructions", "is_taken", "expected"),
     [(True, True, "bf16"), (True, False, "fp32"), (False, True, "fp32"), (False, False, "fp32")],
 )
-def test_automatic_precision_is_what_the_processor_has_and_onednn_takes(
+def test_the_quickest_is_what_the_processor_has_and_onednn_takes(
     monkeypatch, has_instructions, is_taken, expected
 ):
     monkeypatch.setattr(backend, "has_bf16_instructions", lambda: has_instructions)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: is_taken)
-    assert backend.choose_precision("auto", torch.device("cpu")) == expected
+    assert backend.quickest(torch.device("cpu")) == expected
 
 
-def test_automatic_precision_of_other_devices():
-    assert backend.choose_precision("fp32", torch.device("cuda")) == "fp32"
-    assert backend.choose_precision("auto", torch.device("mps")) == "fp32"
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+def test_automatic_precision_is_the_same_on_every_machine(monkeypatch, device):
+    monkeypatch.setattr(backend, "has_bf16_instructions", lambda: True)
+    assert backend.choose_precision("auto", torch.device(device)) == "fp32"
+    assert backend.choose_precision("fp32", torch.device(device)) == "fp32"
 
 
 def test_an_unknown_precision_lists_those_there_are():
