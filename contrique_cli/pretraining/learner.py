@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from contrique_cli import config
 from contrique_cli.distortions.bank import CLASSES
 from contrique_cli.encoder import backend
 from contrique_cli.encoder.model import PROJECTION, Contrique
