@@ -154,7 +154,7 @@ class TestWithRawpy:
         save_dng(folder / "a.dng", MOTIF)
         save_dng(folder / "b.DNG", MOTIF, preview=MOTIF)
         MOTIF.save(folder / "b.jpg")
-        done = contrique("score", folder, "--regressor", "tiny", "--device", "cpu")
+        done = contrique("score", folder, "--no-pairs", "--regressor", "tiny", "--device", "cpu")
         table = {Path(row["path"]).name: row for row in csv.DictReader(io.StringIO(done.out))}
         sources = {name: row["source"] for name, row in table.items()}
         assert sources == {"a.dng": "raw", "b.DNG": "preview", "b.jpg": "photo"}
