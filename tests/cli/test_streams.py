@@ -170,7 +170,9 @@ def test_a_signal_writes_what_is_done_and_keeps_an_old_report_from_an_empty_one(
             time.sleep(pause)
             program.send_signal(number)
             err = program.stderr.read().decode()
-            assert program.wait(60) in (0, 130), err
+            status = program.wait(60)
+            is_late = status == -number and "photos scored" in err  # Python was ending already
+            assert status in (0, 130) or is_late, err
         assert "Traceback" not in err
         text = output.read_text()
         assert text == "old" or text.count("\n") > 1, err
