@@ -99,8 +99,10 @@ def _is_focus_stepped(distances: Sequence[float | None]) -> bool:
 
 def is_panorama(shots: Sequence[Shot]) -> bool:
     """Whether each shot, in order of time, shows the one before moved the same way."""
-    moves = [_move(before, after) for before, after in pairwise(shots)]
-    return len(shots) >= LEAST and None not in moves and len(set(moves)) == 1
+    if len(shots) < LEAST:
+        return False
+    way = _move(shots[0], shots[1])
+    return way is not None and all(_move(*pair) == way for pair in pairwise(shots[1:]))
 
 
 def panoramas(shots: Sequence[Shot], order: Sequence[int], *, gap: float) -> list[list[int]]:
