@@ -60,7 +60,7 @@ def move(source: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         copy(source, target)
-        _sync_folder(target.parent)
+        writing.sync_folder(target.parent)
         _remove_original(source, before, target)
 
 
@@ -166,14 +166,3 @@ def _remove_original(source: Path, before: os.stat_result, target: Path) -> None
         raise OSError(
             error.errno, f"copied, but the original cannot be removed ({why(error)}); both remain"
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name survive a power failure, where folders can be flushed."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

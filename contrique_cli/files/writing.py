@@ -324,3 +324,14 @@ def _is_claim(target: Path, claim: os.stat_result) -> bool:
     except OSError:
         return False
     return os.path.samestat(status, claim) and status.st_size == 0
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder survive a power cut, where folders can be flushed."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -24,6 +24,7 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
 from contrique_cli.errors import CannotWrite, Unreadable
+from contrique_cli.files import writing
 from contrique_cli.files.reading import opened, why
 from contrique_cli.pretraining.runfiles import read_object
 
@@ -99,7 +100,7 @@ def save(folder: Path, state: RunState, *, part_size: int = 0) -> Path:
         if target.exists():  # a damaged one of the same step
             shutil.rmtree(target)
         draft.replace(target)
-        _flush(folder)
+        writing.sync_folder(folder)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise CannotWrite(
@@ -196,14 +197,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _flush(folder: Path) -> None:
-    """Make the renaming itself survive a power cut, where the system can."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
