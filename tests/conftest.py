@@ -73,9 +73,14 @@ def blurred(image: Image.Image, radius: float) -> Image.Image:
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
     """Small matrices on one core: waiting threads made tests 100 times slower on a busy machine."""
-    torch.set_num_threads(1)
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread() -> None:
+    """Sums of training come out bit by bit alike, whatever number a test before has left."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
