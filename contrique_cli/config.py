@@ -23,10 +23,6 @@ MAX_MEGAPIXELS = 300
 MAX_SECONDS = 60.0
 """Time that decoding one photo may take; honest ones of 300 megapixels take up to 20."""
 
-PHOTO_THREAD = "photo"
-"""Start of the names of threads that look at photos: one that is left at the end is held by a
-decoder that does not come back."""
-
 CACHE_BYTES = 2_000_000_000
 """Size of the feature cache's file beyond which photos go, those unused for longest first."""
 

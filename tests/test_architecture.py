@@ -23,9 +23,9 @@ ROOMS = {
     ),
     "distortions": "randomness colour dct filters blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
-        "architectures seen efficientnet model merged backend capacity tensorfile checkpoint "
-        "workers features cache.identity cache.sqlitefile cache.featurecache numerics "
-        "cache.recall export pairs"
+        "architectures seen efficientnet model merged backend tensorfile checkpoint cache.identity "
+        "cache.sqlitefile cache.featurecache work capacity workers features cache.recall export "
+        "pairs"
     ),
     "models": (
         "regressor flaws installed locating catalogue official.pickles official.recognising "
@@ -41,7 +41,7 @@ ROOMS = {
         "learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
-        "streams console completion options source deliver gallery rate bursts cache shards score watch "
+        "streams console display completion options source deliver gallery rate bursts cache shards score watch "
         "compare undo features select explain fit evaluate models train app"
     ),
 }

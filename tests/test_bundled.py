@@ -9,7 +9,7 @@ import json
 import torch
 
 from contrique_cli.encoder.cache.featurecache import FeatureCache
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.models import regressor
 from contrique_cli.scoring import score
 from contrique_cli.scoring import scorer as scoring_scorer
@@ -53,7 +53,10 @@ def test_the_cache_does_not_move_its_scores_by_a_single_bit(tmp_path):
     paths = sorted(tmp_path.glob("*.png"))
     with FeatureCache(tmp_path / "features.sqlite") as cache:
         runs = [
-            [row.score for row in score.score(paths, scorer, choice=Choice(CPU), cache=used)]
+            [
+                row.score
+                for row in score.score(paths, scorer, scorer.sized(Work(device=CPU)), cache=used)
+            ]
             for used in (None, cache, cache)
         ]
     assert runs[0] == runs[1] == runs[2]

@@ -32,6 +32,7 @@ from contrique_cli.encoder.architectures import STAGES
 from contrique_cli.encoder.backend import Embed
 from contrique_cli.encoder.model import Contrique, pick_device
 from contrique_cli.encoder.seen import Features
+from contrique_cli.encoder.work import Work
 from contrique_cli.models.regressor import NO_REFERENCE
 from contrique_cli.opinions import evaluate, fit, metrics
 from contrique_cli.opinions.metrics import Range
@@ -46,8 +47,8 @@ COLUMNS = "run what data split srocc plcc ci date hardware note".split()
 def encoder_features(
     model: Contrique, paths: Sequence[Path], device: torch.device
 ) -> Iterator[np.ndarray]:
-    """Both scales of each photo, shape (2D,)."""
-    for found in features.extract(paths, Embed(model.to(device)), max_side=config.MAX_SIDE):
+    """All scales of each photo, shape (2F,), or (F,) with one scale."""
+    for found in features.extract(paths, Embed(model.to(device)), Work(device=device)):
         if not isinstance(found, Features):
             raise found
         yield found.values

@@ -44,6 +44,7 @@ from contrique_cli import config
 from contrique_cli.encoder import backend, capacity, features
 from contrique_cli.encoder.architectures import ARCHITECTURES, LAST, POOLINGS
 from contrique_cli.encoder.model import Contrique, pick_device
+from contrique_cli.encoder.work import Work
 from contrique_cli.models import locating
 from contrique_cli.photos import bounds, opening, pixels
 
@@ -74,12 +75,12 @@ def photograph(seed: int, width: int, height: int) -> Image.Image:
 
 def ours(model: Contrique, paths: list[Path]) -> Callable[[], object]:
     """Files to features."""
-    return lambda: list(features.extract(paths, backend.Embed(model), max_side=config.MAX_SIDE))
+    return lambda: list(features.extract(paths, backend.Embed(model), Work()))
 
 
 def spread(work: Callable[[Path], object], paths: list[Path]) -> Callable[[], object]:
     """Any work on as many cores as ours takes."""
-    load = capacity.choose(torch.device("cpu"), max_side=config.MAX_SIDE)
+    load = capacity.choose(Work(), torch.device("cpu"))
     pool = ThreadPoolExecutor(load.workers, initializer=torch.set_num_threads, initargs=(1,))
     return lambda: list(pool.map(work, paths))
 

@@ -4,7 +4,7 @@
 
 One run measures everything in turn, several times: `import torch` alone; one photo of 64 pixels
 scored without the cache, so that start-up is nearly all of it; 100 photos that the cache knows. The
-last line on standard output is JSON: seconds of the quickest of each, and ratios to the first. Time
+last line on standard output is JSON: the median seconds of each, and ratios to the first. Time
 is the processor's, which other work on the machine disturbs less; `--wall` takes the clock's.
 """
 
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -53,11 +54,11 @@ def main() -> None:
         for _ in range(args.rounds):
             for what, command in commands.items():
                 times[what].append(measure(command, is_wall=args.wall))
-    best = {what: min(each) for what, each in times.items()}
-    for what, seconds in best.items():
-        print(f"{what:6} {seconds:6.2f} s  {seconds / best['torch']:5.2f} times import torch")
-    ratios = {f"{what}_ratio": round(best[what] / best["torch"], 3) for what in ("one", "known")}
-    print(json.dumps({what: round(seconds, 3) for what, seconds in best.items()} | ratios))
+    usual = {what: statistics.median(each) for what, each in times.items()}
+    for what, seconds in usual.items():
+        print(f"{what:6} {seconds:6.2f} s  {seconds / usual['torch']:5.2f} times import torch")
+    ratios = {f"{what}_ratio": round(usual[what] / usual["torch"], 3) for what in ("one", "known")}
+    print(json.dumps({what: round(seconds, 3) for what, seconds in usual.items()} | ratios))
 
 
 def measure(command: list[str], *, is_wall: bool) -> float:

@@ -28,7 +28,7 @@ from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.encoder.model import Contrique, pick_device
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.models import flaws, regressor
 from contrique_cli.models.locating import DEFAULT
 from contrique_cli.opinions import evaluate, fit, labels, ladders, samples
@@ -98,14 +98,14 @@ def gather(
     """Features and opinions of a table, the features kept for the next call."""
     opinions = Opinions(table=rated, photos=args.data, group_column="group")
     rows = labels.read_opinions(opinions)
+    work = Work(device=device)
     with FeatureCache(args.work / "features.sqlite") as cache:
         return samples.gather(
             rows,
             model,
+            work,
             at_least=len(rows.rows),
-            max_side=config.MAX_SIDE,
-            max_megapixels=config.MAX_MEGAPIXELS,
-            shelf=recall.find_shelf(cache, info, max_side=config.MAX_SIDE, choice=Choice(device)),
+            shelf=recall.find_shelf(cache, info, work),
         )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich import filesize
 
 from contrique_cli.cli import console
 from contrique_cli.files.reading import exists
@@ -51,6 +50,9 @@ def info() -> None:
 
     Example: contrique cache info
     """
+    from rich import filesize
+
+    from contrique_cli.cli import display
     from contrique_cli.config import CACHE_BYTES
     from contrique_cli.encoder.cache.featurecache import location
 
@@ -63,7 +65,7 @@ def info() -> None:
             facts["size"] = filesize.decimal(found.measure())
     facts["limit"] = f"{filesize.decimal(CACHE_BYTES)}, then the photos unused for longest go"
     facts["photos"] = f"{sum(part.photos for part in parts):,}"
-    console.show_facts(facts | {f"  {_name(part)}": f"{part.photos:,}" for part in parts})
+    display.show_facts(facts | {f"  {_name(part)}": f"{part.photos:,}" for part in parts})
 
 
 @app.command()

@@ -52,20 +52,19 @@ def compare(
     target = deliver.target(output, file_format, fail_under=fail_under, quiet=quiet)
 
     from contrique_cli.encoder import pairs
-    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.encoder.work import Work
     from contrique_cli.models.regressor import FULL_REFERENCE
     from contrique_cli.scoring import compare as verb
     from contrique_cli.scoring.scorer import describe, load_scorer
 
-    chosen = pick_device(device)
+    work = Work(device=device, max_megapixels=max_megapixels)
+    work.check(None)
     scorer = load_scorer(model, regressor, task=FULL_REFERENCE)
     left_out: Counter[str] = Counter()
     matched = pairs.match(reference, distorted, left_out)
     with opened(is_off=no_cache, quiet=quiet) as cache:
         status = deliver.deliver(
-            verb.compare(
-                matched, scorer, device=chosen, max_megapixels=max_megapixels, cache=cache
-            ),
+            verb.compare(matched, scorer, scorer.sized(work), cache=cache),
             target,
             label="comparing",
             total=len(matched.pairs) + len(matched.unmatched),

@@ -1,39 +1,14 @@
-"""What people see: tables on standard output; progress, summaries and errors on standard error."""
+"""What people see: talk and progress on standard error; `display` has the tables."""
 
 from __future__ import annotations
 
 import sys
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
-
-from contrique_cli import config
-
-if TYPE_CHECKING:
-    from contrique_cli.opinions.metrics import Range
-    from contrique_cli.reports.rows import Row
+from typing import TypeVar
 
 Item = TypeVar("Item")
-
-GOOD, POOR = 67.0, 33.0
-"""Scores from which the table shows green, and below which red: the thirds of the scale."""
-
 
 NAMED = 5
 """Failures of one kind that are spelled out."""
@@ -67,160 +42,34 @@ def printable(text: str) -> str:
     )
 
 
-def show_table(rows: Sequence[Row]) -> None:
-    """A ranked table on standard output: all of a short report, both ends of a long one."""
-    table = Table(header_style="bold", expand=False)
-    has_reference = any(row.reference is not None for row in rows)
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    if has_reference:
-        table.add_column("reference", overflow="fold")
-    has_flaw = any(row.flaw is not None for row in rows)
-    if has_flaw:
-        table.add_column("flaw", no_wrap=True)
-    table.add_column("photo", overflow="fold")
-    has_bursts = any(row.burst is not None for row in rows)
-    if has_bursts:
-        table.add_column("burst", justify="right", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    for item in _ends(rows):
-        if isinstance(item, int):
-            gap = ["", "…", *[""] * (has_reference + has_flaw), f"… {item:,} more …", ""]
-            gap += [""] if has_bursts else []
-            table.add_row(*gap, style="dim")
-        else:
-            table.add_row(*_line(item, has_reference, has_flaw, has_bursts))
-    _console(sys.stdout).print(table)
-
-
-def _ends(rows: Sequence[Row]) -> list[Row | int]:
-    """Rows, or the first and last few with the number of those between."""
-    scored = [row for row in rows if row.score is not None]
-    failed = [row for row in rows if row.score is None]
-    shown: list[Row | int] = []
-    for part in (scored, failed):
-        hidden = len(part) - 2 * config.TABLE_ROWS
-        if hidden > 1:
-            shown += [*part[: config.TABLE_ROWS], hidden, *part[-config.TABLE_ROWS :]]
-        else:
-            shown += part
-    return shown
-
-
-def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> list[Text]:  # noqa: FBT001 - which columns there are
-    photo = Text(printable(str(row.path)))
-    if row.score is None:
-        score = Text("-", style="red")
-        photo.append(f"  {printable(row.error or '')}", style="red")
-    else:
-        colour = "green" if row.score >= GOOD else "red" if row.score < POOR else "yellow"
-        score = Text(f"{row.score:.1f}", style=colour)
-        photo.append(f"  {printable(row.note)}" if row.note else "", style="yellow")
-    if row.companion is not None:
-        photo.append(f"  + {printable(row.companion.name)}", style="dim")
-    cells = [Text("" if row.rank is None else str(row.rank)), score]
-    if has_reference:
-        cells.append(Text(printable(str(row.reference))))
-    if has_flaw:
-        cells.append(Text("" if row.flaw in (None, "none") else str(row.flaw)))
-    size = f"{row.width}x{row.height}" if row.width else ""
-    word = "best" if row.is_burst_best else row.burst_kind if row.is_burst_best is None else ""
-    burst = "" if row.burst is None else f"{row.burst} {word or ''}".rstrip()
-    return [*cells, photo, *([Text(burst)] if has_bursts else []), Text(size, style="dim")]
-
-
-def show_facts(facts: Mapping[str, str | Path], *, title: str = "") -> None:
-    """Names and values in two columns without a frame; a path stays in one piece to be copied."""
-    console = _console(sys.stdout)
-    indent = max(map(len, facts), default=0) + 2
-    if title:
-        console.print(Text(printable(title), style="bold"), soft_wrap=True)
-    for name, value in facts.items():
-        text = printable(str(value))
-        if not isinstance(value, Path):
-            gap = "\n" + " " * indent
-            width = max(console.width - indent, 20)
-            text = gap.join(textwrap.wrap(text, width, break_long_words=False)) or text
-        label = printable(name).ljust(indent)
-        console.print(Text.assemble((label, "bold"), text), soft_wrap=True)
-
-
-def show_models(rows: Sequence[tuple[str, str, str, str]]) -> None:
-    """A short table of models on standard output: kind, name, origin and a few words."""
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for name in ("kind", "name", "from"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("what", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    _console(sys.stdout).print(table)
-
-
-def show_figures(title: str, spread: str, figures: Mapping[str, Range]) -> None:
-    """Figures of agreement with their spread, a line each, on standard output."""
-    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    table.add_column(spread, justify="right")
-    for name, (value, low, high) in figures.items():
-        between = "" if low is None or high is None else f"{low:.3f} - {high:.3f}"
-        table.add_row(name.upper(), "undefined" if value is None else f"{value:.3f}", between)
-    _console(sys.stdout).print(table)
-
-
-def show_curve(title: str, rows: Sequence[tuple[str, Range]]) -> None:
-    """How agreement grows with the photos fitted to, a line each, on standard output."""
-    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
-    table.add_column("rated photos fitted to")
-    table.add_column("SROCC", justify="right")
-    table.add_column("quartiles", justify="right")
-    for name, (value, low, high) in rows:
-        table.add_row(
-            Text(printable(name)), f"{value or 0:.3f}", f"{low or 0:.3f} - {high or 0:.3f}"
-        )
-    _console(sys.stdout).print(table)
-
-
-class _Rate(ProgressColumn):
-    """Photos per second over the last moments."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self.unit = unit
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.1f} {self.unit}/s", style="dim")
-
-
-@contextmanager
 def progress(
     label: str, total: int | None, *, quiet: bool = False, unit: str = "photos"
-) -> Iterator[Callable[..., None]]:
+) -> AbstractContextManager[Callable[..., None]]:
     """A bar on standard error while the block runs; nothing where nobody watches.
 
-    Yields:
-        A function to call after each item, with the total where that was not known before.
+    Returns:
+        Enters with a function to call after each item, with the total where that was not known
+        before.
     """
     if quiet or not sys.stderr.isatty():
-        yield lambda _total=None: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(unit),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
-        task = bar.add_task(label, total=total)
+        return nullcontext(lambda _total=None: None)
+    from contrique_cli.cli import display
 
-        def advance(found: int | None = None) -> None:
-            if found is not None:
-                bar.update(task, total=found)
-            bar.advance(task)
+    return display.bar(label, total, unit)
 
-        yield advance
+
+def described(*, quiet: bool = False) -> AbstractContextManager[Callable[[str, float], bool]]:
+    """A bar as `progress`, of work that is told in words.
+
+    Returns:
+        Enters with a function that takes the words and how much is done, 0-1, and says whether
+        anybody saw them.
+    """
+    if quiet or not sys.stderr.isatty():
+        return nullcontext(lambda _words, _done: False)
+    from contrique_cli.cli import display
+
+    return display.described()
 
 
 def counted(items: Iterable[Item], advance: Callable[[], object]) -> Iterator[Item]:
@@ -228,7 +77,3 @@ def counted(items: Iterable[Item], advance: Callable[[], object]) -> Iterator[It
     for item in items:
         yield item
         advance()
-
-
-def _console(stream: object) -> Console:
-    return Console(file=stream, highlight=False, soft_wrap=False)  # type: ignore[arg-type]

@@ -204,8 +204,10 @@ def write(rows: list[Row], to: Target, about: Mapping[str, Any]) -> None:
     Raises:
         CannotWrite: the report went to standard output instead.
     """
+    from contrique_cli.cli import display
+
     if to.format == "table":
-        console.show_table(rows)
+        display.show_table(rows)
         return
     data = to_bytes(rows, to.format, about)
     if to.path is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contrique_cli import config
-from contrique_cli.cli import console
 from contrique_cli.cli.cache import opened
 from contrique_cli.cli.fit import tell, watching
 from contrique_cli.cli.options import (
@@ -44,12 +43,14 @@ def evaluate(
 
     Example: contrique evaluate --mos scores.csv
     """
-    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.cli import display
+    from contrique_cli.encoder.work import Work
     from contrique_cli.models.regressor import FULL_REFERENCE, NO_REFERENCE
     from contrique_cli.opinions import evaluate as verb
     from contrique_cli.scoring.scorer import load_scorer
 
-    chosen = pick_device(device)
+    work = Work(device=device, max_megapixels=max_megapixels)
+    work.check(None)
     task = FULL_REFERENCE if reference_column else NO_REFERENCE
     scorer = load_scorer(model, regressor, task=task)
     opinions = Opinions(
@@ -65,15 +66,8 @@ def evaluate(
         opened(is_off=no_cache, quiet=quiet) as cache,
         watching(quiet=quiet) as on_photo,
     ):
-        done = verb.evaluate(
-            opinions,
-            scorer,
-            device=chosen,
-            max_megapixels=max_megapixels,
-            cache=cache,
-            on_photo=on_photo,
-        )
+        done = verb.evaluate(opinions, scorer, scorer.sized(work), cache=cache, on_photo=on_photo)
     groups = "" if done.groups is None else f" in {done.groups} groups"
     title = f"{done.regressor.stem} on {done.n} photos{groups}"
-    console.show_figures(title, f"{config.CONFIDENCE} % interval", done.figures)
+    display.show_figures(title, f"{config.CONFIDENCE} % interval", done.figures)
     tell(done.left_out, done.notes)

@@ -64,21 +64,18 @@ def explain(
 
     Exit status: 0 explained, 1 nothing could be done, 2 wrong usage.
     """
+    from contrique_cli.cli import display
+
     _check(output, method, file_format)
 
-    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.encoder.work import Work
     from contrique_cli.scoring import explain as verb
     from contrique_cli.scoring import heatmap
     from contrique_cli.scoring.scorer import describe, load_scorer
 
     scorer = load_scorer(model, regressor)
-    found = verb.explain(
-        photo,
-        scorer,
-        device=pick_device(device),
-        method=method,
-        max_megapixels=max_megapixels,
-    )
+    work = scorer.sized(Work(device=device, max_megapixels=max_megapixels))
+    found = verb.explain(photo, scorer, work, method=method)
     if output is not None:
         picture = heatmap.draw(found.photo.image, found.points, is_overlay=overlay)
         heatmap.save(output, picture, f"quality of {console.printable(photo.name)}, {method}")
@@ -86,7 +83,7 @@ def explain(
         facts = {**describe(scorer), **found.to_facts()}
         sys.stdout.write(json.dumps(facts, allow_nan=False) + "\n")
     else:
-        console.show_facts(_words(found) | ({"map": output} if output else {}))
+        display.show_facts(_words(found) | ({"map": output} if output else {}))
 
 
 def _check(output: Path | None, method: str, file_format: str) -> None:

@@ -53,13 +53,20 @@ def features(
     from contrique_cli.encoder import export
     from contrique_cli.encoder.backend import Embed
     from contrique_cli.encoder.cache import recall
-    from contrique_cli.encoder.numerics import Choice
+    from contrique_cli.encoder.work import Work
     from contrique_cli.errors import NoImagesFound
     from contrique_cli.models import locating
     from contrique_cli.photos import finding
 
     export.check_suffix(output)
-    choice = Choice(device, precision)
+    work = Work(
+        device=device,
+        max_side=max_side,
+        max_megapixels=max_megapixels,
+        workers=workers,
+        precision=precision,
+    )
+    work.check(None)
     encoder, info = locating.load_encoder(model)
     left_out: Counter[str] = Counter()
     listed = list(finding.find(deliver.sources(paths), left_out))
@@ -70,11 +77,9 @@ def features(
     ):
         stream = recall.extract(
             listed,
-            lambda: Embed(encoder.to(choice.device), precision),
-            recall.find_shelf(cache, info, max_side=max_side, choice=choice),
-            max_side=max_side,
-            max_megapixels=max_megapixels,
-            workers=workers,
+            lambda: Embed(encoder.to(work.chosen_device), precision),
+            recall.find_shelf(cache, info, work),
+            work,
         )
         for item in console.counted(stream, advance):
             spool.add(item)

@@ -35,6 +35,7 @@ from contrique_cli.errors import BadOption
 from contrique_cli.files import writing
 
 if TYPE_CHECKING:
+    from contrique_cli.encoder.work import Work
     from contrique_cli.opinions.labels import LeftOut
     from contrique_cli.opinions.taste import Step, Taste
 
@@ -81,10 +82,13 @@ def fit_regressor(
 
     Example: contrique fit-regressor --mos scores.csv
     """
-    from contrique_cli.encoder.model import pick_device
+    from contrique_cli.cli import display
+    from contrique_cli.encoder.work import Work
     from contrique_cli.models import locating
     from contrique_cli.models import regressor as noun
     from contrique_cli.opinions import fit, ladders
+
+    work = Work(device=device, max_side=max_side, max_megapixels=max_megapixels)
 
     if (mos is None) == (ratings is None):
         raise BadOption("give opinions either as a table, --mos, or as your own stars, --ratings")
@@ -105,9 +109,7 @@ def fit_regressor(
             name,
             blend=blend,
             model=model,
-            max_side=max_side,
-            device=device,
-            max_megapixels=max_megapixels,
+            work=work,
             no_cache=no_cache,
             quiet=quiet,
         )
@@ -129,13 +131,13 @@ def fit_regressor(
         reference_column=reference_column,
         lower_is_better=lower_is_better,
     )
-    chosen = pick_device(device)
+    work.check(None)
     encoder, info = locating.load_encoder(model)
     climbed = None
     if pristine is not None:
         clean = ladders.choose(pristine)
         with watching(quiet=quiet) as on_photo:
-            climbed = ladders.climb(clean, encoder.to(chosen), on_photo=on_photo)
+            climbed = ladders.climb(clean, encoder.to(work.chosen_device), on_photo=on_photo)
     with (
         opened(is_off=no_cache, quiet=quiet) as cache,
         watching(quiet=quiet) as on_photo,
@@ -144,14 +146,12 @@ def fit_regressor(
             opinions,
             encoder,
             info,
-            device=chosen,
-            max_side=max_side,
-            max_megapixels=max_megapixels,
+            work,
             ladders=climbed,
             cache=cache,
             on_photo=on_photo,
         )
-    console.show_figures(f"median of {report.split}", "quartiles", report.figures)
+    display.show_figures(f"median of {report.split}", "quartiles", report.figures)
     tell(report.left_out, report.notes)
     if climbed is not None:
         left_out = climbed.unreadable
@@ -173,16 +173,12 @@ def _fit_ratings(
     *,
     blend: float,
     model: str | None,
-    max_side: int,
-    device: str | None,
-    max_megapixels: float,
+    work: Work,
     no_cache: bool,
     quiet: bool,
 ) -> Path:
     """Fit the scale to a person's stars, and say how sure it is."""
     from contrique_cli.encoder.cache import recall
-    from contrique_cli.encoder.model import pick_device
-    from contrique_cli.encoder.numerics import Choice
     from contrique_cli.models import locating
     from contrique_cli.models import regressor as noun
     from contrique_cli.opinions import samples, taste
@@ -190,13 +186,15 @@ def _fit_ratings(
 
     path = locating.destination(noun.KIND, output)
     writing.check_writable(path)
-    chosen = pick_device(device)
+    work.check(None)
     scorer = load_scorer(model)
     side = scorer.regressor.max_side
-    if max_side not in (config.MAX_SIDE, side):
+    if work.max_side not in (config.MAX_SIDE, side):
         raise BadOption(
-            f"--max-side {max_side}: stars are compared with the installed taste at {side} pixels"
+            f"--max-side {work.max_side}: stars are compared with the installed taste at {side} "
+            "pixels"
         )
+    work = scorer.sized(work)
     found = taste.find_stars(folder)
     with (
         opened(is_off=no_cache, quiet=quiet) as cache,
@@ -204,11 +202,10 @@ def _fit_ratings(
     ):
         gathered = samples.gather(
             found,
-            scorer.model.to(chosen),
+            scorer.model.to(work.chosen_device),
+            work,
             at_least=config.MIN_LABELS,
-            max_side=side,
-            max_megapixels=max_megapixels,
-            shelf=recall.find_shelf(cache, scorer.info, max_side=side, choice=Choice(chosen)),
+            shelf=recall.find_shelf(cache, scorer.info, work),
             on_photo=on_photo,
         )
     with console.progress("fits", config.SPLITS, quiet=quiet, unit="splits") as advance:
@@ -226,12 +223,14 @@ def _fit_ratings(
 
 
 def _show_taste(found: Taste, known: str, blend: float) -> None:
+    from contrique_cli.cli import display
+
     report = found.report
     rows = [(f"0, as {known} ranks", found.known)]
     rows += [(_words(step, report.n), step.srocc) for step in found.curve]
     if found.blended is not None:
         rows.append((f"{blend:g} of {known} blended in", found.blended))
-    console.show_curve(f"median of {report.split}", rows)
+    display.show_curve(f"median of {report.split}", rows)
     low, high = found.interval.low or 0.0, found.interval.high or 0.0
     console.say(
         f"SROCC of all {report.n:,} photos, each predicted by others: "

@@ -30,11 +30,13 @@ def models(context: typer.Context) -> None:
 
     Example: contrique models
     """
+    from contrique_cli.cli import display
+
     if context.invoked_subcommand is not None:
         return
     from contrique_cli.models import catalogue
 
-    console.show_models(
+    display.show_models(
         [
             (_KINDS[row.kind], row.name, "bundled" if row.is_bundled else "you", _summary(row))
             for row in catalogue.list_installed()
@@ -53,6 +55,7 @@ def show(
 
     Example: contrique models show default
     """
+    from contrique_cli.cli import display
     from contrique_cli.models import catalogue
 
     rows = catalogue.list_installed()
@@ -61,7 +64,7 @@ def show(
         names = ", ".join(dict.fromkeys(row.name for row in rows))
         raise UnknownModel(f"no model is called {name!r}; there is: {names}")
     for row in found:
-        console.show_facts(_facts(row), title=f"{_KINDS[row.kind]} {row.name}")
+        display.show_facts(_facts(row), title=f"{_KINDS[row.kind]} {row.name}")
 
 
 @app.command("import")

@@ -83,6 +83,8 @@ def score(
     Shards (.tar, .tar.gz, .parquet, folders of them) have a result each in a
     folder: contrique score shards/*.tar --output scores/
     """
+    from contrique_cli.encoder.work import Work
+
     folder = shards.folder_for(paths, output)
     request = shards.Request(
         sources=deliver.names(paths),
@@ -96,19 +98,20 @@ def score(
         quiet=quiet,
     )
     later = {"--gallery": gallery, "--xmp": xmp, "--bursts": bursts, "--fail-under": fail_under}
+    work = Work(
+        device=device,
+        max_megapixels=max_megapixels,
+        max_seconds=max_seconds,
+        workers=workers,
+        precision=precision,
+    )
     if folder is not None:
         shards.refuse(later)
         status = shards.score(
             request,
             model=model,
             regressor=regressor,
-            device=device,
-            precision=precision,
-            options={
-                "max_megapixels": max_megapixels,
-                "max_seconds": max_seconds,
-                "workers": workers,
-            },
+            work=work,
         )
         raise typer.Exit(status)
     request.check_unused()
@@ -131,12 +134,10 @@ def score(
             )
         )
 
-    from contrique_cli.encoder.numerics import Choice
     from contrique_cli.photos import finding
     from contrique_cli.scoring import score as verb
     from contrique_cli.scoring.scorer import describe, load_scorer
 
-    choice = Choice(device, precision)
     scorer = load_scorer(model, regressor)
     left_out: Counter[str] = Counter()
     with opened(is_off=no_cache, quiet=quiet) as cache:
@@ -146,10 +147,7 @@ def score(
         run = partial(
             verb.score,
             scorer=scorer,
-            choice=choice,
-            max_megapixels=max_megapixels,
-            workers=workers,
-            max_seconds=max_seconds,
+            work=scorer.sized(work),
             cache=cache,
         )
         status = deliver.deliver(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from contrique_cli.cli import console
 from contrique_cli.cli.deliver import DONE, INTERRUPTED, NOTHING, SOME_FAILED
@@ -15,6 +15,7 @@ from contrique_cli.config import SHARD_FORMATS, Failures
 from contrique_cli.errors import BadOption
 
 if TYPE_CHECKING:
+    from contrique_cli.encoder.work import Work
     from contrique_cli.errors import ShardError
     from contrique_cli.shards.score import Scored
 
@@ -175,16 +176,13 @@ def score(
     *,
     model: str | None,
     regressor: str | None,
-    device: str | None,
-    precision: str,
-    options: Mapping[str, Any],
+    work: Work,
 ) -> int:
     """Score the shards that have no result yet.
 
     Args:
         request: which shards, and where their results go.
-        model, regressor, device, precision: as for photos.
-        options: further keyword arguments of `scoring.score.score`.
+        model, regressor, work: as for photos.
 
     Returns:
         The exit status.
@@ -194,7 +192,6 @@ def score(
         raise BadOption(f"--format {chosen}: results of shards are {', '.join(SHARD_FORMATS)}")
     allowed = None if request.max_failures is None else Failures(request.max_failures)
 
-    from contrique_cli.encoder.numerics import Choice
     from contrique_cli.files import tables
     from contrique_cli.scoring import score as judging
     from contrique_cli.scoring.scorer import describe, load_scorer
@@ -224,14 +221,12 @@ def score(
         on_actors = actors.Judging(
             model=model,
             regressor=regressor,
-            device=device,
-            precision=precision,
+            work=work,
             about=folder.about,
-            options=options,
         )
         scoring = partial(cluster.score, judging=on_actors)
     else:
-        judge = partial(judging.score, scorer=scorer, choice=Choice(device, precision), **options)
+        judge = partial(judging.score, scorer=scorer, work=scorer.sized(work))
         scoring = partial(verb.score, judge=judge)
     stream = scoring(
         waiting,

@@ -12,8 +12,6 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from contrique_cli.cli import console
 from contrique_cli.errors import BadOption
@@ -190,26 +188,15 @@ def tell(events: Iterator[Event], *, is_quiet: bool) -> None:
         events: of the run; they are what makes it go.
         is_quiet: say nothing, as all processes but the first.
     """
-    terminal = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        console=terminal,
-        transient=True,
-        disable=is_quiet or not terminal.is_terminal,
-    )
-    with bar:
-        task = bar.add_task("starting", total=1.0)
-        shown = -math.inf
+    shown = -math.inf
+    with console.described(quiet=is_quiet) as show:
         for event in events:
             if is_quiet:
                 continue
             words = describe(event)
             if isinstance(event, runevents.StepReport):
-                bar.update(task, description=words, completed=event.progress)
                 now = time.monotonic()
-                if terminal.is_terminal or now - shown < LINE_SECONDS:
+                if show(words, event.progress) or now - shown < LINE_SECONDS:
                     continue
                 shown = now
             for line in words.splitlines():

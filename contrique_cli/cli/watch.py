@@ -78,21 +78,14 @@ def watch(
         if not folder.is_dir():
             raise BadOption(f"{folder} is no folder, and only folders are watched")
 
-    from contrique_cli.encoder.numerics import Choice
+    from contrique_cli.encoder.work import Work
     from contrique_cli.scoring import score as verb
     from contrique_cli.scoring.scorer import load_scorer
 
-    choice = Choice(device, precision)
     scorer = load_scorer(model, regressor)
+    work = Work(device=device, max_megapixels=max_megapixels, workers=workers, precision=precision)
     with opened(is_off=no_cache, quiet=quiet) as cache:
-        score = partial(
-            verb.score,
-            scorer=scorer,
-            choice=choice,
-            max_megapixels=max_megapixels,
-            workers=workers,
-            cache=cache,
-        )
+        score = partial(verb.score, scorer=scorer, work=scorer.sized(work), cache=cache)
         score(())  # what cannot work says so now, not when the first photo arrives
         _watch(folders, output, score, interval=interval, quiet=quiet)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from contrique_cli.encoder.work import Work
+
 try:
     import resource
 except ImportError:  # on Windows
@@ -63,31 +65,23 @@ class Load:
     batch_size: int | None
 
 
-def choose(
-    device: torch.device,
-    *,
-    max_side: int,
-    batch_size: int | None = None,
-    workers: int | None = None,
-    photos: int | None = None,
-) -> Load:
+def choose(work: Work, device: torch.device, *, photos: int | None = None) -> Load:
     """Spread the work by cores and memory.
 
     Args:
+        work: what the user wants; None chooses.
         device: that of the encoder.
-        max_side: working size in pixels, 0 for full resolution.
-        batch_size, workers: what the user wants; None chooses.
         photos: how many there are at most, where that is known.
     """
     cores = count_cores()
-    if device.type != "cpu" or batch_size is not None:
+    if device.type != "cpu" or work.batch_size is not None:
+        most = _fitting(_free_memory(device), work.max_side, MOST_AT_ONCE)
         return Load(
-            workers=workers or min(max(cores, 2), MOST_DECODERS),
+            workers=work.workers or min(max(cores, 2), MOST_DECODERS),
             cores=cores,
-            batch_size=batch_size or _fitting(_free_memory(device), max_side, MOST_AT_ONCE),
+            batch_size=work.batch_size or most,
         )
-    if workers is None:
-        workers = _fitting(free_memory(), max_side, cores)
+    workers = work.workers or _fitting(free_memory(), work.max_side, cores)
     workers = min(workers, photos or workers)
     return Load(workers=workers, cores=max(1, cores // workers), batch_size=None)
 

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from contrique_cli import config
 from contrique_cli.encoder import backend, capacity
 from contrique_cli.encoder.capacity import Load
 from contrique_cli.encoder.seen import Features
+from contrique_cli.encoder.work import Work
 from contrique_cli.encoder.workers import Task, Workers
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
@@ -57,12 +57,8 @@ _Decode = Callable[[opening.Pending], _Decoded | Unreadable]
 def extract(
     paths: Iterable[opening.Pending],
     embed: backend.Embed,
+    work: Work,
     *,
-    max_side: int,
-    max_megapixels: float = config.MAX_MEGAPIXELS,
-    batch_size: int | None = None,
-    workers: int | None = None,
-    max_seconds: float = config.MAX_SECONDS,
     is_hashed: bool = False,
 ) -> Iterator[Features | Unreadable]:
     """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
@@ -72,26 +68,24 @@ def extract(
     Args:
         paths: photos; bytes are decoded, what is opened or `Unreadable` already is taken as it is.
         embed: the encoder, on the device to use.
-        max_side, max_megapixels: see `opening.open_rgb`.
-        batch_size: photos of equal size embedded at once; by default what a GPU's memory carries,
-            and on a CPU each worker embeds its own photos one by one.
-        workers: threads; by default what cores and memory allow.
-        max_seconds: that looking at one photo may take.
+        work: working size, limits and how many at once.
         is_hashed: see `opening.open_rgb`.
     """
     paths = iter(paths)
-    most = workers or capacity.count_cores()
+    most = work.workers or capacity.count_cores()
     first = list(islice(paths, most))  # a few photos get several cores each
-    load = capacity.choose(
-        embed.device, max_side=max_side, batch_size=batch_size, workers=workers, photos=len(first)
-    )
+    load = capacity.choose(work, embed.device, photos=len(first))
     paths = chain(first, paths)
     free = capacity.free_memory()
     room = Room(capacity.SHARE * free, capacity.MOST * free)
     decode = partial(
-        _decode, max_side=max_side, max_megapixels=max_megapixels, room=room, is_hashed=is_hashed
+        _decode,
+        max_side=work.max_side,
+        max_megapixels=work.max_megapixels,
+        room=room,
+        is_hashed=is_hashed,
     )
-    patience = _Patience(max_seconds, room)
+    patience = _Patience(work.max_seconds, room)
     if load.batch_size is None:
         yield from _one_by_one(paths, decode, embed, load, patience)
     else:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from contrique_cli.encoder.efficientnet import SCALE, SHIFT, Centred, InvertedBottleneck
 
@@ -78,16 +78,28 @@ class Convolution(nn.Module):
         """
         super().__init__()
         with torch.no_grad():
-            folded = fuse_conv_bn_eval(convolution, norm)
-            weight = round_weights(folded.weight * unit, dtype).to(device)
-            assert folded.bias is not None  # noqa: S101 - of the batch norm
-            self.bias: torch.Tensor | None = folded.bias.detach().to(device)
-        padding = folded.padding
+            folded, bias = fuse_conv_bn_weights(
+                convolution.weight,
+                convolution.bias,
+                norm.get_buffer("running_mean"),
+                norm.get_buffer("running_var"),
+                norm.eps,
+                norm.weight,
+                norm.bias,
+            )
+            weight = round_weights(folded * unit, dtype).to(device)
+            self.bias: torch.Tensor | None = bias.detach().to(device)
+        padding = convolution.padding
         if is_lopsided:
             weight = functional.pad(weight, (1, 0, 1, 0))
             padding = tuple((side - 1) // 2 for side in weight.shape[2:])
         self.weight = weight.contiguous(memory_format=torch.channels_last)
-        self.steps = (padding, folded.stride, folded.dilation, folded.groups)
+        self.steps = (
+            padding,
+            convolution.stride,
+            convolution.dilation,
+            convolution.groups,
+        )
         self.activation = activation
         self.is_one_call = _has_one_call(device, dtype)
         if self.is_one_call:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from contrique_cli import config
 from contrique_cli.encoder import backend
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.recall import Shelf
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.encoder.seen import Features
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
 from contrique_cli.photos import finding
 
@@ -121,9 +121,8 @@ def _partner(
 def extract(
     pairs: Iterable[Pair],
     model: Contrique,
+    work: Work,
     *,
-    max_side: int,
-    max_megapixels: float = config.MAX_MEGAPIXELS,
     shelf: Shelf | None = None,
 ) -> Iterator[Features | Unreadable]:
     """|f(reference) - f(distorted)| of each pair, in order; one bad pair is one `Unreadable`.
@@ -133,7 +132,7 @@ def extract(
     Args:
         pairs: what to compare.
         model: in evaluation mode, on the device to use.
-        max_side, max_megapixels: see `opening.open_rgb`.
+        work: see `features.extract`.
         shelf: see `recall.extract`.
 
     Yields:
@@ -143,13 +142,7 @@ def extract(
     Source: Madhusudana et al., IEEE TIP 2022, section III-E.
     """
     ahead, pairs = itertools.tee(pairs)
-    stream = recall.extract(
-        _photos(ahead),
-        lambda: backend.Embed(model),
-        shelf,
-        max_side=max_side,
-        max_megapixels=max_megapixels,
-    )
+    stream = recall.extract(_photos(ahead), lambda: backend.Embed(model), shelf, work)
     last: Path | None = None
     reference: Features | Unreadable | None = None
     for pair in pairs:

@@ -12,9 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from contrique_cli import config
-
 T = TypeVar("T")
+
+THREADS = "photo"
+"""Start of the names of the threads."""
 
 
 class Task(Future[T]):
@@ -88,7 +89,7 @@ class Workers(Generic[T]):
             self._waiting.put(None)
 
     def _start(self) -> None:
-        name = f"{config.PHOTO_THREAD}-{next(self._numbers)}"
+        name = f"{THREADS}-{next(self._numbers)}"
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def _run(self) -> None:

@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from contrique_cli import config
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
 from contrique_cli.models.regressor import FULL_REFERENCE, NO_REFERENCE, Regressor
 from contrique_cli.opinions import labels, metrics, samples
@@ -51,9 +49,8 @@ class Evaluation:
 def evaluate(
     opinions: config.Opinions,
     scorer: Scorer,
+    work: Work,
     *,
-    device: torch.device,
-    max_megapixels: float = config.MAX_MEGAPIXELS,
     cache: FeatureCache | None = None,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -63,26 +60,23 @@ def evaluate(
         opinions: the table; with a reference column, full-reference. Its direction may differ from
             the regressor's.
         scorer: see `scorer.load_scorer`; full-reference where the opinions are.
-        device: see `model.pick_device`.
-        max_megapixels: refuse larger photos.
+        work: see `Scorer.sized`.
         cache: features of photos seen before; None does without.
         on_photo: told how many photos of how many are done.
 
     Raises:
         BadLabels: the table or its photos do not suffice.
-        RegressorMismatch: the regressor is for the other task.
+        RegressorMismatch: the regressor is for the other task, or another working size.
     """
     task = NO_REFERENCE if opinions.reference_column is None else FULL_REFERENCE
-    side = scorer.regressor.max_side
-    scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=side, task=task)
+    scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=work.max_side, task=task)
     table = labels.read_opinions(opinions)
     gathered = samples.gather(
         table,
-        scorer.model.to(device),
+        scorer.model.to(work.chosen_device),
+        work,
         at_least=config.MIN_EVALUATED,
-        max_side=side,
-        max_megapixels=max_megapixels,
-        shelf=recall.find_shelf(cache, scorer.info, max_side=side, choice=Choice(device)),
+        shelf=recall.find_shelf(cache, scorer.info, work),
         on_photo=on_photo,
     )
     return evaluate_samples(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import sklearn
-import torch
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ShuffleSplit
 
@@ -16,7 +15,7 @@ from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.encoder.model import Contrique
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
 from contrique_cli.models import regressor
 from contrique_cli.models.regressor import Regressor
@@ -64,10 +63,8 @@ def fit(
     opinions: config.Opinions,
     model: Contrique,
     info: EncoderInfo,
+    work: Work,
     *,
-    device: torch.device,
-    max_side: int = config.MAX_SIDE,
-    max_megapixels: float = config.MAX_MEGAPIXELS,
     ladders: Ladders | None = None,
     cache: FeatureCache | None = None,
     on_photo: Callable[[int, int], None] | None = None,
@@ -77,9 +74,7 @@ def fit(
     Args:
         opinions: the table; with a reference column, the regressor is full-reference.
         model, info: see `locating.load_encoder`.
-        device: see `model.pick_device`.
-        max_side: working size in pixels; scoring with the regressor will use the same.
-        max_megapixels: refuse larger photos.
+        work: see `features.extract`; scoring with the regressor will use the same working size.
         ladders: distorted photos that teach the order along distortions; no-reference only.
         cache: features of photos seen before; None does without.
         on_photo: told how many photos of how many are done.
@@ -90,17 +85,16 @@ def fit(
     table = labels.read_opinions(opinions)
     gathered = samples.gather(
         table,
-        model.to(device),
+        model.to(work.chosen_device),
+        work,
         at_least=config.MIN_LABELS,
-        max_side=max_side,
-        max_megapixels=max_megapixels,
-        shelf=recall.find_shelf(cache, info, max_side=max_side, choice=Choice(device)),
+        shelf=recall.find_shelf(cache, info, work),
         on_photo=on_photo,
     )
     return fit_samples(
         gathered,
         encoder=info.fingerprint,
-        max_side=max_side,
+        max_side=work.max_side,
         higher_is_better=not opinions.lower_is_better,
         provenance={
             "table": opinions.table.name,

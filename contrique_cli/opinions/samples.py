@@ -16,6 +16,7 @@ from contrique_cli.encoder.cache.recall import Shelf
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.encoder.pairs import Pair
 from contrique_cli.encoder.seen import Features
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels, Unreadable
 from contrique_cli.models.regressor import FULL_REFERENCE, NO_REFERENCE
 from contrique_cli.opinions.labels import Label, Labels, LeftOut
@@ -58,10 +59,9 @@ class Samples:
 def gather(
     labels: Labels,
     model: Contrique,
+    work: Work,
     *,
     at_least: int,
-    max_side: int,
-    max_megapixels: float,
     shelf: Shelf | None = None,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> Samples:
@@ -70,8 +70,8 @@ def gather(
     Args:
         labels: the table.
         model: in evaluation mode, on the device to use.
+        work: see `features.extract`.
         at_least: photos needed to go on.
-        max_side, max_megapixels: see `opening.open_rgb`.
         shelf: see `recall.extract`.
         on_photo: told how many photos of how many are done.
 
@@ -84,7 +84,7 @@ def gather(
     left_out = list(labels.left_out)
     rows = sorted(labels.rows, key=lambda row: (str(row.reference or ""), row.line))
     for done, (row, found) in enumerate(
-        zip(rows, _extract(rows, model, max_side, max_megapixels, shelf), strict=True), start=1
+        zip(rows, _extract(rows, model, work, shelf), strict=True), start=1
     ):
         if isinstance(found, Unreadable):
             left_out.append(LeftOut(line=row.line, path=row.path, reason=found.reason))
@@ -126,27 +126,15 @@ def _samples(
 
 
 def _extract(
-    rows: Iterable[Label],
-    model: Contrique,
-    max_side: int,
-    max_megapixels: float,
-    shelf: Shelf | None,
+    rows: Iterable[Label], model: Contrique, work: Work, shelf: Shelf | None
 ) -> Iterator[Features | Unreadable]:
     """Features of each row, of the difference where it has a reference."""
     rows = list(rows)
     couples = [Pair(row.reference, row.path) for row in rows if row.reference is not None]
     if couples:
-        return pairs.extract(
-            couples, model, max_side=max_side, max_megapixels=max_megapixels, shelf=shelf
-        )
+        return pairs.extract(couples, model, work, shelf=shelf)
     photos = (row.path for row in rows)
-    return recall.extract(
-        photos,
-        lambda: backend.Embed(model),
-        shelf,
-        max_side=max_side,
-        max_megapixels=max_megapixels,
-    )
+    return recall.extract(photos, lambda: backend.Embed(model), shelf, work)
 
 
 def _mark(path: Path) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -53,6 +55,9 @@ FORMATS = (
     *("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "JPEG2000", "JXL"),
 )
 """Pillow decoders that may touch a file. On purpose no others: fewer parsers face hostile files."""
+
+_PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Tiff", "Bmp", "Gif", "Avif", "Jpeg2K")
+"""Pillow's names for the files of these decoders, but for those of other packages."""
 
 PHOTO, PREVIEW, RAW = "photo", "preview", "raw"
 """What was decoded: an ordinary file, a RAW file's embedded preview, or its sensor data."""
@@ -267,7 +272,7 @@ def _identify(whole: Content, head: bytes) -> Image.Image:
         _register_heif()
     if kinds.is_jxl(head):
         _register_jxl()
-    Image.init()
+    _register_formats()
     complaint = ""
     for name in FORMATS:
         factory, accept = Image.OPEN.get(name, (None, None))
@@ -282,6 +287,14 @@ def _identify(whole: Content, head: bytes) -> Image.Image:
                 "it elsewhere and save it anew"
             )
     raise _UnknownKind(complaint) if complaint else Refused(kinds.describe(head))
+
+
+@cache
+def _register_formats() -> None:
+    """Load Pillow's decoders of `FORMATS`; all of them take as long as a photo."""
+    for name in _PLUGINS:
+        with suppress(ImportError):  # AVIF is younger than the oldest Pillow that is supported
+            import_module(f"PIL.{name}ImagePlugin")
 
 
 def _register_heif() -> None:

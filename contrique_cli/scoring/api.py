@@ -15,7 +15,7 @@ import torch
 from PIL.Image import Image
 
 from contrique_cli import config
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import Unreadable
 from contrique_cli.files import reading
 from contrique_cli.photos import finding, opening
@@ -94,14 +94,14 @@ class Scorer:
         max_side: int | None = None,
         max_megapixels: float = config.MAX_MEGAPIXELS,
     ) -> None:
-        self._choice = Choice(device)
-        self._choice.check(None)
+        work = Work(device=device, max_megapixels=max_megapixels)
+        work.check(None)
         names = (None if name is None else os.fspath(name) for name in (model, regressor))
         self._scorer = scorer.load_scorer(*names)
         judge = self._scorer.regressor
-        self._max_side = judge.max_side if max_side is None else max_side
-        judge.check(encoder=self._scorer.info.fingerprint, max_side=self._max_side)
-        self._max_megapixels = max_megapixels
+        side = judge.max_side if max_side is None else max_side
+        judge.check(encoder=self._scorer.info.fingerprint, max_side=side)
+        self._work = self._scorer.sized(work)
 
     @property
     def about(self) -> dict[str, str | int]:
@@ -164,14 +164,7 @@ class Scorer:
                     origins.append(path)
                     yield found
 
-        rows = verb.score(
-            opened(),
-            self._scorer,
-            choice=self._choice,
-            max_side=self._max_side,
-            max_megapixels=self._max_megapixels,
-        )
-        for row in rows:
+        for row in verb.score(opened(), self._scorer, self._work):
             yield _result(row, origins.popleft())
 
     def _open(self, item: Any) -> Iterator[tuple[Path | None, Pending]]:
@@ -193,8 +186,8 @@ class Scorer:
             return opening.take(
                 picture,
                 IN_MEMORY,
-                max_side=self._max_side,
-                max_megapixels=self._max_megapixels,
+                max_side=self._work.max_side,
+                max_megapixels=self._work.max_megapixels,
             )
         except Unreadable as problem:
             return problem

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-
-from contrique_cli import config
 from contrique_cli.encoder import pairs
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
-from contrique_cli.encoder.numerics import Choice
 from contrique_cli.encoder.pairs import Matched, Pair
 from contrique_cli.encoder.seen import Features
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import RegressorMismatch, Unreadable
 from contrique_cli.models.regressor import FULL_REFERENCE, Regressor
 from contrique_cli.reports.rows import Row
@@ -22,9 +19,8 @@ from contrique_cli.scoring.scorer import Scorer
 def compare(
     matched: Matched,
     scorer: Scorer,
+    work: Work,
     *,
-    device: torch.device,
-    max_megapixels: float = config.MAX_MEGAPIXELS,
     cache: FeatureCache | None = None,
 ) -> Iterator[Row]:
     """Score distorted photos against their references, in order, those without a partner last.
@@ -32,8 +28,7 @@ def compare(
     Args:
         matched: see `pairs.match`.
         scorer: see `scorer.load_scorer`, with the task `FULL_REFERENCE`.
-        device: see `model.pick_device`.
-        max_megapixels: refuse larger photos.
+        work: see `Scorer.sized`.
         cache: features of photos seen before; None does without.
 
     Yields:
@@ -49,13 +44,11 @@ def compare(
             f"{scorer.regressor.task} one; fit one to opinions about distorted photos: contrique "
             "fit-regressor --mos scores.csv --reference-column COLUMN --output NAME"
         )
-    side = scorer.regressor.max_side
     stream = pairs.extract(
         matched.pairs,
-        scorer.model.to(device),
-        max_side=side,
-        max_megapixels=max_megapixels,
-        shelf=recall.find_shelf(cache, scorer.info, max_side=side, choice=Choice(device)),
+        scorer.model.to(work.chosen_device),
+        work,
+        shelf=recall.find_shelf(cache, scorer.info, work),
     )
     return _rows(matched, stream, scorer.regressor)
 

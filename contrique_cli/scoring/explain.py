@@ -11,6 +11,7 @@ import torch
 
 from contrique_cli import config
 from contrique_cli.encoder import backend, features
+from contrique_cli.encoder.work import Work
 from contrique_cli.photos import opening
 from contrique_cli.photos.pixels import to_tensor
 from contrique_cli.reports.rows import PROBABILITY_DIGITS, RAW_DIGITS, SCHEMA, SCORE_DIGITS, Row
@@ -100,34 +101,29 @@ def _name(down: str, across: str) -> str:
 def explain(
     path: Path,
     scorer: Scorer,
+    work: Work,
     *,
-    device: torch.device,
     method: str = config.WINDOWS,
-    max_side: int | None = None,
-    max_megapixels: float = config.MAX_MEGAPIXELS,
 ) -> Explanation:
     """Score one photo and its places.
 
     Args:
         path: the photo.
         scorer: see `scorer.load_scorer`.
-        device: see `model.pick_device`.
+        work: device, working size and limit of megapixels count.
         method: `config.WINDOWS`: the raw value that a window round each place would have alone,
             all moved by one number so that their mean is the photo's own. `config.SHARES`: what
             each place adds to the photo's raw value, see `contributions.shares`.
-        max_side: working size in pixels; None takes the regressor's own.
-        max_megapixels: see `opening.open_rgb`.
 
     Raises:
         Unreadable: the photo cannot be judged.
         RegressorMismatch: the regressor was fitted at another working size.
     """
     judge = scorer.regressor
-    size = judge.max_side if max_side is None else max_side
-    judge.check(encoder=scorer.info.fingerprint, max_side=size)
-    photo = opening.open_rgb(path, max_side=size, max_megapixels=max_megapixels)
-    model = scorer.model.to(device)
-    pixels = to_tensor(photo.image).to(device)
+    judge.check(encoder=scorer.info.fingerprint, max_side=work.max_side)
+    photo = opening.open_rgb(path, max_side=work.max_side, max_megapixels=work.max_megapixels)
+    model = scorer.model.to(work.chosen_device)
+    pixels = to_tensor(photo.image).to(work.chosen_device)
     embed = backend.Embed(model, "fp32")  # on purpose exact: the shares add up to this score
     values = features.embed_scales(embed, pixels[None])[0].cpu().numpy()  # (2F,)
     size_in_file = photo.width, photo.height

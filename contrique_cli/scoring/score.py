@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from contrique_cli import config
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
-from contrique_cli.encoder.numerics import Choice
 from contrique_cli.encoder.seen import Features
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos.opening import Pending
 from contrique_cli.reports.rows import Row
@@ -20,13 +19,8 @@ from contrique_cli.scoring.scorer import Scorer
 def score(
     paths: Iterable[Pending],
     scorer: Scorer,
+    work: Work,
     *,
-    choice: Choice,
-    max_side: int | None = None,
-    max_megapixels: float = config.MAX_MEGAPIXELS,
-    batch_size: int | None = None,
-    workers: int | None = None,
-    max_seconds: float = config.MAX_SECONDS,
     cache: FeatureCache | None = None,
 ) -> Iterator[Row]:
     """Score photos as they come, in the order of the paths.
@@ -34,30 +28,23 @@ def score(
     Args:
         paths: see `finding.find`; photos in memory are taken as they are.
         scorer: see `scorer.load_scorer`.
-        choice: of device and precision, settled when a photo has to be computed.
-        max_side: working size in pixels; None takes the regressor's own.
-        max_megapixels, batch_size, workers, max_seconds: see `features.extract`.
+        work: see `Scorer.sized`.
         cache: features of photos seen before; None does without.
 
     Yields:
         One unranked row per path; a photo that cannot be scored has its reason as `error`.
 
     Raises:
-        BadOption: a precision that the processor lacks.
+        UnknownDevice, BadOption: see `Work.check`.
         RegressorMismatch: the regressor was fitted at another working size.
     """
-    size = scorer.regressor.max_side if max_side is None else max_side
-    scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=size)
-    choice.check(cache)  # better known now than with the first photo
+    scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=work.max_side)
+    work.check(cache)  # better known now than with the first photo
     stream = recall.extract(
         paths,
-        lambda: scorer.prepare(choice.device, choice.precision),
-        recall.find_shelf(cache, scorer.info, max_side=size, choice=choice),
-        max_side=size,
-        max_megapixels=max_megapixels,
-        batch_size=batch_size,
-        workers=workers,
-        max_seconds=max_seconds,
+        lambda: scorer.prepare(work.chosen_device, work.precision),
+        recall.find_shelf(cache, scorer.info, work),
+        work,
     )
     return (_row(item, scorer) for item in stream)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 
 from contrique_cli.encoder import checkpoint, tensorfile
 from contrique_cli.encoder.architectures import numbers
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadModelFile, RegressorMismatch
 from contrique_cli.models import flaws, installed, locating
 from contrique_cli.models import regressor as model_regressor
@@ -57,6 +58,10 @@ class Scorer:
             BadModelFile: see `checkpoint.load`.
         """
         return self.load()
+
+    def sized(self, work: Work) -> Work:
+        """The same work at the size that the regressor was fitted at."""
+        return replace(work, max_side=self.regressor.max_side)
 
     def prepare(self, device: torch.device, precision: str) -> Embed:
         """The encoder made fast for a device, once for each device and precision.

@@ -7,15 +7,14 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from contrique_cli import config
 from contrique_cli.encoder import capacity
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import ClusterError, Unreadable
 from contrique_cli.files import reading, tables
 from contrique_cli.photos.opening import Encoded, Pending
@@ -40,17 +39,15 @@ class Judging:
     """What an actor judges with; names are found on the actor's own machine.
 
     Attributes:
-        model, regressor, device, precision: as for the command.
+        model, regressor: as for the command.
+        work: how to get features, at any working size.
         about: facts that the actor's model must have.
-        options: further keyword arguments of `scoring.score.score`.
     """
 
     model: str | None
     regressor: str | None
-    device: str | None
+    work: Work
     about: Mapping[str, Any]
-    precision: str = config.PRECISION
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,11 +158,10 @@ class Actor:
                 f"a machine of the cluster has another model: {found} instead of "
                 f"{judging.about}; install the same version and models on all"
             )
-        self._choice = Choice(judging.device, judging.precision)
-        self._options = dict(judging.options)
-        if self._options.get("workers") is None and self._choice.device.type == "cpu":
-            side = self._scorer.regressor.max_side
-            self._options["workers"] = capacity.count_workers(side, part=share.part)
+        self._work = self._scorer.sized(judging.work)
+        if self._work.workers is None and self._work.chosen_device.type == "cpu":
+            workers = capacity.count_workers(self._work.max_side, part=share.part)
+            self._work = replace(self._work, workers=workers)
 
     def __call__(self, batch: Any) -> Any:
         """Judge one table.
@@ -178,7 +174,7 @@ class Actor:
         """
         records = batch.to_pylist()
         photos = [record for record in records if record["index"] != MARK]
-        rows = verb.score(map(_photo, photos), self._scorer, choice=self._choice, **self._options)
+        rows = verb.score(map(_photo, photos), self._scorer, self._work)
         for record, row in zip(photos, rows, strict=True):
             picture = Picture(member=record["member"], key=record["key"], photo=_photo(record))
             record |= {**cells(picture, row), "problem": None}

@@ -6,43 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from contrique_cli.encoder import checkpoint
-from contrique_cli.encoder.architectures import numbers
-from contrique_cli.encoder.model import Contrique
-from contrique_cli.models import regressor
 from tests.conftest import ROOT, make_photo
 
 HEAVY = ("torch", "torchvision", "pandas", "pyarrow", "sklearn", "scipy", "openpyxl", "sympy")
-
-
-@pytest.fixture
-def lite0(home: Path) -> str:
-    """Installs an encoder of the default architecture with random weights, and a regressor."""
-    for folder in ("encoders", "regressors"):
-        (home / folder).mkdir(parents=True)
-    torch.manual_seed(0)
-    model = Contrique("lite0", "stages").eval()
-    info = checkpoint.save(
-        home / "encoders" / "lite0.safetensors", model, provenance={}, projector=False
-    )
-    made = regressor.Regressor(
-        weights=np.ones(numbers("lite0", "stages"), dtype=np.float32),
-        bias=0.0,
-        knots=np.array([-9.0, 99.0]),
-        scores=np.array([0.0, 100.0]),
-        higher_is_better=True,
-        task=regressor.NO_REFERENCE,
-        encoder=info.fingerprint,
-        max_side=128,
-    )
-    regressor.save(home / "regressors" / "lite0.safetensors", made)
-    return "lite0"
 
 
 def loaded(*args: object) -> set[str]:
@@ -65,8 +34,8 @@ def loaded(*args: object) -> set[str]:
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
-def test_scoring_loads_what_computes_and_known_photos_load_nothing(lite0, photos, tmp_path, form):
-    args = ("score", photos, "--regressor", lite0, "--quiet", "--output")
+def test_scoring_loads_what_computes_and_known_photos_load_nothing(photos, tmp_path, form):
+    args = ("score", photos, "--quiet", "--output")
     assert loaded(*args, tmp_path / f"first.{form}") <= {"torch", "sympy"}
     assert loaded(*args, tmp_path / f"again.{form}") == set()
     first, again = (tmp_path / f"{name}.{form}" for name in ("first", "again"))
@@ -75,13 +44,12 @@ def test_scoring_loads_what_computes_and_known_photos_load_nothing(lite0, photos
     assert "torch" in loaded(*args, again)
 
 
-def test_acting_on_a_report_loads_nothing(lite0, photos, tmp_path):
+def test_acting_on_a_report_loads_nothing(photos, tmp_path):
     report = tmp_path / "r.csv"
-    loaded("score", photos, "--regressor", lite0, "--quiet", "--output", report)
+    loaded("score", photos, "--quiet", "--output", report)
     assert loaded("select", "--from", report, "--list") == set()
 
 
-@pytest.mark.usefixtures("lite0")
 @pytest.mark.parametrize(
     ("option", "message"),
     [(("--device", "abacus"), "--device cpu"), (("--precision", "int3"), "choose one of auto")],
@@ -89,7 +57,7 @@ def test_acting_on_a_report_loads_nothing(lite0, photos, tmp_path):
 def test_a_wrong_device_or_precision_is_refused_where_every_photo_is_known(
     contrique, photos, option, message
 ):
-    args = ("score", photos, "--regressor", "lite0")
+    args = ("score", photos)
     assert contrique(*args).status == 0
     refused = contrique(*args, *option)
     assert refused.status in (1, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from contrique_cli.encoder import backend, features
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
 from contrique_cli.photos import pixels as photo_pixels
@@ -17,7 +19,7 @@ from tests.conftest import make_photo
 
 def extract(paths, model, **options):
     embed = backend.Embed(model, "fp32")
-    return list(features.extract(paths, embed, **{"max_side": 128, **options}))
+    return list(features.extract(paths, embed, Work(max_side=128, **options)))
 
 
 @pytest.fixture
@@ -83,7 +85,9 @@ def test_paths_are_taken_lazily(mixed, tiny):
             taken.append(mixed[0])
             yield mixed[0]
 
-    stream = features.extract(endless(), backend.Embed(tiny), max_side=128, batch_size=2, workers=2)
+    stream = features.extract(
+        endless(), backend.Embed(tiny), Work(max_side=128, batch_size=2, workers=2)
+    )
     next(stream)
     stream.close()
     assert len(taken) <= 8
@@ -162,7 +166,7 @@ def test_a_photo_comes_out_while_the_next_is_not_known_yet(mixed, tiny):
             asked.append(index)
             yield path
 
-    stream = features.extract(slow(), backend.Embed(tiny), max_side=128, workers=1)
+    stream = features.extract(slow(), backend.Embed(tiny), Work(max_side=128, workers=1))
     next(stream)
     stream.close()
     assert len(asked) <= 3
@@ -188,7 +192,11 @@ def test_as_many_photos_are_decoded_at_once_as_there_are_workers(
     extract = features.extract
     monkeypatch.setattr(opening, "open_rgb", open_rgb)
     monkeypatch.setattr(
-        features, "extract", lambda *args, **more: extract(*args, **more | {"batch_size": batch})
+        features,
+        "extract",
+        lambda paths, embed, work, **more: extract(
+            paths, embed, dataclasses.replace(work, batch_size=batch), **more
+        ),
     )
     options = ["--regressor", "tiny", "--device", "cpu", "--no-cache"]
     done = contrique("score", tmp_path / "many", *options, "--workers", workers)

@@ -10,6 +10,7 @@ import pytest
 
 from contrique_cli.encoder import backend, features, pairs
 from contrique_cli.encoder.pairs import Pair
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
 from contrique_cli.photos import opening
 from tests.conftest import blurred, make_photo
@@ -97,10 +98,10 @@ def test_features_are_the_differences_and_each_run_of_a_reference_is_opened_once
         for seed in (0, 1)
         for radius in (1, 2)
     ]
-    found = list(pairs.extract(listed, tiny, max_side=0))
+    found = list(pairs.extract(listed, tiny, Work(max_side=0)))
     assert set(opened.values()) == {1}
     for pair, one in zip(listed, found, strict=True):
-        first, second = features.extract(pair, backend.Embed(tiny), max_side=0)
+        first, second = features.extract(pair, backend.Embed(tiny), Work(max_side=0))
         assert np.array_equal(one.values, np.abs(first.values - second.values))
         assert (one.path, one.width, one.height) == (pair.path, 64, 48)
 
@@ -111,7 +112,7 @@ def test_a_bad_photo_of_a_pair_is_one_row_and_the_next_goes_on(tmp_path, tiny):
     (tmp_path / "bad.png").write_text("no photo")
     names = [("a", "bad"), ("bad", "a"), ("a", "upright"), ("gone", "bad"), ("a", "a")]
     listed = [Pair(tmp_path / f"{one}.png", tmp_path / f"{two}.png") for one, two in names]
-    found = list(pairs.extract(listed, tiny, max_side=0))
+    found = list(pairs.extract(listed, tiny, Work(max_side=0)))
     assert [str(one.path.stem) for one in found] == [two for _, two in names]
     reasons = [one.reason if isinstance(one, Unreadable) else None for one in found]
     assert reasons == [
@@ -134,5 +135,5 @@ def test_upright_sizes_count_not_those_in_the_file(tmp_path, tiny):
     exif = turned.getexif()
     exif[0x0112] = 6
     turned.save(tmp_path / "b.png", exif=exif)
-    (found,) = pairs.extract([Pair(tmp_path / "a.png", tmp_path / "b.png")], tiny, max_side=0)
+    (found,) = pairs.extract([Pair(tmp_path / "a.png", tmp_path / "b.png")], tiny, Work(max_side=0))
     assert not found.values.any()

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from contrique_cli import config
-from contrique_cli.encoder.workers import Workers
+from contrique_cli.encoder.workers import THREADS, Workers
 
 PATH = Path("a.jpg")
 
 
 def count_threads() -> int:
-    return sum(one.name.startswith(config.PHOTO_THREAD) for one in threading.enumerate())
+    return sum(one.name.startswith(THREADS) for one in threading.enumerate())
 
 
 def wait_for_threads(count: int) -> None:

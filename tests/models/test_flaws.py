@@ -11,7 +11,7 @@ import pytest
 
 from contrique_cli import read_report
 from contrique_cli.encoder import checkpoint
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadModelFile
 from contrique_cli.models import flaws, regressor
 from contrique_cli.models.flaws import FlawProbe
@@ -97,9 +97,9 @@ def test_scoring_names_the_flaw_where_the_encoder_has_a_probe(photos, tiny, tiny
     (home / "flaws").mkdir()
     flaws.save(home / "flaws" / "tiny.safetensors", sure)
     with_probe = scoring_scorer.load_scorer("tiny")
-    (row,) = score.score([photos / "a.jpg"], with_probe, choice=Choice("cpu"))
+    (row,) = score.score([photos / "a.jpg"], with_probe, with_probe.sized(Work(device="cpu")))
     assert (row.flaw, row.flaw_probability) == ("dark", pytest.approx(1 / (1 + np.exp(-2))))
-    (row,) = score.score([photos / "a.jpg"], scorer, choice=Choice("cpu"))
+    (row,) = score.score([photos / "a.jpg"], scorer, scorer.sized(Work(device="cpu")))
     assert (row.flaw, row.flaw_probability) == (None, None)
 
 

@@ -12,12 +12,13 @@ import torch
 from contrique_cli import config
 from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels, RegressorMismatch
 from contrique_cli.opinions import evaluate, fit, labels, metrics, samples
 from contrique_cli.scoring.scorer import Scorer
 from tests.opinion_tables import make_collection
 
-CPU = torch.device("cpu")
+WORK = Work(device="cpu", max_side=0)
 INFO = checkpoint.EncoderInfo(
     arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={}
 )
@@ -44,7 +45,7 @@ def fitted(table: Path, **options: object) -> Scorer:
     torch.manual_seed(0)
     model = Contrique("tiny").eval()
     opinions = config.Opinions(table=table, mos_column="mos", **options)
-    _, found = fit.fit(opinions, model, INFO, device=CPU, max_side=0)
+    _, found = fit.fit(opinions, model, INFO, WORK)
     return Scorer(
         load=lambda: model, info=INFO, regressor=found, regressor_path=Path("r.safetensors")
     )
@@ -60,15 +61,14 @@ def gathered(unseen: Path, scorer: Scorer) -> samples.Samples:
     return samples.gather(
         labels.read(unseen, mos_column="mos", group_column="scene"),
         scorer.model,
+        WORK,
         at_least=10,
-        max_side=0,
-        max_megapixels=1,
     )
 
 
 def run(table: Path, scorer: Scorer, **options: object) -> evaluate.Evaluation:
     opinions = config.Opinions(table=table, **{"mos_column": "mos", **options})
-    return evaluate.evaluate(opinions, scorer, device=CPU)
+    return evaluate.evaluate(opinions, scorer, WORK)
 
 
 def test_figures_on_unseen_photos_lie_within_their_intervals(unseen, scorer):

@@ -12,12 +12,13 @@ import torch
 from contrique_cli import config
 from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
 from contrique_cli.models import regressor
 from contrique_cli.opinions import fit, labels, samples
 from tests.opinion_tables import make_collection
 
-CPU = torch.device("cpu")
+WORK = Work(device="cpu", max_side=0)
 INFO = checkpoint.EncoderInfo(
     arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={}
 )
@@ -34,9 +35,8 @@ def gathered(table: Path) -> samples.Samples:
     return samples.gather(
         labels.read(table, mos_column="mos", group_column="scene"),
         Contrique("tiny").eval(),
+        WORK,
         at_least=config.MIN_LABELS,
-        max_side=0,
-        max_megapixels=1,
     )
 
 
@@ -56,8 +56,7 @@ def test_a_fit_recovers_the_order_of_blur(table, tiny):
         config.Opinions(table=table, mos_column="mos", group_column="scene"),
         tiny,
         INFO,
-        device=CPU,
-        max_side=0,
+        WORK,
         on_photo=lambda done, total: told.append((done, total)),
     )
     assert report.figures["srocc"].value > 0.7
@@ -163,8 +162,7 @@ def test_missing_and_unreadable_photos_are_listed_by_line(table, tiny, tmp_path)
         config.Opinions(table=other, photos=table.parent, mos_column="mos"),
         tiny,
         INFO,
-        device=CPU,
-        max_side=0,
+        WORK,
     )
     assert [(one.line, one.path.name) for one in report.left_out] == [
         (2, "gone.png"),
@@ -179,8 +177,7 @@ def test_full_reference_beats_no_reference_and_groups_by_reference(table, tiny):
         config.Opinions(table=table, reference_column="original", mos_column="mos"),
         tiny,
         INFO,
-        device=CPU,
-        max_side=0,
+        WORK,
     )
     assert report.task == found.task == regressor.FULL_REFERENCE
     assert (report.groups, report.n) == (16, 64)
@@ -196,7 +193,7 @@ def test_too_few_photos_are_refused_with_the_number_needed(table, tiny, tmp_path
     with pytest.raises(
         BadLabels, match=rf"20 photos .* only {rows} .*; 1 left out.* line {rows + 2}"
     ):
-        fit.fit(opinions, tiny, INFO, device=CPU)
+        fit.fit(opinions, tiny, INFO, WORK)
 
 
 def test_too_few_groups_are_refused(gathered):
@@ -211,7 +208,7 @@ def test_one_and_the_same_score_is_refused(table, tiny, tmp_path):
     )
     opinions = config.Opinions(table=same, photos=table.parent)
     with pytest.raises(BadLabels, match="all 32 photos have the score 3 in column mos"):
-        fit.fit(opinions, tiny, INFO, device=CPU, max_side=0)
+        fit.fit(opinions, tiny, INFO, WORK)
 
 
 def test_smallest_collection_fits_without_a_warning(gathered):

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from contrique_cli.encoder import checkpoint, pairs
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import RegressorMismatch
 from contrique_cli.models.regressor import FULL_REFERENCE
 from contrique_cli.scoring import compare
@@ -53,9 +54,13 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return old, new
 
 
+def work(scorer: Scorer) -> Work:
+    return scorer.sized(Work(device=CPU))
+
+
 def test_rows_come_in_order_with_errors_for_what_cannot_be_compared(folders, scorer):
     old, new = folders
-    rows = list(compare.compare(pairs.match(old, new, Counter()), scorer, device=CPU))
+    rows = list(compare.compare(pairs.match(old, new, Counter()), scorer, work(scorer)))
     assert [row.path.name for row in rows] == ["0.bmp", "1.bmp", "2.bmp", "3.bmp", "4.png", "5.png"]
     assert [row.reference and row.reference.name for row in rows] == [
         *(f"{n}.png" for n in range(5)),
@@ -75,7 +80,7 @@ def test_rows_come_in_order_with_errors_for_what_cannot_be_compared(folders, sco
 
 def test_identical_photos_score_the_intercept(folders, scorer):
     matched = pairs.match(folders[0] / "0.png", folders[1] / "0.bmp", Counter())
-    (row,) = compare.compare(matched, scorer, device=CPU)
+    (row,) = compare.compare(matched, scorer, work(scorer))
     assert row.raw == scorer.regressor.bias
     assert row.score == scorer.regressor.to_score(np.array(row.raw))
 
@@ -87,4 +92,4 @@ def test_a_no_reference_regressor_is_refused_with_the_way_to_fit_one(
     with pytest.raises(
         RegressorMismatch, match=r"fit-regressor --mos scores\.csv --reference-column"
     ):
-        compare.compare(pairs.match(*folders, Counter()), plain, device=CPU)
+        compare.compare(pairs.match(*folders, Counter()), plain, work(plain))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from contrique_cli import config
 from contrique_cli.cli import explain as cli_explain
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.photos import opening
 from contrique_cli.reports.rows import Row
 from contrique_cli.scoring import explain as scoring_explain
@@ -36,8 +36,9 @@ def explained(points: np.ndarray) -> scoring_explain.Explanation:
 @pytest.mark.parametrize("method", config.METHODS)
 def test_the_map_has_the_mean_that_the_command_score_gives(photos, method):
     scorer = scoring_scorer.load_scorer(None, "tiny")
-    (row,) = score_verb.score([photos / "a.jpg"], scorer, choice=Choice(CPU))
-    found = scoring_explain.explain(photos / "a.jpg", scorer, device=CPU, method=method)
+    work = scorer.sized(Work(device=CPU))
+    (row,) = score_verb.score([photos / "a.jpg"], scorer, work)
+    found = scoring_explain.explain(photos / "a.jpg", scorer, work, method=method)
     assert found.row.score == pytest.approx(row.score, abs=0.2)  # `score` may compute in bf16
     assert found.raw.mean() == pytest.approx(found.row.raw)
     assert found.points.mean() == pytest.approx(0, abs=1e-9)
@@ -53,9 +54,10 @@ def test_points_rise_with_quality_also_where_a_lower_raw_value_is_better(photos,
         knots=-scorer.regressor.knots,
         higher_is_better=False,
     )
-    one = scoring_explain.explain(photos / "a.jpg", scorer, device=CPU)
+    work = scorer.sized(Work(device=CPU))
+    one = scoring_explain.explain(photos / "a.jpg", scorer, work)
     other = scoring_explain.explain(
-        photos / "a.jpg", dataclasses.replace(scorer, regressor=turned), device=CPU
+        photos / "a.jpg", dataclasses.replace(scorer, regressor=turned), work
     )
     np.testing.assert_allclose(one.points, other.points, atol=1e-9)
 

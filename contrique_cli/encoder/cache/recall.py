@@ -8,15 +8,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from contrique_cli import config
 from contrique_cli.encoder.architectures import numbers
 from contrique_cli.encoder.cache import identity
 from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
 from contrique_cli.encoder.checkpoint import EncoderInfo
-from contrique_cli.encoder.numerics import Choice
 from contrique_cli.encoder.seen import Features
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos.opening import Encoded, Pending, Photo
 
@@ -33,20 +32,14 @@ class Shelf:
 
     cache: FeatureCache
     recipe: Recipe
-    choice: Choice
+    work: Work
 
     def settle(self) -> None:
         """Once PyTorch is loaded, hold by what it says, should it differ from what was known."""
-        self.recipe = replace(self.recipe, numerics=self.choice.correct(self.cache))
+        self.recipe = replace(self.recipe, numerics=self.work.correct(self.cache))
 
 
-def find_shelf(
-    cache: FeatureCache | None,
-    info: EncoderInfo,
-    *,
-    max_side: int,
-    choice: Choice,
-) -> Shelf | None:
+def find_shelf(cache: FeatureCache | None, info: EncoderInfo, work: Work) -> Shelf | None:
     """Where features of an encoder at a working size are kept; None without a cache."""
     if cache is None:
         return None
@@ -54,11 +47,11 @@ def find_shelf(
         encoder=info.fingerprint,
         arch=info.arch,
         preprocessing=info.preprocessing,
-        max_side=max_side,
-        numerics=choice.recall(cache),
+        max_side=work.max_side,
+        numerics=work.recall(cache),
         numbers=numbers(info.arch, info.pooling),
     )
-    return Shelf(cache, recipe, choice)
+    return Shelf(cache, recipe, work)
 
 
 class _Miss(NamedTuple):
@@ -71,10 +64,7 @@ def extract(
     paths: Iterable[Pending],
     load: Callable[[], Embed],
     shelf: Shelf | None,
-    *,
-    max_side: int,
-    max_megapixels: float = config.MAX_MEGAPIXELS,
-    **options: Any,
+    work: Work,
 ) -> Iterator[Features | Unreadable]:
     """Features of photos, in the order of the paths; one bad photo is one `Unreadable`.
 
@@ -88,8 +78,7 @@ def extract(
             passes through.
         load: gives the encoder; called at most once, when a photo has to be computed.
         shelf: where to look and to keep; None for neither.
-        max_side, max_megapixels: see `opening.open_rgb`.
-        options: the other keyword arguments of `features.extract`.
+        work: see `features.extract`.
     """
     load = functools.cache(load)
 
@@ -99,19 +88,12 @@ def extract(
         embed = load()
         if shelf is not None:
             shelf.settle()
-        return features.extract(
-            photos,
-            embed,
-            max_side=max_side,
-            max_megapixels=max_megapixels,
-            is_hashed=shelf is not None,
-            **options,
-        )
+        return features.extract(photos, embed, work, is_hashed=shelf is not None)
 
     if shelf is None:
         yield from compute(paths)
         return
-    queue = _Queue(paths, shelf, max_megapixels)
+    queue = _Queue(paths, shelf, work.max_megapixels)
     computed: Iterator[Features | Unreadable] = iter(())
     try:
         while (item := queue.peek()) is not None:

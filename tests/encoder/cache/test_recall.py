@@ -15,7 +15,7 @@ from PIL import Image
 from contrique_cli.encoder import backend, checkpoint, features
 from contrique_cli.encoder.cache import identity, recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import content, opening
 from tests.conftest import make_photo
@@ -45,10 +45,8 @@ def extract(cache, tiny):
     """Recall with the tiny encoder."""
 
     def run(paths, *, load=lambda: backend.Embed(tiny), shelf=True, **options):
-        found = recall.find_shelf(
-            cache if shelf else None, INFO, max_side=SIDE, choice=Choice("cpu")
-        )
-        return recall.extract(paths, load, found, **{"max_side": SIDE, **options})
+        found = recall.find_shelf(cache if shelf else None, INFO, Work(device="cpu", max_side=SIDE))
+        return recall.extract(paths, load, found, Work(device="cpu", max_side=SIDE, **options))
 
     return run
 

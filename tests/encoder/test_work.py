@@ -10,7 +10,7 @@ import torch
 from contrique_cli.encoder import backend, checkpoint
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
-from contrique_cli.encoder.numerics import Choice
+from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadOption, UnknownDevice
 from tests.conftest import make_photo
 
@@ -39,62 +39,64 @@ def asked(monkeypatch):
 
 
 def test_what_is_settled_is_known_to_the_next_run(cache, asked):
-    first = Choice("cpu").recall(cache)
+    first = Work(device="cpu").recall(cache)
     assert first == backend.choose_precision("auto", torch.device("cpu"))
     asked.clear()
-    assert Choice("cpu").recall(cache) == first
+    assert Work(device="cpu").recall(cache) == first
     assert asked == []
-    Choice("cpu", "fp32").recall(cache)
+    Work(device="cpu", precision="fp32").recall(cache)
     assert asked == ["fp32"]
 
 
 @pytest.mark.parametrize("name", ["ONEDNN_MAX_CPU_ISA", "CUDA_VISIBLE_DEVICES"])
 def test_another_machine_is_asked_anew(cache, asked, monkeypatch, name):
-    Choice(None).recall(cache)
+    Work().recall(cache)
     asked.clear()
     monkeypatch.setenv(name, "0")
-    Choice(None).recall(cache)
+    Work().recall(cache)
     assert asked == ["auto"]
 
 
 def test_a_device_that_may_be_gone_is_looked_for_each_time(cache, asked, monkeypatch):
     with pytest.raises(UnknownDevice, match="--device cpu"):
-        Choice("cuda:99")
-    assert Choice(torch.device("cpu")).recall(cache)
-    assert Choice(torch.device("cpu")).recall(cache)
+        Work(device="cuda:99").check(None)
+    assert Work(device=torch.device("cpu")).recall(cache)
+    assert Work(device=torch.device("cpu")).recall(cache)
     assert asked == ["auto", "auto"]
 
 
 def test_an_unknown_precision_is_refused(cache):
     with pytest.raises(BadOption, match="choose one of auto, fp32, bf16, fp16"):
-        Choice(None, "int3")
+        Work(precision="int3")
 
 
 def test_a_precision_that_the_processor_lacks_is_refused_and_not_remembered(cache, monkeypatch):
     monkeypatch.setattr(backend, "_can_compute", lambda precision: precision == "fp32")
     for found in (cache, None, cache):
         with pytest.raises(BadOption, match="cannot compute in fp16"):
-            Choice("cpu", "fp16").check(found)
+            Work(device="cpu", precision="fp16").check(found)
 
 
 def test_what_nobody_can_compute_in_is_not_believed(cache, asked):
-    choice = Choice("cpu")
+    work = Work(device="cpu")
     for fact in ("auto", "fp8", "\0"):
-        cache.keep_fact(choice._machine(), fact)
+        cache.keep_fact(work._machine(), fact)
         asked.clear()
-        assert Choice("cpu").recall(cache) in ("fp32", "bf16")
+        assert Work(device="cpu").recall(cache) in ("fp32", "bf16")
         assert asked == ["auto"]
 
 
 def test_what_was_remembered_wrongly_is_mended_by_the_next_photo(cache, tiny, tmp_path):
-    right = Choice("cpu").recall(cache)
+    right = Work(device="cpu").recall(cache)
     wrong = "fp16" if right != "fp16" else "fp32"
-    cache.keep_fact(Choice("cpu")._machine(), wrong)
+    cache.keep_fact(Work(device="cpu")._machine(), wrong)
     make_photo(0).save(tmp_path / "a.png")
-    shelf = recall.find_shelf(cache, INFO, max_side=64, choice=Choice("cpu"))
+    shelf = recall.find_shelf(cache, INFO, Work(device="cpu", max_side=64))
     assert shelf.recipe.numerics == wrong
-    list(recall.extract([tmp_path / "a.png"], lambda: backend.Embed(tiny), shelf, max_side=64))
+    list(
+        recall.extract([tmp_path / "a.png"], lambda: backend.Embed(tiny), shelf, Work(max_side=64))
+    )
     assert shelf.recipe.numerics == right
-    assert Choice("cpu").recall(cache) == right
+    assert Work(device="cpu").recall(cache) == right
     facts = [part.facts["numerics"] for part in cache.list_parts()]
     assert facts == [replace(shelf.recipe).numerics] == [right]

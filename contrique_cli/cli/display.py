@@ -1,0 +1,202 @@
+"""Tables on standard output and the bar on standard error, as a terminal shows them."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from contrique_cli import config
+from contrique_cli.cli.console import printable
+
+if TYPE_CHECKING:
+    from contrique_cli.opinions.metrics import Range
+    from contrique_cli.reports.rows import Row
+
+GOOD, POOR = 67.0, 33.0
+"""Scores from which the table shows green, and below which red: the thirds of the scale."""
+
+
+def show_table(rows: Sequence[Row]) -> None:
+    """A ranked table on standard output: all of a short report, both ends of a long one."""
+    table = Table(header_style="bold", expand=False)
+    has_reference = any(row.reference is not None for row in rows)
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    if has_reference:
+        table.add_column("reference", overflow="fold")
+    has_flaw = any(row.flaw is not None for row in rows)
+    if has_flaw:
+        table.add_column("flaw", no_wrap=True)
+    table.add_column("photo", overflow="fold")
+    has_bursts = any(row.burst is not None for row in rows)
+    if has_bursts:
+        table.add_column("burst", justify="right", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    for item in _ends(rows):
+        if isinstance(item, int):
+            gap = ["", "…", *[""] * (has_reference + has_flaw), f"… {item:,} more …", ""]
+            gap += [""] if has_bursts else []
+            table.add_row(*gap, style="dim")
+        else:
+            table.add_row(*_line(item, has_reference, has_flaw, has_bursts))
+    _console(sys.stdout).print(table)
+
+
+def _ends(rows: Sequence[Row]) -> list[Row | int]:
+    """Rows, or the first and last few with the number of those between."""
+    scored = [row for row in rows if row.score is not None]
+    failed = [row for row in rows if row.score is None]
+    shown: list[Row | int] = []
+    for part in (scored, failed):
+        hidden = len(part) - 2 * config.TABLE_ROWS
+        if hidden > 1:
+            shown += [*part[: config.TABLE_ROWS], hidden, *part[-config.TABLE_ROWS :]]
+        else:
+            shown += part
+    return shown
+
+
+def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> list[Text]:  # noqa: FBT001 - which columns there are
+    photo = Text(printable(str(row.path)))
+    if row.score is None:
+        score = Text("-", style="red")
+        photo.append(f"  {printable(row.error or '')}", style="red")
+    else:
+        colour = "green" if row.score >= GOOD else "red" if row.score < POOR else "yellow"
+        score = Text(f"{row.score:.1f}", style=colour)
+        photo.append(f"  {printable(row.note)}" if row.note else "", style="yellow")
+    if row.companion is not None:
+        photo.append(f"  + {printable(row.companion.name)}", style="dim")
+    cells = [Text("" if row.rank is None else str(row.rank)), score]
+    if has_reference:
+        cells.append(Text(printable(str(row.reference))))
+    if has_flaw:
+        cells.append(Text("" if row.flaw in (None, "none") else str(row.flaw)))
+    size = f"{row.width}x{row.height}" if row.width else ""
+    word = "best" if row.is_burst_best else row.burst_kind if row.is_burst_best is None else ""
+    burst = "" if row.burst is None else f"{row.burst} {word or ''}".rstrip()
+    return [*cells, photo, *([Text(burst)] if has_bursts else []), Text(size, style="dim")]
+
+
+def show_facts(facts: Mapping[str, str | Path], *, title: str = "") -> None:
+    """Names and values in two columns without a frame; a path stays in one piece to be copied."""
+    console = _console(sys.stdout)
+    indent = max(map(len, facts), default=0) + 2
+    if title:
+        console.print(Text(printable(title), style="bold"), soft_wrap=True)
+    for name, value in facts.items():
+        text = printable(str(value))
+        if not isinstance(value, Path):
+            gap = "\n" + " " * indent
+            width = max(console.width - indent, 20)
+            text = gap.join(textwrap.wrap(text, width, break_long_words=False)) or text
+        label = printable(name).ljust(indent)
+        console.print(Text.assemble((label, "bold"), text), soft_wrap=True)
+
+
+def show_models(rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """A short table of models on standard output: kind, name, origin and a few words."""
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for name in ("kind", "name", "from"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    _console(sys.stdout).print(table)
+
+
+def show_figures(title: str, spread: str, figures: Mapping[str, Range]) -> None:
+    """Figures of agreement with their spread, a line each, on standard output."""
+    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column(spread, justify="right")
+    for name, (value, low, high) in figures.items():
+        between = "" if low is None or high is None else f"{low:.3f} - {high:.3f}"
+        table.add_row(name.upper(), "undefined" if value is None else f"{value:.3f}", between)
+    _console(sys.stdout).print(table)
+
+
+def show_curve(title: str, rows: Sequence[tuple[str, Range]]) -> None:
+    """How agreement grows with the photos fitted to, a line each, on standard output."""
+    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
+    table.add_column("rated photos fitted to")
+    table.add_column("SROCC", justify="right")
+    table.add_column("quartiles", justify="right")
+    for name, (value, low, high) in rows:
+        table.add_row(
+            Text(printable(name)), f"{value or 0:.3f}", f"{low or 0:.3f} - {high or 0:.3f}"
+        )
+    _console(sys.stdout).print(table)
+
+
+class _Rate(ProgressColumn):
+    """Photos per second over the last moments."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} {self.unit}/s", style="dim")
+
+
+@contextmanager
+def bar(label: str, total: int | None, unit: str) -> Iterator[Callable[..., None]]:
+    """A bar of items done; see `console.progress`."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console(sys.stderr), transient=True) as shown:
+        task = shown.add_task(label, total=total)
+
+        def advance(found: int | None = None) -> None:
+            if found is not None:
+                shown.update(task, total=found)
+            shown.advance(task)
+
+        yield advance
+
+
+@contextmanager
+def described() -> Iterator[Callable[[str, float], bool]]:
+    """A bar of how much is done, in words that change; see `console.described`."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+    )
+    with Progress(*columns, console=_console(sys.stderr), transient=True) as shown:
+        task = shown.add_task("starting", total=1.0)
+
+        def show(words: str, done: float) -> bool:
+            shown.update(task, description=words, completed=done)
+            return True
+
+        yield show
+
+
+def _console(stream: object) -> Console:
+    return Console(file=stream, highlight=False, soft_wrap=False)  # type: ignore[arg-type]
