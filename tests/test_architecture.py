@@ -33,9 +33,9 @@ ROOMS = {
     ),
     "reports": "rows reading frames journal thumbnails gallery",
     "collection": "likeness sequences bursts xmp stars ratings transfer placement undo select",
-    "scoring": "scorer score compare watch contributions heatmap explain api",
+    "scoring": "pipeline score compare watch contributions heatmap explain api",
     "shards": "picture places tars parquets listing results score actors cluster",
-    "opinions": "labels samples metrics ridge ladders prior fit taste evaluate",
+    "opinions": "labels dataset metrics ridge ladders prior fit taste evaluate",
     "pretraining": (
         "trainconfig runevents runfiles imagenet views batchplan photostore batches loss pace ranks "
         "learner runstate probe trainphotos lossplot runparts train"
@@ -194,7 +194,7 @@ TESTED_ELSEWHERE = set(
         "photos.pixels photos.finding encoder.tensorfile encoder.architectures "
         "encoder.seen encoder.cache.sqlitefile models.installed models.official.pickles "
         "models.official.checkpointfile models.official.ridgefile models.importing "
-        "scoring.scorer scoring.score shards.picture shards.actors opinions.samples opinions.prior "
+        "scoring.pipeline scoring.score shards.picture shards.actors opinions.dataset opinions.prior "
         "pretraining.runevents pretraining.runparts cli.console cli.options cli.deliver "
         "cli.bursts cli.source cli.undo cli.watch cli.compare cli.features cli.explain cli.fit cli.evaluate "
         "cli.models cli.app pretraining.imagenet "

@@ -11,8 +11,8 @@ import torch
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.encoder.work import Work
 from contrique_cli.models import regressor
+from contrique_cli.scoring import pipeline as scoring_pipeline
 from contrique_cli.scoring import score
-from contrique_cli.scoring import scorer as scoring_scorer
 from tests.conftest import make_photo
 
 CPU = torch.device("cpu")
@@ -38,16 +38,16 @@ def test_its_scores_do_not_depend_on_batch_order_workers_or_neighbours(contrique
 
 
 def test_it_says_what_it_is_and_how_good():
-    scorer = scoring_scorer.load_scorer()
-    assert scorer.info.provenance["training"]
-    assert scorer.info.provenance["licence"].startswith("Apache-2.0")
-    assert {"data", "srocc", "plcc", "n", "spread"} <= scorer.regressor.figures.keys()
-    assert scorer.regressor.task == regressor.NO_REFERENCE
-    assert scorer.regressor.max_side == 768
+    pipeline = scoring_pipeline.load_pipeline()
+    assert pipeline.info.provenance["training"]
+    assert pipeline.info.provenance["licence"].startswith("Apache-2.0")
+    assert {"data", "srocc", "plcc", "n", "spread"} <= pipeline.regressor.figures.keys()
+    assert pipeline.regressor.task == regressor.NO_REFERENCE
+    assert pipeline.regressor.max_side == 768
 
 
 def test_the_cache_does_not_move_its_scores_by_a_single_bit(tmp_path):
-    scorer = scoring_scorer.load_scorer()
+    pipeline = scoring_pipeline.load_pipeline()
     for seed in range(5):
         make_photo(seed, 150 + 20 * seed, 160).save(tmp_path / f"{seed}.png")
     paths = sorted(tmp_path.glob("*.png"))
@@ -55,7 +55,9 @@ def test_the_cache_does_not_move_its_scores_by_a_single_bit(tmp_path):
         runs = [
             [
                 row.score
-                for row in score.score(paths, scorer, scorer.sized(Work(device=CPU)), cache=used)
+                for row in score.score(
+                    paths, pipeline, pipeline.sized(Work(device=CPU)), cache=used
+                )
             ]
             for used in (None, cache, cache)
         ]
@@ -63,12 +65,12 @@ def test_the_cache_does_not_move_its_scores_by_a_single_bit(tmp_path):
 
 
 def test_its_scale_spans_zero_to_hundred():
-    found = scoring_scorer.load_scorer().regressor
+    found = scoring_pipeline.load_pipeline().regressor
     assert (found.scores[0], found.scores[-1]) == (0, 100)
 
 
 def test_a_json_report_names_the_model(contrique, photos):
     document = json.loads(contrique("score", photos, "--format", "json").out)
-    scorer = scoring_scorer.load_scorer()
-    assert document["encoder"] == scorer.info.fingerprint
+    pipeline = scoring_pipeline.load_pipeline()
+    assert document["encoder"] == pipeline.info.fingerprint
     assert document["max_side"] == 768

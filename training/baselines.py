@@ -35,8 +35,8 @@ from contrique_cli.encoder.seen import Features
 from contrique_cli.encoder.work import Work
 from contrique_cli.models.regressor import NO_REFERENCE
 from contrique_cli.opinions import evaluate, fit, metrics
+from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.metrics import Range
-from contrique_cli.opinions.samples import Samples
 from contrique_cli.photos import opening
 from training import brisque, splits
 
@@ -60,9 +60,9 @@ def brisque_features(paths: Sequence[Path]) -> Iterator[np.ndarray]:
         yield brisque.features(opening.open_rgb(path, max_side=config.MAX_SIDE).image)
 
 
-def gathered(rows: Sequence[splits.Rated], values: np.ndarray) -> Samples:
+def gathered(rows: Sequence[splits.Rated], values: np.ndarray) -> Dataset:
     """Rows of one part of the split as the package's verbs take them."""
-    return Samples(
+    return Dataset(
         features=values,
         mos=np.array([row.mos for row in rows]),
         groups=np.unique([row.group for row in rows], return_inverse=True)[1],
@@ -74,9 +74,9 @@ def gathered(rows: Sequence[splits.Rated], values: np.ndarray) -> Samples:
     )
 
 
-def judge_ridge(train: Samples, test: Samples) -> dict[str, Range]:
+def judge_ridge(train: Dataset, test: Dataset) -> dict[str, Range]:
     """Figures of the package's own regressor on the held-out part."""
-    report, found = fit.fit_samples(
+    report, found = fit.fit_dataset(
         train,
         encoder="",
         max_side=config.MAX_SIDE,
@@ -85,11 +85,11 @@ def judge_ridge(train: Samples, test: Samples) -> dict[str, Range]:
     )
     inside = report.figures["srocc"]
     print(f"inside the training part: SROCC {inside.value:.3f}, strength {report.strength:.3g}")
-    done = evaluate.evaluate_samples(test, found, path=Path("-"), higher_is_better=True)
+    done = evaluate.evaluate_dataset(test, found, path=Path("-"), higher_is_better=True)
     return dict(done.figures)
 
 
-def judge_svr(train: Samples, test: Samples) -> dict[str, Range]:
+def judge_svr(train: Dataset, test: Dataset) -> dict[str, Range]:
     """Figures of a support vector regression, its three knobs chosen by grouped folds."""
     search = GridSearchCV(
         make_pipeline(MinMaxScaler((-1.0, 1.0)), SVR()),

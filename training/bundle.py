@@ -31,10 +31,10 @@ from contrique_cli.encoder.model import Contrique, pick_device
 from contrique_cli.encoder.work import Work
 from contrique_cli.models import flaws, regressor
 from contrique_cli.models.locating import DEFAULT
-from contrique_cli.opinions import evaluate, fit, labels, ladders, samples
+from contrique_cli.opinions import dataset, evaluate, fit, labels, ladders
+from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.ladders import Ladders
-from contrique_cli.opinions.samples import Samples
-from contrique_cli.scoring.scorer import FAST
+from contrique_cli.scoring.pipeline import FAST
 from training import baselines, fit_flaws, order, splits
 
 BUNDLED = Path(__file__).parent.parent / "contrique_cli" / "models" / "bundled"
@@ -94,13 +94,13 @@ def gather(
     model: Contrique,
     info: checkpoint.EncoderInfo,
     device: torch.device,
-) -> Samples:
+) -> Dataset:
     """Features and opinions of a table, the features kept for the next call."""
     opinions = Opinions(table=rated, photos=args.data, group_column="group")
     rows = labels.read_opinions(opinions)
     work = Work(device=device)
     with FeatureCache(args.work / "features.sqlite") as cache:
-        return samples.gather(
+        return dataset.gather(
             rows,
             model,
             work,
@@ -109,7 +109,7 @@ def gather(
         )
 
 
-def best(part: Samples, rows: list[splits.Rated]) -> np.ndarray:
+def best(part: Dataset, rows: list[splits.Rated]) -> np.ndarray:
     """Features of the fifth that people rate best."""
     chosen = {row.path for row in splits.best(rows)}
     return part.features[[row.path in chosen for row in rows]]
@@ -169,7 +169,7 @@ def main() -> None:
     )
     PROBE.parent.mkdir(parents=True, exist_ok=True)
     flaws.save(PROBE, probe)
-    report, found = fit.fit_samples(
+    report, found = fit.fit_dataset(
         dataclasses.replace(gathered[0], weights=splits.weights(parts[0])),
         encoder=info.fingerprint,
         max_side=config.MAX_SIDE,
@@ -177,7 +177,7 @@ def main() -> None:
         provenance={"table": "biq2021.csv", "mos_column": "mos", "arch": info.arch},
         ladders=known.only(ladders.TAUGHT),
     )
-    held_out = evaluate.evaluate_samples(
+    held_out = evaluate.evaluate_dataset(
         gathered[1], found, path=REGRESSOR, higher_is_better=True
     ).figures
     scores = found.to_score(found.predict(gathered[1].features))

@@ -28,7 +28,7 @@ from contrique_cli.encoder.model import pick_device
 from contrique_cli.photos import finding, opening
 from contrique_cli.photos import pixels as photo_pixels
 from contrique_cli.scoring import contributions
-from contrique_cli.scoring import scorer as scoring_scorer
+from contrique_cli.scoring import pipeline as scoring_pipeline
 
 TRIED = (1, 10, 11)
 """Gaussian blur, JPEG, white noise: kinds that leave the light as it is."""
@@ -65,11 +65,11 @@ def worsen(pixels: torch.Tensor, number: int, kind: int, level: int, seed: int) 
 
 
 class Judge:
-    """The maps and the scores of one scorer."""
+    """The maps and the scores of one pipeline."""
 
-    def __init__(self, scorer: scoring_scorer.Scorer, device: torch.device) -> None:
-        self.regressor = scorer.regressor
-        self.model = scorer.model.to(device)
+    def __init__(self, pipeline: scoring_pipeline.Pipeline, device: torch.device) -> None:
+        self.regressor = pipeline.regressor
+        self.model = pipeline.model.to(device)
         self.device = device
 
     def quarters(self, pixels: torch.Tensor) -> tuple[float, dict[str, np.ndarray]]:
@@ -95,14 +95,14 @@ def main() -> None:
     parser.add_argument("--regressor")
     parser.add_argument("--device")
     options = parser.parse_args()
-    scorer = scoring_scorer.load_scorer(options.model, options.regressor)
-    judge = Judge(scorer, pick_device(options.device))
+    pipeline = scoring_pipeline.load_pipeline(options.model, options.regressor)
+    judge = Judge(pipeline, pick_device(options.device))
     rng = np.random.default_rng(SEED)
     paths = sorted(path for path in options.folder.iterdir() if path.suffix in finding.EXTENSIONS)
     chosen = [paths[at] for at in rng.permutation(len(paths))[: options.photos]]
     outcomes: dict[tuple[int, int], list[list[float]]] = {}
     for path in chosen:
-        photo = opening.open_rgb(path, max_side=scorer.regressor.max_side)
+        photo = opening.open_rgb(path, max_side=pipeline.regressor.max_side)
         pixels = photo_pixels.to_tensor(photo.image)
         score, before = judge.quarters(pixels)
         for kind in TRIED:

@@ -32,8 +32,8 @@ from contrique_cli.opinions import ladders, metrics
 from contrique_cli.opinions.ladders import Ladders
 from contrique_cli.photos import opening
 from contrique_cli.photos import pixels as photo_pixels
-from contrique_cli.scoring import scorer as scoring_scorer
-from contrique_cli.scoring.scorer import Scorer
+from contrique_cli.scoring import pipeline as scoring_pipeline
+from contrique_cli.scoring.pipeline import Pipeline
 from training.pack_photos import HELD_OUT
 
 
@@ -83,32 +83,32 @@ def kept_ladders(file: Path | None, climb: Callable[[], Ladders]) -> Ladders:
     return made
 
 
-def scored(scorer: Scorer, values: np.ndarray) -> np.ndarray:
+def scored(pipeline: Pipeline, values: np.ndarray) -> np.ndarray:
     """Scores of features, shape (..., 2F) to (...)."""
-    raw = scorer.regressor.predict(values.reshape(-1, values.shape[-1]))
-    return scorer.regressor.to_score(raw).reshape(values.shape[:-1])
+    raw = pipeline.regressor.predict(values.reshape(-1, values.shape[-1]))
+    return pipeline.regressor.to_score(raw).reshape(values.shape[:-1])
 
 
-def along_levels(found: Ladders, scorer: Scorer) -> dict[int, list[float]]:
+def along_levels(found: Ladders, pipeline: Pipeline) -> dict[int, list[float]]:
     """Spearman's correlation of each photo, by kind."""
     by_kind: dict[int, list[float]] = {}
     levels = np.arange(1, 6, dtype=np.float64)
     for kind, values in zip(found.kinds.tolist(), found.features[:, 1:], strict=True):
-        scores = scored(scorer, values)
+        scores = scored(pipeline, values)
         same = float(np.ptp(scores)) == 0.0
         by_kind.setdefault(kind, []).append(0.0 if same else metrics.spearman(levels, -scores))
     return by_kind
 
 
-def everyday(paths: list[Path], scorer: Scorer) -> dict[str, tuple[float, float]]:
+def everyday(paths: list[Path], pipeline: Pipeline) -> dict[str, tuple[float, float]]:
     """For each everyday flaw: share of photos that score lower with it, and the mean drop."""
-    embed = backend.Embed(scorer.model)
+    embed = backend.Embed(pipeline.model)
     drops: dict[str, list[float]] = {name: [] for name in EVERYDAY}
     for path in paths:
         photo = _as_jpeg(opening.open_rgb(path, max_side=config.MAX_SIDE).image, 90)
         versions = [photo, *(change(photo) for change in EVERYDAY.values())]
         pixels = torch.stack([photo_pixels.to_tensor(version) for version in versions])
-        scores = scored(scorer, features.embed_scales(embed, pixels).cpu().numpy())
+        scores = scored(pipeline, features.embed_scales(embed, pixels).cpu().numpy())
         for name, score in zip(EVERYDAY, scores[1:], strict=True):
             drops[name].append(float(scores[0] - score))
     return {name: (float(np.mean(np.array(d) > 0)), float(np.mean(d))) for name, d in drops.items()}
@@ -125,21 +125,21 @@ def main() -> None:
     parser.add_argument("--ladders", type=Path, help="what bundle.py kept of the same photos")
     parser.add_argument("--output", type=Path, help="CSV of the tables")
     args = parser.parse_args()
-    scorer = scoring_scorer.load_scorer(args.model, args.regressor)
-    scorer.model.to(pick_device(args.device))
+    pipeline = scoring_pipeline.load_pipeline(args.model, args.regressor)
+    pipeline.model.to(pick_device(args.device))
     paths = held_out(args.data, args.photos)
     rows: list[tuple[str, str, float]] = []
     kinds = ladders.ORDERED
     found = kept_ladders(
         args.ladders,
-        lambda: ladders.climb(paths, scorer.model, kinds=kinds, kinds_per_photo=len(kinds)),
+        lambda: ladders.climb(paths, pipeline.model, kinds=kinds, kinds_per_photo=len(kinds)),
     )
-    by_kind = along_levels(found.only(kinds), scorer)
+    by_kind = along_levels(found.only(kinds), pipeline)
     for kind, found in sorted(by_kind.items()):
         rows.append(("mean Spearman over levels", KINDS[kind - 1].title, float(np.mean(found))))
     every = [value for found in by_kind.values() for value in found]
     rows.append(("mean Spearman over levels", "all kinds", float(np.mean(every))))
-    for name, (share, drop) in everyday(paths, scorer).items():
+    for name, (share, drop) in everyday(paths, pipeline).items():
         rows.append(("share of photos that score lower", name, share))
         rows.append(("mean drop in points", name, drop))
     for what, name, value in rows:

@@ -25,8 +25,8 @@ from contrique_cli.encoder import backend, features
 from contrique_cli.encoder.model import pick_device
 from contrique_cli.opinions import metrics
 from contrique_cli.photos import opening, pixels
-from contrique_cli.scoring import scorer as scoring_scorer
-from contrique_cli.scoring.scorer import Scorer
+from contrique_cli.scoring import pipeline as scoring_pipeline
+from contrique_cli.scoring.pipeline import Pipeline
 from training.pack_photos import HELD_OUT
 
 SIDES = (384, 512, 768)
@@ -44,9 +44,9 @@ def at_side(image: Image.Image, side: int) -> torch.Tensor:
     return pixels.to_tensor(image)[None]
 
 
-def at_sides(images: list[Image.Image], scorer: Scorer, embed: backend.Embed) -> np.ndarray:
+def at_sides(images: list[Image.Image], pipeline: Pipeline, embed: backend.Embed) -> np.ndarray:
     """Scores of N photos at each of the sizes, shape (S, N)."""
-    judge = scorer.regressor
+    judge = pipeline.regressor
     rows = [
         [features.embed_scales(embed, at_side(image, side)).cpu().numpy()[0] for image in images]
         for side in SIDES
@@ -72,24 +72,24 @@ def main() -> None:
     parser.add_argument("--kinds", type=int, default=8, help="ways to make them worse")
     parser.add_argument("--device")
     args = parser.parse_args()
-    scorer = scoring_scorer.load_scorer()
-    embed = backend.Embed(scorer.model.to(pick_device(args.device)))
+    pipeline = scoring_pipeline.load_pipeline()
+    embed = backend.Embed(pipeline.model.to(pick_device(args.device)))
     paths = sorted((args.data / "pristine").iterdir())
     held_out = [path for path in paths if int(path.stem) % HELD_OUT == 0]
     photos = [opening.open_rgb(path, max_side=0).image for path in held_out]
     photos = [photo for photo in photos if max(photo.size) == NATIVE][: args.photos]
-    scores = at_sides(photos, scorer, embed)
+    scores = at_sides(photos, pipeline, embed)
     rated = scores[SIDES.index(RATED)]
     blurred = at_sides(
         [photo.filter(ImageFilter.GaussianBlur(SLIGHT)) for photo in photos[: args.worse]],
-        scorer,
+        pipeline,
         embed,
     )
     kinds = [kind.number for kind in KINDS if kind.ordered][:: max(1, 23 // args.kinds)]
     order: list[list[float]] = [[] for _ in SIDES]
     for seed, photo in enumerate(photos[: args.worse]):
         for kind in kinds[: args.kinds]:
-            found = at_sides(worse(photo, kind, seed), scorer, embed)
+            found = at_sides(worse(photo, kind, seed), pipeline, embed)
             for row, one in zip(order, found, strict=True):
                 level = np.arange(LEVELS, dtype=np.float64)
                 row.append(metrics.spearman(level, -one) if np.ptp(one) else 0.0)

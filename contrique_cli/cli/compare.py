@@ -55,20 +55,20 @@ def compare(
     from contrique_cli.encoder.work import Work
     from contrique_cli.models.regressor import FULL_REFERENCE
     from contrique_cli.scoring import compare as verb
-    from contrique_cli.scoring.scorer import describe, load_scorer
+    from contrique_cli.scoring.pipeline import describe, load_pipeline
 
     work = Work(device=device, max_megapixels=max_megapixels)
     work.check(None)
-    scorer = load_scorer(model, regressor, task=FULL_REFERENCE)
+    pipeline = load_pipeline(model, regressor, task=FULL_REFERENCE)
     left_out: Counter[str] = Counter()
     matched = pairs.match(reference, distorted, left_out)
     with opened(is_off=no_cache, quiet=quiet) as cache:
         status = deliver.deliver(
-            verb.compare(matched, scorer, scorer.sized(work), cache=cache),
+            verb.compare(matched, pipeline, pipeline.sized(work), cache=cache),
             target,
             label="comparing",
             total=len(matched.pairs) + len(matched.unmatched),
-            about=lambda: describe(scorer),
+            about=lambda: describe(pipeline),
             left_out=left_out,
         )
     raise typer.Exit(status)

@@ -47,12 +47,12 @@ def evaluate(
     from contrique_cli.encoder.work import Work
     from contrique_cli.models.regressor import FULL_REFERENCE, NO_REFERENCE
     from contrique_cli.opinions import evaluate as verb
-    from contrique_cli.scoring.scorer import load_scorer
+    from contrique_cli.scoring.pipeline import load_pipeline
 
     work = Work(device=device, max_megapixels=max_megapixels)
     work.check(None)
     task = FULL_REFERENCE if reference_column else NO_REFERENCE
-    scorer = load_scorer(model, regressor, task=task)
+    pipeline = load_pipeline(model, regressor, task=task)
     opinions = Opinions(
         table=mos,
         photos=photos,
@@ -66,7 +66,9 @@ def evaluate(
         opened(is_off=no_cache, quiet=quiet) as cache,
         watching(quiet=quiet) as on_photo,
     ):
-        done = verb.evaluate(opinions, scorer, scorer.sized(work), cache=cache, on_photo=on_photo)
+        done = verb.evaluate(
+            opinions, pipeline, pipeline.sized(work), cache=cache, on_photo=on_photo
+        )
     groups = "" if done.groups is None else f" in {done.groups} groups"
     title = f"{done.regressor.stem} on {done.n} photos{groups}"
     display.show_figures(title, f"{config.CONFIDENCE} % interval", done.figures)

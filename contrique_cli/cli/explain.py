@@ -71,16 +71,16 @@ def explain(
     from contrique_cli.encoder.work import Work
     from contrique_cli.scoring import explain as verb
     from contrique_cli.scoring import heatmap
-    from contrique_cli.scoring.scorer import describe, load_scorer
+    from contrique_cli.scoring.pipeline import describe, load_pipeline
 
-    scorer = load_scorer(model, regressor)
-    work = scorer.sized(Work(device=device, max_megapixels=max_megapixels))
-    found = verb.explain(photo, scorer, work, method=method)
+    pipeline = load_pipeline(model, regressor)
+    work = pipeline.sized(Work(device=device, max_megapixels=max_megapixels))
+    found = verb.explain(photo, pipeline, work, method=method)
     if output is not None:
         picture = heatmap.draw(found.photo.image, found.points, is_overlay=overlay)
         heatmap.save(output, picture, f"quality of {console.printable(photo.name)}, {method}")
     if file_format == "json":
-        facts = {**describe(scorer), **found.to_facts()}
+        facts = {**describe(pipeline), **found.to_facts()}
         sys.stdout.write(json.dumps(facts, allow_nan=False) + "\n")
     else:
         display.show_facts(_words(found) | ({"map": output} if output else {}))

@@ -37,7 +37,7 @@ from contrique_cli.files import writing
 if TYPE_CHECKING:
     from contrique_cli.encoder.work import Work
     from contrique_cli.opinions.labels import LeftOut
-    from contrique_cli.opinions.taste import Step, Taste
+    from contrique_cli.opinions.taste import CurvePoint, Taste
 
 
 def fit_regressor(
@@ -181,43 +181,43 @@ def _fit_ratings(
     from contrique_cli.encoder.cache import recall
     from contrique_cli.models import locating
     from contrique_cli.models import regressor as noun
-    from contrique_cli.opinions import samples, taste
-    from contrique_cli.scoring.scorer import load_scorer
+    from contrique_cli.opinions import dataset, taste
+    from contrique_cli.scoring.pipeline import load_pipeline
 
     path = locating.destination(noun.KIND, output)
     writing.check_writable(path)
     work.check(None)
-    scorer = load_scorer(model)
-    side = scorer.regressor.max_side
+    pipeline = load_pipeline(model)
+    side = pipeline.regressor.max_side
     if work.max_side not in (config.MAX_SIDE, side):
         raise BadOption(
             f"--max-side {work.max_side}: stars are compared with the installed taste at {side} "
             "pixels"
         )
-    work = scorer.sized(work)
+    work = pipeline.sized(work)
     found = taste.find_stars(folder)
     with (
         opened(is_off=no_cache, quiet=quiet) as cache,
         watching(quiet=quiet) as on_photo,
     ):
-        gathered = samples.gather(
+        gathered = dataset.gather(
             found,
-            scorer.model.to(work.chosen_device),
+            pipeline.model.to(work.chosen_device),
             work,
             at_least=config.MIN_LABELS,
-            shelf=recall.find_shelf(cache, scorer.info, work),
+            shelf=recall.find_shelf(cache, pipeline.info, work),
             on_photo=on_photo,
         )
     with console.progress("fits", config.SPLITS, quiet=quiet, unit="splits") as advance:
         fitted, made = taste.fit_stars(
             gathered,
-            scorer.info,
-            scorer.regressor,
+            pipeline.info,
+            pipeline.regressor,
             blend=blend,
-            provenance={"ratings": folder.name, "arch": scorer.info.arch},
+            provenance={"ratings": folder.name, "arch": pipeline.info.arch},
             on_split=lambda _done, _total: advance(),
         )
-    _show_taste(fitted, scorer.regressor_path.stem, blend)
+    _show_taste(fitted, pipeline.regressor_path.stem, blend)
     noun.save(path, made)
     return path
 
@@ -227,7 +227,7 @@ def _show_taste(found: Taste, known: str, blend: float) -> None:
 
     report = found.report
     rows = [(f"0, as {known} ranks", found.known)]
-    rows += [(_words(step, report.n), step.srocc) for step in found.curve]
+    rows += [(_words(point, report.n), point.srocc) for point in found.curve]
     if found.blended is not None:
         rows.append((f"{blend:g} of {known} blended in", found.blended))
     display.show_curve(f"median of {report.split}", rows)
@@ -258,8 +258,8 @@ def _show_taste(found: Taste, known: str, blend: float) -> None:
         )
 
 
-def _words(step: Step, count: int) -> str:
-    return f"{step.n:,}" if step.n is not None else f"all, 80 % of {count:,}"
+def _words(point: CurvePoint, count: int) -> str:
+    return f"{point.n:,}" if point.n is not None else f"all, 80 % of {count:,}"
 
 
 @contextmanager

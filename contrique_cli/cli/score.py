@@ -136,9 +136,9 @@ def score(
 
     from contrique_cli.photos import finding
     from contrique_cli.scoring import score as verb
-    from contrique_cli.scoring.scorer import describe, load_scorer
+    from contrique_cli.scoring.pipeline import describe, load_pipeline
 
-    scorer = load_scorer(model, regressor)
+    pipeline = load_pipeline(model, regressor)
     left_out: Counter[str] = Counter()
     with opened(is_off=no_cache, quiet=quiet) as cache:
         companions: dict[Path, Path] = {}
@@ -146,8 +146,8 @@ def score(
         listed = found if target.is_streaming and "-" in paths else list(found)
         run = partial(
             verb.score,
-            scorer=scorer,
-            work=scorer.sized(work),
+            pipeline=pipeline,
+            work=pipeline.sized(work),
             cache=cache,
         )
         status = deliver.deliver(
@@ -155,7 +155,7 @@ def score(
             target,
             label="scoring",
             total=len(listed) if isinstance(listed, list) else None,
-            about=lambda: describe(scorer),
+            about=lambda: describe(pipeline),
             left_out=left_out,
             complete=lambda rows: (
                 rows

@@ -194,7 +194,7 @@ def score(
 
     from contrique_cli.files import tables
     from contrique_cli.scoring import score as judging
-    from contrique_cli.scoring.scorer import describe, load_scorer
+    from contrique_cli.scoring.pipeline import describe, load_pipeline
     from contrique_cli.shards import listing, places
     from contrique_cli.shards import score as verb
     from contrique_cli.shards.parquets import Columns
@@ -205,9 +205,9 @@ def score(
     turn = listing.Turn() if request.turn is None else listing.Turn.parse(request.turn)
     keep = [] if request.keep_columns is None else request.keep_columns.split(",")
     columns = Columns(image=request.image_column, keep=tuple(name.strip() for name in keep))
-    scorer = load_scorer(model, regressor)
+    pipeline = load_pipeline(model, regressor)
     scoring: Callable[..., Iterator[Scored]]
-    folder = Folder(place=request.output, format=chosen, about=describe(scorer))
+    folder = Folder(place=request.output, format=chosen, about=describe(pipeline))
     tally = Tally()
     shards = turn.take(listing.find(request.sources, tally.left_out))
     folder.claim()
@@ -226,7 +226,7 @@ def score(
         )
         scoring = partial(cluster.score, judging=on_actors)
     else:
-        judge = partial(judging.score, scorer=scorer, work=scorer.sized(work))
+        judge = partial(judging.score, pipeline=pipeline, work=pipeline.sized(work))
         scoring = partial(verb.score, judge=judge)
     stream = scoring(
         waiting,

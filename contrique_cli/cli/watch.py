@@ -80,12 +80,12 @@ def watch(
 
     from contrique_cli.encoder.work import Work
     from contrique_cli.scoring import score as verb
-    from contrique_cli.scoring.scorer import load_scorer
+    from contrique_cli.scoring.pipeline import load_pipeline
 
-    scorer = load_scorer(model, regressor)
+    pipeline = load_pipeline(model, regressor)
     work = Work(device=device, max_megapixels=max_megapixels, workers=workers, precision=precision)
     with opened(is_off=no_cache, quiet=quiet) as cache:
-        score = partial(verb.score, scorer=scorer, work=scorer.sized(work), cache=cache)
+        score = partial(verb.score, pipeline=pipeline, work=pipeline.sized(work), cache=cache)
         score(())  # what cannot work says so now, not when the first photo arrives
         _watch(folders, output, score, interval=interval, quiet=quiet)
 

@@ -1,4 +1,4 @@
-"""Tables of any program: delimited text, JSON, Parquet and Excel, to rows that know their place.
+"""Tables of any program: delimited text, JSON, Parquet and Excel, to rows that know their number.
 
 On purpose text is taken apart by the standard library: it knows the line of every row, also behind
 quoted line breaks and blank lines. What is binary is read by pandas, imported only then.
@@ -29,7 +29,7 @@ MOST_BYTES = 1_000_000_000
 """Of a table, also unpacked: larger files are something else."""
 
 LINE, ROW, PHOTO = "line", "row", "photo"
-"""What the places of rows count: lines of text, rows of a sheet, entries of a list."""
+"""What the numbers of rows count: lines of text, rows of a sheet, entries of a list."""
 
 Refusal: TypeAlias = type[ContriqueError]
 """What is raised where a table cannot be read."""
@@ -53,10 +53,10 @@ class Table:
 
     Attributes:
         columns: names of the columns, without blanks around them.
-        rows: the place and the cells of each row that is not blank; delimited text may have fewer
+        rows: the number and the cells of each row that is not blank; delimited text may have fewer
             or more cells than columns.
-        unit: what the places count: `LINE`, `ROW` or `PHOTO`.
-        header: place of the row that names the columns; 0 where it is none of the rows.
+        unit: what the numbers count: `LINE`, `ROW` or `PHOTO`.
+        header: number of the row that names the columns; 0 where it is none of the rows.
         is_text: whether every cell is text, as in CSV; else None stands for nothing, and numbers
             are numbers.
         facts: what a JSON document or a Parquet file of ours says around the rows.
@@ -71,8 +71,8 @@ class Table:
 
     def records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Where each row stands, in words, and its cells by column, those that it has."""
-        for place, cells in self.rows:
-            yield f"{self.unit} {place}", dict(zip(self.columns, cells, strict=False))
+        for number, cells in self.rows:
+            yield f"{self.unit} {number}", dict(zip(self.columns, cells, strict=False))
 
 
 def read(path: Path, refusal: Refusal) -> Table:
@@ -218,9 +218,9 @@ def _headed(
     rows: Sequence[tuple[int, Sequence[Any]]], unit: str, *, is_text: bool = False
 ) -> Table:
     """A table whose first row names the columns."""
-    place, names = rows[0] if rows else (0, [])
+    number, names = rows[0] if rows else (0, [])
     columns = ["" if name is None else str(name).strip() for name in names]
-    return Table(columns=columns, rows=rows[1:], unit=unit, header=place, is_text=is_text)
+    return Table(columns=columns, rows=rows[1:], unit=unit, header=number, is_text=is_text)
 
 
 def _from_json(text: str, name: str, refusal: Refusal) -> Table:
@@ -241,11 +241,11 @@ def _from_json(text: str, name: str, refusal: Refusal) -> Table:
         found = _by_row(found)
     if unit == PHOTO:
         found = list(enumerate(found, start=1))
-    for place, record in found:
+    for number, record in found:
         if not isinstance(record, dict):
-            raise refusal(f"{name}, {unit} {place} is not a row: {{...}} was expected")
+            raise refusal(f"{name}, {unit} {number} is not a row: {{...}} was expected")
     columns = list(dict.fromkeys(key for _, record in found for key in record))
-    rows = [(place, [record.get(key) for key in columns]) for place, record in found]
+    rows = [(number, [record.get(key) for key in columns]) for number, record in found]
     return Table(columns=[one.strip() for one in columns], rows=rows, unit=unit, facts=facts)
 
 
@@ -258,13 +258,13 @@ def _by_row(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _json_lines(text: str, name: str, refusal: Refusal) -> Iterator[tuple[int, Any]]:
-    for place, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield place, json.loads(line)
+                yield number, json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise refusal(
-                    f"{name}, line {place} is not JSON ({error}); mend or remove that line"
+                    f"{name}, line {number} is not JSON ({error}); mend or remove that line"
                 ) from error
 
 
@@ -311,7 +311,8 @@ def _excel(data: bytes, name: str, refusal: Refusal) -> Table:
             frame = pd.read_excel(io.BytesIO(data), header=None, dtype=object, engine="openpyxl")
         rows = enumerate(_cells(frame)[1:], start=1)
         return _headed(
-            [(place, cells) for place, cells in rows if any(one is not None for one in cells)], ROW
+            [(number, cells) for number, cells in rows if any(one is not None for one in cells)],
+            ROW,
         )
 
     return _guarded(load, name, "Excel", refusal)

@@ -52,7 +52,7 @@ def import_file(
         model: for an official regressor: name or path of its encoder; by default the imported
             official one.
         lower_is_better: for an official regressor: whether it predicts a DMOS; by default known
-            from the file's name, see `recognising.LABELS`. So are the next two.
+            from the file's name, see `recognising.PUBLISHED`. So are the next two.
         full_reference: whether it is for `compare`.
         scale: lowest and highest opinion.
 
@@ -66,8 +66,8 @@ def import_file(
     kind = recognising.recognise(path)
     if kind == recognising.RIDGE:
         ridge = ridgefile.read(path)
-        labels = _labels(path, lower_is_better, full_reference, scale)
-        return _import_ridge(path, ridge, labels, name=name, model=model)
+        predicted = _predicted(path, lower_is_better, full_reference, scale)
+        return _import_ridge(path, ridge, predicted, name=name, model=model)
     if any(option is not None for option in (model, lower_is_better, full_reference, scale)):
         raise BadOption(
             f"{path} is no official regressor, so there is nothing to say about its encoder, "
@@ -89,7 +89,7 @@ def _import_checkpoint(path: Path, name: str | None) -> Installed:
 def _import_ridge(
     path: Path,
     ridge: ridgefile.Ridge,
-    labels: recognising.Labels,
+    predicted: recognising.Published,
     *,
     name: str | None,
     model: str | None,
@@ -101,8 +101,8 @@ def _import_ridge(
             f"{path} has {ridge.weights.size} weights, but its encoder ({info.arch}) gives "
             f"{expected} features; give the encoder it was fitted on as --model"
         )
-    is_lower = labels.lower_is_better
-    best, worst = (labels.low, labels.high) if is_lower else (labels.high, labels.low)
+    is_lower = predicted.lower_is_better
+    best, worst = (predicted.low, predicted.high) if is_lower else (predicted.high, predicted.low)
     knots, scores = regressor.range_scale(best=best, worst=worst)
     source = _source(path)
     target = _target(regressor.KIND, name or _stem(path), _comes_from(source))
@@ -112,14 +112,14 @@ def _import_ridge(
         knots=knots,
         scores=scores,
         higher_is_better=not is_lower,
-        task=regressor.FULL_REFERENCE if labels.is_full_reference else regressor.NO_REFERENCE,
+        task=regressor.FULL_REFERENCE if predicted.is_full_reference else regressor.NO_REFERENCE,
         encoder=info.fingerprint,
         max_side=0,  # the published protocol is full resolution
         provenance={
             **source,
-            "opinions": labels.meaning,
-            "scale": [labels.low, labels.high],
-            "scale_source": labels.scale_source,
+            "opinions": predicted.meaning,
+            "scale": [predicted.low, predicted.high],
+            "scale_source": predicted.scale_source,
             "alpha": ridge.alpha,
         },
     )
@@ -140,14 +140,14 @@ def _import_ours(path: Path, name: str | None) -> Installed:
     return target
 
 
-def _labels(
+def _predicted(
     path: Path,
     lower_is_better: bool | None,  # noqa: FBT001 - as the options came, None for not given
     full_reference: bool | None,  # noqa: FBT001
     scale: tuple[float, float] | None,
-) -> recognising.Labels:
+) -> recognising.Published:
     """What a regressor predicts: what is known from its file's name, and what the options say."""
-    known = recognising.LABELS.get(path.stem.lower())
+    known = recognising.PUBLISHED.get(path.stem.lower())
     if known is None:
         missing = {
             "--lower-is-better or --higher-is-better": lower_is_better,
@@ -159,7 +159,7 @@ def _labels(
                 f"{path.name} is not called like an official regressor (CLIVE, Koniq, LIVE, CSIQ, "
                 f"LIVE_FR, CSIQ_FR), so say what it predicts: {options}"
             )
-        known = recognising.UNKNOWN_LABELS
+        known = recognising.UNKNOWN
     if lower_is_better is not None:
         known = replace(known, lower_is_better=lower_is_better)
     if full_reference is not None:

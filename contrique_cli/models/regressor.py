@@ -1,4 +1,4 @@
-"""The linear scorer: features to raw quality to the 0-100 scale, bound to one encoder."""
+"""The linear map: features to raw quality to the 0-100 scale, bound to one encoder."""
 
 from __future__ import annotations
 

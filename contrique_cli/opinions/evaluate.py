@@ -12,11 +12,11 @@ from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
 from contrique_cli.models.regressor import FULL_REFERENCE, NO_REFERENCE, Regressor
-from contrique_cli.opinions import labels, metrics, samples
+from contrique_cli.opinions import dataset, labels, metrics
+from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.labels import LeftOut
 from contrique_cli.opinions.metrics import Range
-from contrique_cli.opinions.samples import Samples
-from contrique_cli.scoring.scorer import Scorer
+from contrique_cli.scoring.pipeline import Pipeline
 
 _MARK_LENGTH = 8
 
@@ -48,7 +48,7 @@ class Evaluation:
 
 def evaluate(
     opinions: config.Opinions,
-    scorer: Scorer,
+    pipeline: Pipeline,
     work: Work,
     *,
     cache: FeatureCache | None = None,
@@ -59,8 +59,8 @@ def evaluate(
     Args:
         opinions: the table; with a reference column, full-reference. Its direction may differ from
             the regressor's.
-        scorer: see `scorer.load_scorer`; full-reference where the opinions are.
-        work: see `Scorer.sized`.
+        pipeline: see `pipeline.load_pipeline`; full-reference where the opinions are.
+        work: see `Pipeline.sized`.
         cache: features of photos seen before; None does without.
         on_photo: told how many photos of how many are done.
 
@@ -69,26 +69,26 @@ def evaluate(
         RegressorMismatch: the regressor is for the other task, or another working size.
     """
     task = NO_REFERENCE if opinions.reference_column is None else FULL_REFERENCE
-    scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=work.max_side, task=task)
+    pipeline.regressor.check(encoder=pipeline.info.fingerprint, max_side=work.max_side, task=task)
     table = labels.read_opinions(opinions)
-    gathered = samples.gather(
+    gathered = dataset.gather(
         table,
-        scorer.model.to(work.chosen_device),
+        pipeline.model.to(work.chosen_device),
         work,
         at_least=config.MIN_EVALUATED,
-        shelf=recall.find_shelf(cache, scorer.info, work),
+        shelf=recall.find_shelf(cache, pipeline.info, work),
         on_photo=on_photo,
     )
-    return evaluate_samples(
+    return evaluate_dataset(
         gathered,
-        scorer.regressor,
-        path=scorer.regressor_path,
+        pipeline.regressor,
+        path=pipeline.regressor_path,
         higher_is_better=not opinions.lower_is_better,
     )
 
 
-def evaluate_samples(
-    gathered: Samples, regressor: Regressor, *, path: Path, higher_is_better: bool
+def evaluate_dataset(
+    gathered: Dataset, regressor: Regressor, *, path: Path, higher_is_better: bool
 ) -> Evaluation:
     """Measure a regressor on features that are there already.
 
@@ -129,7 +129,7 @@ def evaluate_samples(
 
 
 def _marks(regressor: Regressor) -> set[str]:
-    """What tells the photos that the regressor was fitted to; see `samples.Samples.marks`."""
+    """What tells the photos that the regressor was fitted to; see `dataset.Dataset.marks`."""
     joined = str(regressor.provenance.get("marks", ""))
     return {joined[at : at + _MARK_LENGTH] for at in range(0, len(joined), _MARK_LENGTH)}
 

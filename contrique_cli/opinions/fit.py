@@ -19,12 +19,12 @@ from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
 from contrique_cli.models import regressor
 from contrique_cli.models.regressor import Regressor
-from contrique_cli.opinions import labels, metrics, prior, ridge, samples
+from contrique_cli.opinions import dataset, labels, metrics, prior, ridge
+from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.labels import LeftOut
 from contrique_cli.opinions.ladders import Ladders
 from contrique_cli.opinions.metrics import Figures, Range
 from contrique_cli.opinions.prior import Lessons
-from contrique_cli.opinions.samples import Samples
 
 _TEST_SHARE = 0.2
 
@@ -83,7 +83,7 @@ def fit(
         BadLabels: the table, its photos or its groups do not suffice.
     """
     table = labels.read_opinions(opinions)
-    gathered = samples.gather(
+    gathered = dataset.gather(
         table,
         model.to(work.chosen_device),
         work,
@@ -91,7 +91,7 @@ def fit(
         shelf=recall.find_shelf(cache, info, work),
         on_photo=on_photo,
     )
-    return fit_samples(
+    return fit_dataset(
         gathered,
         encoder=info.fingerprint,
         max_side=work.max_side,
@@ -105,8 +105,8 @@ def fit(
     )
 
 
-def fit_samples(
-    gathered: Samples,
+def fit_dataset(
+    gathered: Dataset,
     *,
     encoder: str,
     max_side: int,
@@ -196,7 +196,7 @@ def _spread(features: np.ndarray) -> np.ndarray:
 # ---------------------------------------------------------------------------------- splits
 
 
-def splits(gathered: Samples) -> list[tuple[np.ndarray, np.ndarray]]:
+def splits(gathered: Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
     """Rows to fit on and rows to test on, of each random split; no group on both sides."""
     splitter = (ShuffleSplit if gathered.groups is None else GroupShuffleSplit)(
         n_splits=config.SPLITS, test_size=_TEST_SHARE, random_state=config.SEED
@@ -204,7 +204,7 @@ def splits(gathered: Samples) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(splitter.split(gathered.features, groups=gathered.groups))
 
 
-def predict_left_out(gathered: Samples, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+def predict_left_out(gathered: Dataset, train: np.ndarray, test: np.ndarray) -> np.ndarray:
     """Predictions for rows by a ridge that was fitted to others, all choices made inside those.
 
     Args:
@@ -218,7 +218,7 @@ def predict_left_out(gathered: Samples, train: np.ndarray, test: np.ndarray) -> 
     return predicted
 
 
-def _split_figures(gathered: Samples, lessons: Lessons | None, step: float) -> list[Figures]:
+def _split_figures(gathered: Dataset, lessons: Lessons | None, step: float) -> list[Figures]:
     """Figures on the test part of each random split, all choices made inside its training part."""
     features, mos = gathered.features, gathered.mos
     several = []
@@ -238,7 +238,7 @@ class _Fitted:
 
 
 def _fit_ridge(
-    gathered: Samples, rows: np.ndarray, lessons: Lessons | None, step: float
+    gathered: Dataset, rows: np.ndarray, lessons: Lessons | None, step: float
 ) -> _Fitted:
     """A ridge whose strength the opinions choose, and to which lessons then add a prior."""
     features, mos = gathered.features[rows], gathered.mos[rows]
@@ -275,7 +275,7 @@ def _solve(
     return model.coef_, float(model.intercept_)
 
 
-def _split_in_words(gathered: Samples) -> str:
+def _split_in_words(gathered: Dataset) -> str:
     how = f"{config.SPLITS} random 80/20 splits"
     if gathered.groups is None:
         return f"{how} of {len(gathered.mos)} photos"

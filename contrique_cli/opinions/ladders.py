@@ -84,8 +84,8 @@ def choose(folder: Path, most: int = config.LADDER_PHOTOS) -> list[Path]:
     found = [path for path in finding.find([folder], Counter()) if isinstance(path, Path)]
     if not found:
         raise BadLabels(f"{folder} holds no photos; give a folder of clean, sharp ones")
-    places = np.unique(np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int))
-    return [found[place] for place in places]
+    indices = np.unique(np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int))
+    return [found[index] for index in indices]
 
 
 def climb(
@@ -120,8 +120,8 @@ def climb(
     unreadable: list[Unreadable] = []
     count = min(kinds_per_photo, len(kinds))
     embed = backend.Embed(model)
-    for place, path in enumerate(paths):
-        own = [kinds[(place * count + turn) % len(kinds)] for turn in range(count)]
+    for index, path in enumerate(paths):
+        own = [kinds[(index * count + turn) % len(kinds)] for turn in range(count)]
         try:
             photo = opening.open_rgb(path, max_side=max_side)
         except Unreadable as problem:
@@ -129,14 +129,14 @@ def climb(
         else:
             clean = to_tensor(photo.image)[None]  # (1, 3, H, W) uint8
             start = _look(embed, clean)
-            for kind, worse in _made_worse(clean, own, seed + place):
+            for kind, worse in _made_worse(clean, own, seed + index):
                 if not _is_changed(clean, worse):
                     continue
-                photos.append(place)
+                photos.append(index)
                 climbed.append(kind)
                 values.append(np.concatenate([start, _look(embed, worse)]))  # (6, 2F)
         if on_photo is not None:
-            on_photo(place + 1, len(paths))
+            on_photo(index + 1, len(paths))
     if not values:
         raise _useless(unreadable, len(paths))
     return Ladders(

@@ -161,10 +161,10 @@ def _slopes(parameters: np.ndarray, x: np.ndarray, _: np.ndarray) -> np.ndarray:
     """Derivatives of the residuals by the parameters, shape (N, 4)."""
     low, high, middle, log_width = parameters
     narrow = np.exp(-np.clip(log_width, -_WIDEST, _WIDEST))
-    place = (x - middle) * narrow
-    inner = special.expit(place)
-    steep = (high - low) * inner * special.expit(-place)
-    return np.stack([1.0 - inner, inner, -steep * narrow, -steep * place], axis=1)
+    shifted = (x - middle) * narrow
+    inner = special.expit(shifted)
+    steep = (high - low) * inner * special.expit(-shifted)
+    return np.stack([1.0 - inner, inner, -steep * narrow, -steep * shifted], axis=1)
 
 
 def _standardise(values: np.ndarray) -> tuple[np.ndarray, float, float]:

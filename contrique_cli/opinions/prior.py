@@ -124,9 +124,9 @@ def learn(ladders: Ladders) -> Lessons:
 
 def shares(kinds: np.ndarray) -> np.ndarray:
     """How much each ladder counts, shape (M,): each kind alike, 1 on average, times `EMPHASIS`."""
-    present, places, counts = np.unique(kinds, return_inverse=True, return_counts=True)
+    present, kind_of, counts = np.unique(kinds, return_inverse=True, return_counts=True)
     emphasis = np.array([EMPHASIS.get(int(kind), 1.0) for kind in present])
-    values: np.ndarray = (emphasis * len(kinds) / len(present) / counts)[places]
+    values: np.ndarray = (emphasis * len(kinds) / len(present) / counts)[kind_of]
     return values
 
 

@@ -31,18 +31,18 @@ class Choice:
 
     Attributes:
         strength: the `alpha` of a ridge regression on these features.
-        place: of it in `GRID`; an end says that better ones may lie beyond.
+        index: of it in `GRID`; an end says that better ones may lie beyond.
         out_of_fold: predictions for each row by ridges that did not see its fold, shape (N,).
     """
 
     strength: float
-    place: int
+    index: int
     out_of_fold: np.ndarray
 
     @property
     def is_at_end(self) -> bool:
         """Whether the grid ended before the error rose again."""
-        return self.place in (0, len(GRID) - 1)
+        return self.index in (0, len(GRID) - 1)
 
 
 def choose(
@@ -64,8 +64,8 @@ def choose(
     unit = known.values.sum() / len(mos) if len(known.values) else 1.0
     tried = [_out_of_fold(known, folds, strength * unit) for strength in GRID]
     errors = [float(np.mean(weights * (predicted - mos) ** 2)) for predicted in tried]
-    place = int(np.argmin(errors))
-    return Choice(strength=float(GRID[place] * unit), place=place, out_of_fold=tried[place])
+    index = int(np.argmin(errors))
+    return Choice(strength=float(GRID[index] * unit), index=index, out_of_fold=tried[index])
 
 
 def out_of_fold(

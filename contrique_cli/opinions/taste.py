@@ -18,10 +18,10 @@ from contrique_cli.files.reading import why
 from contrique_cli.models import regressor
 from contrique_cli.models.regressor import Regressor
 from contrique_cli.opinions import fit, metrics
+from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.fit import FitReport
 from contrique_cli.opinions.labels import Label, Labels, LeftOut
 from contrique_cli.opinions.metrics import Range
-from contrique_cli.opinions.samples import Samples
 from contrique_cli.photos import exif, finding
 
 STARS = "stars"
@@ -31,7 +31,7 @@ _PAUSE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class CurvePoint:
     """How well the scale follows a person's stars.
 
     Attributes:
@@ -58,7 +58,7 @@ class Taste:
 
     report: FitReport
     known: Range
-    curve: Sequence[Step]
+    curve: Sequence[CurvePoint]
     blended: Range | None
     interval: Range
 
@@ -140,11 +140,11 @@ def _named(rows: Sequence[Label], names: Sequence[str]) -> list[Label]:
 def _series(rows: Sequence[Label], taken: Sequence[datetime | None]) -> list[str]:
     """Names of series: photos between which no pause lies."""
     names = [str(row.path.parent) for row in rows]
-    known = sorted((moment, place) for place, moment in enumerate(taken) if moment is not None)
+    known = sorted((moment, index) for index, moment in enumerate(taken) if moment is not None)
     count, before = 0, known[0][0] if known else None
-    for moment, place in known:
+    for moment, index in known:
         count += before is not None and moment - before > _PAUSE
-        names[place], before = f"series {count}", moment
+        names[index], before = f"series {count}", moment
     return names
 
 
@@ -152,7 +152,7 @@ def _series(rows: Sequence[Label], taken: Sequence[datetime | None]) -> list[str
 
 
 def fit_stars(
-    gathered: Samples,
+    gathered: Dataset,
     info: EncoderInfo,
     known: Regressor,
     *,
@@ -176,7 +176,7 @@ def fit_stars(
         RegressorMismatch: the known taste is of other features.
     """
     known.check(encoder=info.fingerprint, max_side=known.max_side)
-    report, mine = fit.fit_samples(
+    report, mine = fit.fit_dataset(
         gathered,
         encoder=info.fingerprint,
         max_side=known.max_side,
@@ -189,7 +189,7 @@ def fit_stars(
     return taste, mine if not blend else _blend(mine, known, out_of_fold, theirs, blend)
 
 
-def _out_of_fold(gathered: Samples) -> np.ndarray:
+def _out_of_fold(gathered: Dataset) -> np.ndarray:
     """Predictions for every photo by a ridge that did not see its fold, (N,)."""
     predicted = np.empty(len(gathered.mos))
     everything = np.arange(len(predicted))
@@ -199,7 +199,7 @@ def _out_of_fold(gathered: Samples) -> np.ndarray:
 
 
 def _measure(
-    gathered: Samples,
+    gathered: Dataset,
     report: FitReport,
     predictions: tuple[np.ndarray, np.ndarray],
     *,
@@ -244,7 +244,7 @@ def _measure(
     return Taste(
         report=report,
         known=_middle(known),
-        curve=[Step(n=size, srocc=_middle(several)) for size, several in steps.items()],
+        curve=[CurvePoint(n=size, srocc=_middle(several)) for size, several in steps.items()],
         blended=_middle(mixed) if blend else None,
         interval=interval,
     )

@@ -53,9 +53,9 @@ def rows_of(table: Table, name: str) -> list[Row]:
             "give a report of `contrique score`"
         )
     rows: dict[str, Row] = {}
-    for place, cells in table.rows:
+    for number, cells in table.rows:
         record = dict(zip(names, cells, strict=False))
-        row = _row(record, f"{name}, {table.unit} {place}", is_text=table.is_text)
+        row = _row(record, f"{name}, {table.unit} {number}", is_text=table.is_text)
         rows.pop(str(row.path), None)
         rows[str(row.path)] = row
     return _with_quality(list(rows.values()))
@@ -91,7 +91,7 @@ def spellings(path: Path) -> Iterator[Path]:
         yield Path(text[1:])
 
 
-def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
+def _row(record: Mapping[str, Any], where: str, *, is_text: bool) -> Row:
     def text(name: str) -> str | None:
         value = record.get(name)
         if not isinstance(value, str) or not value:
@@ -106,20 +106,20 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
             return tables.number(value)
         except ValueError:
             shown = str(value)[:40]
-            raise BadReport(f"{place}: the {name} {shown!r} is not a number") from None
+            raise BadReport(f"{where}: the {name} {shown!r} is not a number") from None
 
     def count(name: str) -> int | None:
         value = number(name)
         if value is not None and (value < 1 or value != int(value)):
-            raise BadReport(f"{place}: the {name} {value:g} is not a whole number from 1")
+            raise BadReport(f"{where}: the {name} {value:g} is not a whole number from 1")
         return None if value is None else int(value)
 
     def other(name: str) -> Path | None:
         value = record.get(name)
-        return None if value in (None, "") else _path(value, place)
+        return None if value in (None, "") else _path(value, where)
 
     return Row(
-        path=_path(record.get("path"), place),
+        path=_path(record.get("path"), where),
         reference=other("reference"),
         rank=count("rank"),
         score=number("score"),
@@ -151,10 +151,10 @@ def _flaws(record: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
     )
 
 
-def _path(value: Any, place: str) -> Path:
+def _path(value: Any, where: str) -> Path:
     try:
         if isinstance(value, str) and value and b"\0" not in os.fsencode(value):
             return Path(value)
     except UnicodeEncodeError:  # half a character, which no file system takes
         pass
-    raise BadReport(f"{place} has no path that a file could have")
+    raise BadReport(f"{where} has no path that a file could have")

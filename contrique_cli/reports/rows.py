@@ -199,8 +199,8 @@ def columns(rows: Sequence[Row], *, has_flaws: bool = True) -> list[str]:
     names = list(COLUMNS)
     if has_flaws:
         flaws = dict.fromkeys(_column(name) for row in rows for name, _ in row.flaws)
-        place = names.index("flaw_probability") + 1
-        names[place:place] = [name for name in flaws if name not in COLUMNS]
+        column = names.index("flaw_probability") + 1
+        names[column:column] = [name for name in flaws if name not in COLUMNS]
     if any(row.reference is not None for row in rows):
         names.insert(1, "reference")
     return names

@@ -22,8 +22,8 @@ from contrique_cli.photos import finding, opening
 from contrique_cli.photos.opening import IN_MEMORY, Encoded, Pending, Photo
 from contrique_cli.reports import frames
 from contrique_cli.reports.rows import Row
+from contrique_cli.scoring import pipeline
 from contrique_cli.scoring import score as verb
-from contrique_cli.scoring import scorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,16 +97,16 @@ class Scorer:
         work = Work(device=device, max_megapixels=max_megapixels)
         work.check(None)
         names = (None if name is None else os.fspath(name) for name in (model, regressor))
-        self._scorer = scorer.load_scorer(*names)
-        judge = self._scorer.regressor
+        self._pipeline = pipeline.load_pipeline(*names)
+        judge = self._pipeline.regressor
         side = judge.max_side if max_side is None else max_side
-        judge.check(encoder=self._scorer.info.fingerprint, max_side=side)
-        self._work = self._scorer.sized(work)
+        judge.check(encoder=self._pipeline.info.fingerprint, max_side=side)
+        self._work = self._pipeline.sized(work)
 
     @property
     def about(self) -> dict[str, str | int]:
         """Which model gives the scores: versions and fingerprints, as in a JSON report."""
-        return scorer.describe(self._scorer)
+        return pipeline.describe(self._pipeline)
 
     def score(self, items: Item | Iterable[Item]) -> list[Score]:
         """Score photos.
@@ -164,7 +164,7 @@ class Scorer:
                     origins.append(path)
                     yield found
 
-        for row in verb.score(opened(), self._scorer, self._work):
+        for row in verb.score(opened(), self._pipeline, self._work):
             yield _result(row, origins.popleft())
 
     def _open(self, item: Any) -> Iterator[tuple[Path | None, Pending]]:

@@ -13,12 +13,12 @@ from contrique_cli.encoder.work import Work
 from contrique_cli.errors import RegressorMismatch, Unreadable
 from contrique_cli.models.regressor import FULL_REFERENCE, Regressor
 from contrique_cli.reports.rows import Row
-from contrique_cli.scoring.scorer import Scorer
+from contrique_cli.scoring.pipeline import Pipeline
 
 
 def compare(
     matched: Matched,
-    scorer: Scorer,
+    pipeline: Pipeline,
     work: Work,
     *,
     cache: FeatureCache | None = None,
@@ -27,8 +27,8 @@ def compare(
 
     Args:
         matched: see `pairs.match`.
-        scorer: see `scorer.load_scorer`, with the task `FULL_REFERENCE`.
-        work: see `Scorer.sized`.
+        pipeline: see `pipeline.load_pipeline`, with the task `FULL_REFERENCE`.
+        work: see `Pipeline.sized`.
         cache: features of photos seen before; None does without.
 
     Yields:
@@ -38,19 +38,19 @@ def compare(
     Raises:
         RegressorMismatch: the regressor is no full-reference one; says how to fit one.
     """
-    if scorer.regressor.task != FULL_REFERENCE:
+    if pipeline.regressor.task != FULL_REFERENCE:
         raise RegressorMismatch(
-            f"comparing needs a {FULL_REFERENCE} regressor, and {scorer.regressor_path} is a "
-            f"{scorer.regressor.task} one; fit one to opinions about distorted photos: contrique "
+            f"comparing needs a {FULL_REFERENCE} regressor, and {pipeline.regressor_path} is a "
+            f"{pipeline.regressor.task} one; fit one to opinions about distorted photos: contrique "
             "fit-regressor --mos scores.csv --reference-column COLUMN --output NAME"
         )
     stream = pairs.extract(
         matched.pairs,
-        scorer.model.to(work.chosen_device),
+        pipeline.model.to(work.chosen_device),
         work,
-        shelf=recall.find_shelf(cache, scorer.info, work),
+        shelf=recall.find_shelf(cache, pipeline.info, work),
     )
-    return _rows(matched, stream, scorer.regressor)
+    return _rows(matched, stream, pipeline.regressor)
 
 
 def _rows(

@@ -16,7 +16,7 @@ from contrique_cli.photos import opening
 from contrique_cli.photos.pixels import to_tensor
 from contrique_cli.reports.rows import PROBABILITY_DIGITS, RAW_DIGITS, SCHEMA, SCORE_DIGITS, Row
 from contrique_cli.scoring import contributions
-from contrique_cli.scoring.scorer import Scorer
+from contrique_cli.scoring.pipeline import Pipeline
 from contrique_cli.version import __version__
 
 _DOWN, _ACROSS = ("upper", "middle", "lower"), ("left", "centre", "right")
@@ -100,7 +100,7 @@ def _name(down: str, across: str) -> str:
 
 def explain(
     path: Path,
-    scorer: Scorer,
+    pipeline: Pipeline,
     work: Work,
     *,
     method: str = config.WINDOWS,
@@ -109,7 +109,7 @@ def explain(
 
     Args:
         path: the photo.
-        scorer: see `scorer.load_scorer`.
+        pipeline: see `pipeline.load_pipeline`.
         work: device, working size and limit of megapixels count.
         method: `config.WINDOWS`: the raw value that a window round each place would have alone,
             all moved by one number so that their mean is the photo's own. `config.SHARES`: what
@@ -119,15 +119,15 @@ def explain(
         Unreadable: the photo cannot be judged.
         RegressorMismatch: the regressor was fitted at another working size.
     """
-    judge = scorer.regressor
-    judge.check(encoder=scorer.info.fingerprint, max_side=work.max_side)
+    judge = pipeline.regressor
+    judge.check(encoder=pipeline.info.fingerprint, max_side=work.max_side)
     photo = opening.open_rgb(path, max_side=work.max_side, max_megapixels=work.max_megapixels)
-    model = scorer.model.to(work.chosen_device)
+    model = pipeline.model.to(work.chosen_device)
     pixels = to_tensor(photo.image).to(work.chosen_device)
     embed = backend.Embed(model, "fp32")  # on purpose exact: the shares add up to this score
     values = features.embed_scales(embed, pixels[None])[0].cpu().numpy()  # (2F,)
     size_in_file = photo.width, photo.height
-    row = scorer.judge(path, values, size=size_in_file, source=photo.source, note=photo.note)
+    row = pipeline.judge(path, values, size=size_in_file, source=photo.source, note=photo.note)
     raw = row.raw
     assert raw is not None  # noqa: S101 - a photo that was embedded has a score
     find = contributions.shares if method == config.SHARES else contributions.windows

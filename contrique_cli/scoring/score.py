@@ -13,12 +13,12 @@ from contrique_cli.encoder.work import Work
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos.opening import Pending
 from contrique_cli.reports.rows import Row
-from contrique_cli.scoring.scorer import Scorer
+from contrique_cli.scoring.pipeline import Pipeline
 
 
 def score(
     paths: Iterable[Pending],
-    scorer: Scorer,
+    pipeline: Pipeline,
     work: Work,
     *,
     cache: FeatureCache | None = None,
@@ -27,8 +27,8 @@ def score(
 
     Args:
         paths: see `finding.find`; photos in memory are taken as they are.
-        scorer: see `scorer.load_scorer`.
-        work: see `Scorer.sized`.
+        pipeline: see `pipeline.load_pipeline`.
+        work: see `Pipeline.sized`.
         cache: features of photos seen before; None does without.
 
     Yields:
@@ -38,15 +38,15 @@ def score(
         UnknownDevice, BadOption: see `Work.check`.
         RegressorMismatch: the regressor was fitted at another working size.
     """
-    scorer.regressor.check(encoder=scorer.info.fingerprint, max_side=work.max_side)
+    pipeline.regressor.check(encoder=pipeline.info.fingerprint, max_side=work.max_side)
     work.check(cache)  # better known now than with the first photo
     stream = recall.extract(
         paths,
-        lambda: scorer.prepare(work.chosen_device, work.precision),
-        recall.find_shelf(cache, scorer.info, work),
+        lambda: pipeline.prepare(work.chosen_device, work.precision),
+        recall.find_shelf(cache, pipeline.info, work),
         work,
     )
-    return (_row(item, scorer) for item in stream)
+    return (_row(item, pipeline) for item in stream)
 
 
 def pair(
@@ -79,8 +79,8 @@ def pair(
         )
 
 
-def _row(item: Features | Unreadable, scorer: Scorer) -> Row:
+def _row(item: Features | Unreadable, pipeline: Pipeline) -> Row:
     if isinstance(item, Unreadable):
         return Row(path=item.path, error=item.reason)
     size = item.width, item.height
-    return scorer.judge(item.path, item.values, size=size, source=item.source, note=item.note)
+    return pipeline.judge(item.path, item.values, size=size, source=item.source, note=item.note)

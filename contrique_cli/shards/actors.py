@@ -19,8 +19,8 @@ from contrique_cli.errors import ClusterError, Unreadable
 from contrique_cli.files import reading, tables
 from contrique_cli.photos.opening import Encoded, Pending
 from contrique_cli.reports.rows import KINDS
+from contrique_cli.scoring import pipeline
 from contrique_cli.scoring import score as verb
-from contrique_cli.scoring import scorer
 from contrique_cli.shards.listing import Shard
 from contrique_cli.shards.parquets import Columns
 from contrique_cli.shards.picture import MAX_BYTES, Picture, held
@@ -151,14 +151,14 @@ class Actor:
     def __init__(self, judging: Judging, share: Share) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         torch.set_num_threads(max(1, math.ceil(share.part * (cores or 1))))
-        self._scorer = scorer.load_scorer(judging.model, judging.regressor)
-        found = scorer.describe(self._scorer)
+        self._pipeline = pipeline.load_pipeline(judging.model, judging.regressor)
+        found = pipeline.describe(self._pipeline)
         if found != judging.about:
             raise ClusterError(
                 f"a machine of the cluster has another model: {found} instead of "
                 f"{judging.about}; install the same version and models on all"
             )
-        self._work = self._scorer.sized(judging.work)
+        self._work = self._pipeline.sized(judging.work)
         if self._work.workers is None and self._work.chosen_device.type == "cpu":
             workers = capacity.count_workers(self._work.max_side, part=share.part)
             self._work = replace(self._work, workers=workers)
@@ -174,7 +174,7 @@ class Actor:
         """
         records = batch.to_pylist()
         photos = [record for record in records if record["index"] != MARK]
-        rows = verb.score(map(_photo, photos), self._scorer, self._work)
+        rows = verb.score(map(_photo, photos), self._pipeline, self._work)
         for record, row in zip(photos, rows, strict=True):
             picture = Picture(member=record["member"], key=record["key"], photo=_photo(record))
             record |= {**cells(picture, row), "problem": None}

@@ -17,7 +17,7 @@ from contrique_cli.encoder import backend, features
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadOption
 from contrique_cli.photos import pixels as photo_pixels
-from contrique_cli.scoring import scorer as scoring_scorer
+from contrique_cli.scoring import pipeline as scoring_pipeline
 from tests.conftest import ROOT, blurred, make_photo
 
 
@@ -38,15 +38,15 @@ def test_features_are_those_of_the_model(arch, pooling):
 
 def test_half_precision_moves_no_score_of_the_bundled_model_by_a_point(monkeypatch):
     monkeypatch.setattr(backend, "_can_compute", lambda precision: True)  # PyTorch's own ways do
-    scorer = scoring_scorer.load_scorer()
+    pipeline = scoring_pipeline.load_pipeline()
     photos = [make_photo(seed, 512, 384) for seed in range(2)]
     photos.append(blurred(photos[0], 2))
     scores = {}
     for precision in ("fp32", "bf16", "fp16"):
-        embed = backend.Embed(scorer.model, precision)
+        embed = backend.Embed(pipeline.model, precision)
         rows = [features.embed_scales(embed, photo_pixels.to_tensor(one)[None]) for one in photos]
-        raw = scorer.regressor.predict(torch.cat(rows).numpy())
-        scores[precision] = scorer.regressor.to_score(raw)
+        raw = pipeline.regressor.predict(torch.cat(rows).numpy())
+        scores[precision] = pipeline.regressor.to_score(raw)
     assert np.ptp(scores["fp32"]) > 5
     np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=1.0)
     np.testing.assert_allclose(scores["fp16"], scores["fp32"], atol=1.0)

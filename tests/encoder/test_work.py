@@ -92,11 +92,11 @@ def test_what_was_remembered_wrongly_is_mended_by_the_next_photo(cache, tiny, tm
     cache.keep_fact(Work(device="cpu")._machine(), wrong)
     make_photo(0).save(tmp_path / "a.png")
     shelf = recall.find_shelf(cache, INFO, Work(device="cpu", max_side=64))
-    assert shelf.recipe.numerics == wrong
+    assert shelf.origin.numerics == wrong
     list(
         recall.extract([tmp_path / "a.png"], lambda: backend.Embed(tiny), shelf, Work(max_side=64))
     )
-    assert shelf.recipe.numerics == right
+    assert shelf.origin.numerics == right
     assert Work(device="cpu").recall(cache) == right
     facts = [part.facts["numerics"] for part in cache.list_parts()]
-    assert facts == [replace(shelf.recipe).numerics] == [right]
+    assert facts == [replace(shelf.origin).numerics] == [right]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered, location
+from contrique_cli.encoder.cache.featurecache import FeatureCache, Origin, Remembered, location
 from tests.conftest import make_photo
 from tests.hostile import forks
 from tests.hostile.counting import Count
@@ -87,7 +87,7 @@ def test_a_full_disk_costs_no_old_report_and_its_cache_can_be_cleared(
 
 
 def test_eight_processes_share_one_cache(tmp_path):
-    recipe = Recipe(encoder="e" * 64, arch="tiny", preprocessing=1, max_side=64, numbers=8)
+    origin = Origin(encoder="e" * 64, arch="tiny", preprocessing=1, max_side=64, numbers=8)
     path = tmp_path / "cache.sqlite"
 
     def photo(number: int) -> bytes:
@@ -97,7 +97,7 @@ def test_eight_processes_share_one_cache(tmp_path):
         with FeatureCache(path) as cache:
             for number in range(start, start + 60):
                 values = np.full(8, number, np.float32)
-                cache.keep(recipe, photo(number), Remembered(2, 3, "photo", values))
+                cache.keep(origin, photo(number), Remembered(2, 3, "photo", values))
             assert not cache.notes, cache.notes
 
     children = [forks.fork(lambda start=start: work(20 * start)) for start in range(8)]
@@ -105,7 +105,7 @@ def test_eight_processes_share_one_cache(tmp_path):
     with Count("photos of eight processes") as count, FeatureCache(path) as cache:
         for number in range(200):
             with count.one(about=number):
-                assert cache.find(recipe, photo(number)).values.tolist() == [number] * 8
+                assert cache.find(origin, photo(number)).values.tolist() == [number] * 8
 
 
 @pytest.mark.usefixtures("tiny_regressor")

@@ -16,7 +16,7 @@ from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.errors import BadModelFile, BadOption, CannotWrite, RefusedPickle, UnknownModel
 from contrique_cli.models import catalogue, importing, locating, regressor
-from contrique_cli.scoring import scorer as scoring_scorer
+from contrique_cli.scoring import pipeline as scoring_pipeline
 from tests import official_files as synthetic
 from tests.official_files import write
 
@@ -154,9 +154,9 @@ def test_the_six_official_regressors_know_what_they_predict(official_folder, enc
 
 def test_an_official_pair_is_found_and_scores_together(official_folder, encoder):
     importing.import_file(official_folder / "CLIVE.save")
-    scorer = scoring_scorer.load_scorer(regressor_name="clive")
-    assert scorer.info.arch == "resnet18"
-    assert scoring_scorer.load_scorer(model="official").regressor_path.stem == "clive"
+    pipeline = scoring_pipeline.load_pipeline(regressor_name="clive")
+    assert pipeline.info.arch == "resnet18"
+    assert scoring_pipeline.load_pipeline(model="official").regressor_path.stem == "clive"
 
 
 def test_without_the_encoder_the_message_says_to_import_it(official_folder):

@@ -16,8 +16,8 @@ from contrique_cli.errors import BadModelFile
 from contrique_cli.models import flaws, regressor
 from contrique_cli.models.flaws import FlawProbe
 from contrique_cli.reports import reading
+from contrique_cli.scoring import pipeline as scoring_pipeline
 from contrique_cli.scoring import score
-from contrique_cli.scoring import scorer as scoring_scorer
 
 
 @pytest.fixture
@@ -84,22 +84,22 @@ def test_another_kind_of_file_is_refused(tiny_regressor, home):
 
 
 def test_scoring_names_the_flaw_where_the_encoder_has_a_probe(photos, tiny, tiny_regressor, home):
-    scorer = scoring_scorer.load_scorer("tiny")
-    assert scorer.probe is None
+    pipeline = scoring_pipeline.load_pipeline("tiny")
+    assert pipeline.probe is None
     width = 2 * tiny.length
     sure = FlawProbe(
         names=["none", "dark"],
         weights=np.zeros((width, 2), np.float32),
         bias=np.array([0.0, 2.0], np.float32),
         confidence=0.5,
-        encoder=scorer.info.fingerprint,
+        encoder=pipeline.info.fingerprint,
     )
     (home / "flaws").mkdir()
     flaws.save(home / "flaws" / "tiny.safetensors", sure)
-    with_probe = scoring_scorer.load_scorer("tiny")
+    with_probe = scoring_pipeline.load_pipeline("tiny")
     (row,) = score.score([photos / "a.jpg"], with_probe, with_probe.sized(Work(device="cpu")))
     assert (row.flaw, row.flaw_probability) == ("dark", pytest.approx(1 / (1 + np.exp(-2))))
-    (row,) = score.score([photos / "a.jpg"], scorer, scorer.sized(Work(device="cpu")))
+    (row,) = score.score([photos / "a.jpg"], pipeline, pipeline.sized(Work(device="cpu")))
     assert (row.flaw, row.flaw_probability) == (None, None)
 
 

@@ -1,4 +1,4 @@
-"""The linear scorer: raw values, the 0-100 scale, its file and what it refuses."""
+"""The linear map: raw values, the 0-100 scale, its file and what it refuses."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from contrique_cli.encoder.model import Contrique
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
 from contrique_cli.models import regressor
-from contrique_cli.opinions import fit, labels, samples
+from contrique_cli.opinions import dataset, fit, labels
 from tests.opinion_tables import make_collection
 
 WORK = Work(device="cpu", max_side=0)
@@ -30,9 +30,9 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def gathered(table: Path) -> samples.Samples:
+def gathered(table: Path) -> dataset.Dataset:
     torch.manual_seed(0)
-    return samples.gather(
+    return dataset.gather(
         labels.read(table, mos_column="mos", group_column="scene"),
         Contrique("tiny").eval(),
         WORK,
@@ -40,8 +40,8 @@ def gathered(table: Path) -> samples.Samples:
     )
 
 
-def run(gathered: samples.Samples, *, higher_is_better: bool = True, **provenance: object):
-    return fit.fit_samples(
+def run(gathered: dataset.Dataset, *, higher_is_better: bool = True, **provenance: object):
+    return fit.fit_dataset(
         gathered,
         encoder="f" * 64,
         max_side=0,

@@ -14,8 +14,8 @@ from contrique_cli.encoder.features import embed_scales
 from contrique_cli.errors import BadLabels
 from contrique_cli.models.regressor import NO_REFERENCE
 from contrique_cli.opinions import fit, ladders, metrics, prior
+from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.ladders import Ladders
-from contrique_cli.opinions.samples import Samples
 from contrique_cli.photos import opening
 from contrique_cli.photos import pixels as photo_pixels
 from tests.conftest import make_photo
@@ -151,7 +151,7 @@ def opinions(n=60, width=12):
     rng = np.random.default_rng(2)
     x = rng.normal(size=(n, width))
     x[:, width // 2 :] *= 0.01  # ordinary photos hardly differ in what distortions change
-    return Samples(
+    return Dataset(
         features=x.astype(np.float32),
         mos=x[:, 0] + 0.1 * rng.normal(size=n),
         groups=None,
@@ -165,7 +165,7 @@ def opinions(n=60, width=12):
 
 def fitted(climbed, *, higher_is_better=True):
     """Report and regressor on `opinions`."""
-    return fit.fit_samples(
+    return fit.fit_dataset(
         opinions(),
         encoder="f" * 64,
         max_side=0,

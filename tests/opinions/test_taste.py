@@ -15,7 +15,7 @@ from contrique_cli.errors import BadLabels
 from contrique_cli.models import regressor
 from contrique_cli.models.regressor import Regressor
 from contrique_cli.opinions import taste
-from contrique_cli.opinions.samples import Samples
+from contrique_cli.opinions.dataset import Dataset
 from tests.collection.test_stars import packet
 from tests.conftest import blurred, make_photo
 
@@ -29,14 +29,14 @@ def info(fingerprint: str = "f") -> EncoderInfo:
     return found
 
 
-def rated(count: int, *, noise: float, seed: int = 0) -> tuple[Samples, np.ndarray]:
+def rated(count: int, *, noise: float, seed: int = 0) -> tuple[Dataset, np.ndarray]:
     """Photos of 20 days whose stars follow one direction of the features."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(count, F)).astype(np.float32)
     direction = rng.normal(size=F)
     wanted = features @ direction / np.linalg.norm(direction) + noise * rng.normal(size=count)
     stars = np.clip(np.round(3 + 1.2 * wanted), 1, 5)
-    made = Samples(
+    made = Dataset(
         features=features,
         mos=stars,
         groups=rng.integers(20, size=count),
@@ -63,7 +63,7 @@ def known(weights: np.ndarray, *, higher_is_better: bool = True) -> Regressor:
     )
 
 
-def fit(gathered: Samples, other: Regressor, blend: float = 0.0):
+def fit(gathered: Dataset, other: Regressor, blend: float = 0.0):
     return taste.fit_stars(gathered, info(), other, blend=blend, provenance={})
 
 

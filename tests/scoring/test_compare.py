@@ -15,14 +15,14 @@ from contrique_cli.encoder.work import Work
 from contrique_cli.errors import RegressorMismatch
 from contrique_cli.models.regressor import FULL_REFERENCE
 from contrique_cli.scoring import compare
-from contrique_cli.scoring.scorer import Scorer
+from contrique_cli.scoring.pipeline import Pipeline
 from tests.conftest import blurred, make_photo
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def scorer(tiny, tiny_regressor) -> Scorer:
+def pipeline(tiny, tiny_regressor) -> Pipeline:
     falling = replace(
         tiny_regressor,
         task=FULL_REFERENCE,
@@ -34,7 +34,7 @@ def scorer(tiny, tiny_regressor) -> Scorer:
     info = checkpoint.EncoderInfo(
         arch="tiny", pooling="last", preprocessing=1, fingerprint=falling.encoder, provenance={}
     )
-    return Scorer(
+    return Pipeline(
         load=lambda: tiny, info=info, regressor=falling, regressor_path=Path("fr.safetensors")
     )
 
@@ -54,13 +54,13 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return old, new
 
 
-def work(scorer: Scorer) -> Work:
-    return scorer.sized(Work(device=CPU))
+def work(pipeline: Pipeline) -> Work:
+    return pipeline.sized(Work(device=CPU))
 
 
-def test_rows_come_in_order_with_errors_for_what_cannot_be_compared(folders, scorer):
+def test_rows_come_in_order_with_errors_for_what_cannot_be_compared(folders, pipeline):
     old, new = folders
-    rows = list(compare.compare(pairs.match(old, new, Counter()), scorer, work(scorer)))
+    rows = list(compare.compare(pairs.match(old, new, Counter()), pipeline, work(pipeline)))
     assert [row.path.name for row in rows] == ["0.bmp", "1.bmp", "2.bmp", "3.bmp", "4.png", "5.png"]
     assert [row.reference and row.reference.name for row in rows] == [
         *(f"{n}.png" for n in range(5)),
@@ -78,17 +78,17 @@ def test_rows_come_in_order_with_errors_for_what_cannot_be_compared(folders, sco
     assert rows[4].score is rows[4].raw is None
 
 
-def test_identical_photos_score_the_intercept(folders, scorer):
+def test_identical_photos_score_the_intercept(folders, pipeline):
     matched = pairs.match(folders[0] / "0.png", folders[1] / "0.bmp", Counter())
-    (row,) = compare.compare(matched, scorer, work(scorer))
-    assert row.raw == scorer.regressor.bias
-    assert row.score == scorer.regressor.to_score(np.array(row.raw))
+    (row,) = compare.compare(matched, pipeline, work(pipeline))
+    assert row.raw == pipeline.regressor.bias
+    assert row.score == pipeline.regressor.to_score(np.array(row.raw))
 
 
 def test_a_no_reference_regressor_is_refused_with_the_way_to_fit_one(
-    folders, scorer, tiny_regressor
+    folders, pipeline, tiny_regressor
 ):
-    plain = replace(scorer, regressor=tiny_regressor)
+    plain = replace(pipeline, regressor=tiny_regressor)
     with pytest.raises(
         RegressorMismatch, match=r"fit-regressor --mos scores\.csv --reference-column"
     ):

@@ -19,7 +19,7 @@ from contrique_cli.encoder.model import Contrique
 from contrique_cli.models.regressor import NO_REFERENCE, Regressor
 from contrique_cli.photos import pixels as photo_pixels
 from contrique_cli.scoring import contributions
-from contrique_cli.scoring.scorer import Scorer
+from contrique_cli.scoring.pipeline import Pipeline
 from tests.conftest import make_photo
 from training.explain_check import Judge, quarter_of, worsen
 
@@ -178,8 +178,8 @@ def critic(request, model) -> tuple[int, Judge]:
     info = EncoderInfo(
         arch="tiny", pooling=model.pooling, preprocessing=1, fingerprint="", provenance={}
     )
-    scorer = Scorer(load=lambda: model, info=info, regressor=fitted, regressor_path=Path())
-    return kind, Judge(scorer, torch.device("cpu"))
+    pipeline = Pipeline(load=lambda: model, info=info, regressor=fitted, regressor_path=Path())
+    return kind, Judge(pipeline, torch.device("cpu"))
 
 
 def test_the_quarter_that_was_made_worse_falls_most(critic):

@@ -17,8 +17,8 @@ from contrique_cli.encoder.work import Work
 from contrique_cli.photos import opening
 from contrique_cli.reports.rows import Row
 from contrique_cli.scoring import explain as scoring_explain
+from contrique_cli.scoring import pipeline as scoring_pipeline
 from contrique_cli.scoring import score as score_verb
-from contrique_cli.scoring import scorer as scoring_scorer
 
 pytestmark = pytest.mark.usefixtures("tiny_regressor")
 TINY = ("--regressor", "tiny", "--device", "cpu")
@@ -35,10 +35,10 @@ def explained(points: np.ndarray) -> scoring_explain.Explanation:
 
 @pytest.mark.parametrize("method", config.METHODS)
 def test_the_map_has_the_mean_that_the_command_score_gives(photos, method):
-    scorer = scoring_scorer.load_scorer(None, "tiny")
-    work = scorer.sized(Work(device=CPU))
-    (row,) = score_verb.score([photos / "a.jpg"], scorer, work)
-    found = scoring_explain.explain(photos / "a.jpg", scorer, work, method=method)
+    pipeline = scoring_pipeline.load_pipeline(None, "tiny")
+    work = pipeline.sized(Work(device=CPU))
+    (row,) = score_verb.score([photos / "a.jpg"], pipeline, work)
+    found = scoring_explain.explain(photos / "a.jpg", pipeline, work, method=method)
     assert found.row.score == pytest.approx(row.score, abs=0.2)  # `score` may compute in bf16
     assert found.raw.mean() == pytest.approx(found.row.raw)
     assert found.points.mean() == pytest.approx(0, abs=1e-9)
@@ -46,18 +46,18 @@ def test_the_map_has_the_mean_that_the_command_score_gives(photos, method):
 
 
 def test_points_rise_with_quality_also_where_a_lower_raw_value_is_better(photos, tiny_regressor):
-    scorer = scoring_scorer.load_scorer(None, "tiny")
+    pipeline = scoring_pipeline.load_pipeline(None, "tiny")
     turned = dataclasses.replace(
-        scorer.regressor,
-        weights=-scorer.regressor.weights,
-        bias=-scorer.regressor.bias,
-        knots=-scorer.regressor.knots,
+        pipeline.regressor,
+        weights=-pipeline.regressor.weights,
+        bias=-pipeline.regressor.bias,
+        knots=-pipeline.regressor.knots,
         higher_is_better=False,
     )
-    work = scorer.sized(Work(device=CPU))
-    one = scoring_explain.explain(photos / "a.jpg", scorer, work)
+    work = pipeline.sized(Work(device=CPU))
+    one = scoring_explain.explain(photos / "a.jpg", pipeline, work)
     other = scoring_explain.explain(
-        photos / "a.jpg", dataclasses.replace(scorer, regressor=turned), work
+        photos / "a.jpg", dataclasses.replace(pipeline, regressor=turned), work
     )
     np.testing.assert_allclose(one.points, other.points, atol=1e-9)
 

@@ -44,25 +44,25 @@ _PAUSE = 60.0  # seconds until the next trial where another process did not let 
 _MOST_UNWRITTEN = 512  # photos kept back meanwhile, or marked as used in one transaction
 _KEPT_SHARE = 0.9  # of the limit, left after making room
 _COLUMNS = (
-    "id INTEGER PRIMARY KEY, recipe BLOB, photo BLOB, used INTEGER, width INTEGER, "
+    "id INTEGER PRIMARY KEY, origin BLOB, photo BLOB, used INTEGER, width INTEGER, "
     "height INTEGER, source TEXT, note TEXT, checksum INTEGER, features BLOB"
 )
 _SCHEMA = (
-    "CREATE TABLE recipes (digest BLOB PRIMARY KEY, facts TEXT)",
+    "CREATE TABLE origins (digest BLOB PRIMARY KEY, facts TEXT)",
     f"CREATE TABLE photos ({_COLUMNS})",
-    "CREATE UNIQUE INDEX photos_by_content ON photos (recipe, photo)",
+    "CREATE UNIQUE INDEX photos_by_content ON photos (origin, photo)",
     "CREATE INDEX photos_by_use ON photos (used, id)",
-    "CREATE TABLE files (place BLOB PRIMARY KEY, state BLOB, digest BLOB) WITHOUT ROWID",
+    "CREATE TABLE files (file BLOB PRIMARY KEY, state BLOB, digest BLOB) WITHOUT ROWID",
 )
 _SELECT = (
     "SELECT id, used, width, height, source, note, checksum, features FROM photos "
-    "WHERE recipe = ? AND photo = ? AND length(features) = ?"
+    "WHERE origin = ? AND photo = ? AND length(features) = ?"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How features were made; those of another recipe are never taken.
+class Origin:
+    """How features were made; those of another origin are never taken.
 
     Attributes:
         encoder: fingerprint of the encoder.
@@ -105,7 +105,7 @@ class Remembered(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Photos of one recipe; the facts are those of `Recipe`, or none where they are lost."""
+    """Photos of one origin; the facts are those of `Origin`, or none where they are lost."""
 
     facts: dict[str, Any]
     photos: int
@@ -143,9 +143,9 @@ class FeatureCache:
         self._now = now
         self._file = SqliteFile(path, "feature cache", _SCHEMA)
         self._lock = threading.RLock()
-        self._recipes: dict[bytes, str] = {}
+        self._origins: dict[bytes, str] = {}
         self._unwritten: list[tuple[Any, ...]] = []
-        self._files: dict[bytes, tuple[bytes, bytes]] = {}  # by place, state and digest
+        self._files: dict[bytes, tuple[bytes, bytes]] = {}  # by file_id, state and digest
         self._used: set[int] = set()  # rows to mark as used now
         self._next_write = time.monotonic() + SECONDS
         self._is_refused = False
@@ -161,9 +161,9 @@ class FeatureCache:
         """What the user should know, a sentence each."""
         return self._file.notes
 
-    def find(self, recipe: Recipe, key: bytes) -> Remembered | None:
+    def find(self, origin: Origin, key: bytes) -> Remembered | None:
         """What is known of a photo by its key, see `identity.make_key`; None where nothing is."""
-        wanted = (recipe.digest, key, recipe.numbers * STORED.itemsize)
+        wanted = (origin.digest, key, origin.numbers * STORED.itemsize)
         row = self._file.attempt(lambda file: file.execute(_SELECT, wanted).fetchone(), None)
         if row is None:
             return None
@@ -177,13 +177,13 @@ class FeatureCache:
                 self._flush_much()
         return found
 
-    def keep(self, recipe: Recipe, key: bytes, found: Remembered) -> None:
+    def keep(self, origin: Origin, key: bytes, found: Remembered) -> None:
         """Remember a photo; on disk when the batch is full, or when the cache is closed."""
         values = found.values.astype(STORED, copy=False).tobytes()
         facts = (found.width, found.height, found.source, found.note)
-        row = (recipe.digest, key, self._hour(), *facts)
+        row = (origin.digest, key, self._hour(), *facts)
         with self._lock:
-            self._recipes.setdefault(recipe.digest, json.dumps(asdict(recipe)))
+            self._origins.setdefault(origin.digest, json.dumps(asdict(origin)))
             self._unwritten.append((*row, _checksum(facts, values), values))
             is_full = len(self._unwritten) >= BATCH and not self._is_refused
             if is_full or time.monotonic() >= self._next_write:
@@ -191,7 +191,7 @@ class FeatureCache:
 
     def find_fact(self, key: bytes) -> str | None:
         """A fact kept beside the photos; None where there is none."""
-        ask = "SELECT facts FROM recipes WHERE digest = ?"
+        ask = "SELECT facts FROM origins WHERE digest = ?"
         row = self._file.attempt(lambda file: file.execute(ask, (key,)).fetchone(), None)
         return None if row is None else str(row[0])
 
@@ -200,14 +200,14 @@ class FeatureCache:
 
         def write(file: sqlite3.Connection) -> None:
             with transaction(file):
-                file.execute("INSERT OR REPLACE INTO recipes VALUES (?, ?)", (key, fact))
+                file.execute("INSERT OR REPLACE INTO origins VALUES (?, ?)", (key, fact))
 
         self._file.attempt(write, None)
 
     def find_digest(self, status: Status) -> bytes | None:
         """The hash of a file that has not changed since it was kept; None where it is unknown."""
-        query = "SELECT digest FROM files WHERE place = ? AND state = ?"
-        wanted = (status.place, status.state)
+        query = "SELECT digest FROM files WHERE file = ? AND state = ?"
+        wanted = (status.file_id, status.state)
         row = self._file.attempt(lambda file: file.execute(query, wanted).fetchone(), None)
         digest = row and row[0]
         return digest if isinstance(digest, bytes) else None
@@ -215,7 +215,7 @@ class FeatureCache:
     def keep_digest(self, status: Status, digest: bytes) -> None:
         """Remember the hash of a file whose status proves that it is unchanged."""
         with self._lock:
-            self._files[status.place] = (status.state, digest)
+            self._files[status.file_id] = (status.state, digest)
             self._flush_much()
 
     def _flush_much(self) -> None:
@@ -246,12 +246,12 @@ class FeatureCache:
         self._file.close()
 
     def list_parts(self) -> list[Part]:
-        """How many photos of which recipes there are, most first."""
+        """How many photos of which origins there are, most first."""
 
         def count(file: sqlite3.Connection) -> list[Any]:
             return file.execute(
-                "SELECT facts, n FROM (SELECT recipe, count(*) AS n FROM photos GROUP BY recipe) "
-                "LEFT JOIN recipes ON digest = recipe ORDER BY n DESC"
+                "SELECT facts, n FROM (SELECT origin, count(*) AS n FROM photos GROUP BY origin) "
+                "LEFT JOIN origins ON digest = origin ORDER BY n DESC"
             ).fetchall()
 
         rows: list[Any] = self._file.attempt(count, [])
@@ -277,7 +277,7 @@ class FeatureCache:
                 photos = _count(file)
                 file.execute("DELETE FROM photos")
                 file.execute("DELETE FROM files")
-                file.execute("DELETE FROM recipes")
+                file.execute("DELETE FROM origins")
             file.execute("VACUUM")
             file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return photos
@@ -297,14 +297,14 @@ class FeatureCache:
 
     def _write(self, file: sqlite3.Connection) -> bool:
         with transaction(file):
-            file.executemany("INSERT OR IGNORE INTO recipes VALUES (?, ?)", self._recipes.items())
+            file.executemany("INSERT OR IGNORE INTO origins VALUES (?, ?)", self._origins.items())
             file.executemany(
                 "INSERT OR REPLACE INTO photos VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 self._unwritten,
             )
             file.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
-                [(place, *known) for place, known in self._files.items()],
+                [(file_id, *known) for file_id, known in self._files.items()],
             )
             file.executemany(
                 "UPDATE photos SET used = ? WHERE id = ?",

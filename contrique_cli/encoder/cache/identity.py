@@ -37,7 +37,7 @@ class Status(NamedTuple):
     ctime_ns: int
 
     @property
-    def place(self) -> bytes:
+    def file_id(self) -> bytes:
         """Which file it is, in 16 bytes."""
         return struct.pack("<QQ", self.device & (1 << 64) - 1, self.inode & (1 << 64) - 1)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from contrique_cli.encoder.architectures import numbers
 from contrique_cli.encoder.cache import identity
-from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
+from contrique_cli.encoder.cache.featurecache import FeatureCache, Origin, Remembered
 from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.encoder.seen import Features
 from contrique_cli.encoder.work import Work
@@ -31,19 +31,19 @@ class Shelf:
     """The part of a cache that holds what one encoder gives at one working size."""
 
     cache: FeatureCache
-    recipe: Recipe
+    origin: Origin
     work: Work
 
     def settle(self) -> None:
         """Once PyTorch is loaded, hold by what it says, should it differ from what was known."""
-        self.recipe = replace(self.recipe, numerics=self.work.correct(self.cache))
+        self.origin = replace(self.origin, numerics=self.work.correct(self.cache))
 
 
 def find_shelf(cache: FeatureCache | None, info: EncoderInfo, work: Work) -> Shelf | None:
     """Where features of an encoder at a working size are kept; None without a cache."""
     if cache is None:
         return None
-    recipe = Recipe(
+    origin = Origin(
         encoder=info.fingerprint,
         arch=info.arch,
         preprocessing=info.preprocessing,
@@ -51,7 +51,7 @@ def find_shelf(cache: FeatureCache | None, info: EncoderInfo, work: Work) -> She
         numerics=work.recall(cache),
         numbers=numbers(info.arch, info.pooling),
     )
-    return Shelf(cache, recipe, work)
+    return Shelf(cache, origin, work)
 
 
 class _Miss(NamedTuple):
@@ -161,9 +161,9 @@ class _Queue:
             return True
 
     def _look_up(self, path: Path) -> Features | _Miss:
-        cache, recipe = self._shelf.cache, self._shelf.recipe
+        cache, origin = self._shelf.cache, self._shelf.origin
         digest = _find_digest(cache, path)
-        found = digest and cache.find(recipe, identity.make_key(digest, path))
+        found = digest and cache.find(origin, identity.make_key(digest, path))
         if not found or found.width * found.height > self._max_pixels:
             return _Miss(path)
         return Features(
@@ -198,4 +198,4 @@ def _keep(shelf: Shelf, found: Features | Unreadable) -> None:
     if isinstance(found, Unreadable) or found.digest is None:
         return
     kept = Remembered(found.width, found.height, found.source, found.values, found.note)
-    shelf.cache.keep(shelf.recipe, identity.make_key(found.digest, found.path), kept)
+    shelf.cache.keep(shelf.origin, identity.make_key(found.digest, found.path), kept)

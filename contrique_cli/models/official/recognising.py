@@ -26,7 +26,7 @@ LICENCE = "none: published without a licence, so for your own use only; not to b
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labels:
+class Published:
     """What a published regressor predicts.
 
     Attributes:
@@ -45,27 +45,27 @@ class Labels:
     scale_source: str = "known from the data set"
 
 
-LABELS = {
-    "clive": Labels(meaning="MOS of CLIVE", lower_is_better=False, low=0, high=100),
-    "koniq": Labels(
+PUBLISHED = {
+    "clive": Published(meaning="MOS of CLIVE", lower_is_better=False, low=0, high=100),
+    "koniq": Published(
         meaning="MOS of KonIQ-10k",
         lower_is_better=False,
         low=0,
         high=100,
         scale_source="assumed, since the regressor comes without a word on it",
     ),
-    "live": Labels(meaning="DMOS of LIVE", lower_is_better=True, low=0, high=100),
-    "csiq": Labels(meaning="DMOS of CSIQ", lower_is_better=True, low=0, high=1),
-    "live_fr": Labels(
+    "live": Published(meaning="DMOS of LIVE", lower_is_better=True, low=0, high=100),
+    "csiq": Published(meaning="DMOS of CSIQ", lower_is_better=True, low=0, high=1),
+    "live_fr": Published(
         meaning="DMOS of LIVE", lower_is_better=True, low=0, high=100, is_full_reference=True
     ),
-    "csiq_fr": Labels(
+    "csiq_fr": Published(
         meaning="DMOS of CSIQ", lower_is_better=True, low=0, high=1, is_full_reference=True
     ),
 }
 """By the stem of the published file's name, in lower case."""
 
-UNKNOWN_LABELS = Labels(meaning="not stated", lower_is_better=False, low=0, high=100)
+UNKNOWN = Published(meaning="not stated", lower_is_better=False, low=0, high=100)
 """For a regressor of another name, before the user says what it predicts."""
 
 

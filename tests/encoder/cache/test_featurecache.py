@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from contrique_cli.encoder.cache import featurecache
-from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
+from contrique_cli.encoder.cache.featurecache import FeatureCache, Origin, Remembered
 from contrique_cli.encoder.cache.identity import Status
 from contrique_cli.errors import CannotWrite
 from tests.conftest import ROOT, without_privileges
 
-RECIPE = Recipe(encoder="f" * 64, arch="tiny", preprocessing=1, max_side=1024, numbers=32)
+ORIGIN = Origin(encoder="f" * 64, arch="tiny", preprocessing=1, max_side=1024, numbers=32)
 
 
 def photo(number: int) -> bytes:
@@ -33,12 +33,12 @@ def remembered(number: int, numbers: int = 32) -> Remembered:
 def fill(path: Path, numbers: range, **options: object) -> None:
     with FeatureCache(path, **options) as cache:
         for number in numbers:
-            cache.keep(RECIPE, photo(number), remembered(number))
+            cache.keep(ORIGIN, photo(number), remembered(number))
 
 
 def found(path: Path, numbers: range) -> list[int]:
     with FeatureCache(path) as cache:
-        return [number for number in numbers if cache.find(RECIPE, photo(number))]
+        return [number for number in numbers if cache.find(ORIGIN, photo(number))]
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def path(tmp_path: Path) -> Path:
 def test_what_was_kept_is_found_by_the_next_run(path, source):
     kept = Remembered(6000, 4000, source, np.linspace(-1, 1, 32).astype(featurecache.STORED))
     with FeatureCache(path) as cache:
-        cache.keep(RECIPE, photo(1), kept)
+        cache.keep(ORIGIN, photo(1), kept)
     with FeatureCache(path) as cache:
-        again = cache.find(RECIPE, photo(1))
+        again = cache.find(ORIGIN, photo(1))
         assert cache.notes == []
     assert again[:3] == kept[:3]
     np.testing.assert_array_equal(again.values, kept.values)
@@ -71,22 +71,22 @@ def test_what_was_kept_is_found_by_the_next_run(path, source):
 def test_features_made_in_another_way_are_never_taken(path, change):
     fill(path, range(1))
     with FeatureCache(path) as cache:
-        assert cache.find(dataclasses.replace(RECIPE, **change), photo(0)) is None
+        assert cache.find(dataclasses.replace(ORIGIN, **change), photo(0)) is None
 
 
 def test_what_a_note_says_is_found_again(path):
     with FeatureCache(path) as cache:
-        cache.keep(RECIPE, photo(1), remembered(1)._replace(note="damaged: half of it"))
+        cache.keep(ORIGIN, photo(1), remembered(1)._replace(note="damaged: half of it"))
     with FeatureCache(path) as cache:
-        assert cache.find(RECIPE, photo(1)).note == "damaged: half of it"
+        assert cache.find(ORIGIN, photo(1)).note == "damaged: half of it"
         cache._file.attempt(lambda file: file.execute("UPDATE photos SET note = NULL"), None)
-        assert cache.find(RECIPE, photo(1)) is None
+        assert cache.find(ORIGIN, photo(1)) is None
 
 
 def test_the_hash_of_a_file_is_known_until_anything_about_it_changes(path):
     status = Status(device=-1, inode=2**64 - 1, size=5, mtime_ns=7, ctime_ns=9)
     with FeatureCache(path) as cache:
-        cache.keep(RECIPE, photo(1), remembered(1))
+        cache.keep(ORIGIN, photo(1), remembered(1))
         cache.keep_digest(status, photo(1))
     with FeatureCache(path) as cache:
         assert cache.find_digest(status) == photo(1)
@@ -105,15 +105,15 @@ def test_hashes_go_with_the_photos_they_stand_for(path):
         cache.keep_digest(status, photo(0))
         for number in range(1000):
             hour[0] += 1
-            cache.keep(RECIPE, photo(number), remembered(number))
-        assert cache.find(RECIPE, photo(0)) is None
+            cache.keep(ORIGIN, photo(number), remembered(number))
+        assert cache.find(ORIGIN, photo(0)) is None
         assert cache.find_digest(status) is None
 
 
 def test_a_process_that_ends_without_closing_loses_less_than_a_batch(path):
     cache = FeatureCache(path)
     for number in range(20):
-        cache.keep(RECIPE, photo(number), remembered(number))
+        cache.keep(ORIGIN, photo(number), remembered(number))
     assert len(found(path, range(20))) >= 20 - featurecache.BATCH + 1
     cache.close()
 
@@ -123,9 +123,9 @@ def test_the_file_stays_within_its_limit_and_the_longest_unused_go(path):
     with FeatureCache(path, limit=120_000, now=lambda: 3600 * hour[0]) as cache:
         for number in range(1000):
             hour[0] += 1
-            cache.keep(RECIPE, photo(number), remembered(number))
-            assert number < 110 or cache.find(RECIPE, photo(100)) is not None
-        left = [number for number in range(1000) if cache.find(RECIPE, photo(number))]
+            cache.keep(ORIGIN, photo(number), remembered(number))
+            assert number < 110 or cache.find(ORIGIN, photo(100)) is not None
+        left = [number for number in range(1000) if cache.find(ORIGIN, photo(number))]
     assert path.stat().st_size < 160_000
     assert 100 < len(left) < 900
     assert left[0] == 100  # looked at all the time
@@ -167,9 +167,9 @@ def test_a_damaged_file_is_started_anew_with_a_note(path, spoil):
     spoil(path)
     with FeatureCache(path) as cache:
         for number in range(100):
-            again = cache.find(RECIPE, photo(number))
+            again = cache.find(ORIGIN, photo(number))
             assert again is None or again[:3] == remembered(number)[:3]
-            cache.keep(RECIPE, photo(number), remembered(number))
+            cache.keep(ORIGIN, photo(number), remembered(number))
         assert [note.split(" was ")[1] for note in cache.notes] == [
             "damaged and has been started anew"
         ]
@@ -205,9 +205,9 @@ def test_a_row_that_cannot_be_believed_is_computed_anew(path, change):
 def test_numbers_that_are_not_finite_are_not_believed(path):
     with FeatureCache(path) as cache:
         values = np.full(32, np.nan, featurecache.STORED)
-        cache.keep(RECIPE, photo(1), Remembered(9, 9, "photo", values))
+        cache.keep(ORIGIN, photo(1), Remembered(9, 9, "photo", values))
         cache.flush()
-        assert cache.find(RECIPE, photo(1)) is None
+        assert cache.find(ORIGIN, photo(1)) is None
         assert "damaged" in cache.notes[0]
 
 
@@ -219,8 +219,8 @@ def test_a_folder_that_cannot_be_written_means_a_note_and_no_cache(tmp_path):
             without_privileges(tmp_path),
             FeatureCache(tmp_path / folder / "c" / "f.sqlite") as cache,
         ):
-            cache.keep(RECIPE, photo(1), remembered(1))
-            assert cache.find(RECIPE, photo(1)) is None
+            cache.keep(ORIGIN, photo(1), remembered(1))
+            assert cache.find(ORIGIN, photo(1)) is None
             assert "cannot be used" in cache.notes[0]
 
 
@@ -228,7 +228,7 @@ def test_a_full_disk_means_a_note_and_no_cache(path):
     with FeatureCache(path) as cache:
         cache._file._connection.execute("PRAGMA max_page_count = 20")
         for number in range(2000):
-            cache.keep(RECIPE, photo(number), remembered(number))
+            cache.keep(ORIGIN, photo(number), remembered(number))
         assert len(cache.notes) == 1
         assert "full): going on without it" in cache.notes[0]
     assert 0 < len(found(path, range(2000))) < 2000
@@ -241,8 +241,8 @@ def test_another_process_in_the_middle_of_writing_costs_nothing_but_time(path, m
     with FeatureCache(path) as cache:
         other.execute("BEGIN IMMEDIATE")
         for number in range(1, 30):
-            cache.keep(RECIPE, photo(number), remembered(number))
-            assert cache.find(RECIPE, photo(0)) is not None
+            cache.keep(ORIGIN, photo(number), remembered(number))
+            assert cache.find(ORIGIN, photo(0)) is not None
         with pytest.raises(CannotWrite, match="another contrique is at work"):
             cache.clear()
         other.execute("COMMIT")
@@ -256,7 +256,7 @@ def test_what_another_process_never_let_be_written_is_said(path, monkeypatch):
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for number in range(10):
-        cache.keep(RECIPE, photo(number), remembered(number))
+        cache.keep(ORIGIN, photo(number), remembered(number))
     cache.close()
     other.close()
     assert cache.notes == [
@@ -268,10 +268,10 @@ def test_processes_that_start_at_once_share_one_file(path):
     code = f"""
 import sys, numpy as np
 from pathlib import Path
-from contrique_cli.encoder.cache.featurecache import FeatureCache, Recipe, Remembered
+from contrique_cli.encoder.cache.featurecache import FeatureCache, Origin, Remembered
 with FeatureCache(Path(sys.argv[1])) as cache:
     for number in range(int(sys.argv[2]), 400, 3):
-        cache.keep({RECIPE!r}, number.to_bytes(16, "big"), Remembered(9, 9, "photo", np.zeros(32)))
+        cache.keep({ORIGIN!r}, number.to_bytes(16, "big"), Remembered(9, 9, "photo", np.zeros(32)))
     assert not cache.notes
 """
     command = [sys.executable, "-c", code, path]
@@ -285,8 +285,8 @@ def test_threads_may_share_one_cache(path):
 
         def work(first: int) -> None:
             for number in range(first, 400, 4):
-                cache.keep(RECIPE, photo(number), remembered(number))
-                cache.find(RECIPE, photo(number // 2))
+                cache.keep(ORIGIN, photo(number), remembered(number))
+                cache.find(ORIGIN, photo(number // 2))
 
         threads = [threading.Thread(target=work, args=(first,)) for first in range(4)]
         for thread in threads:
@@ -299,11 +299,11 @@ def test_threads_may_share_one_cache(path):
 def test_two_runs_that_meet_one_damaged_file_rebuild_it_once(path):
     fill(path, range(100))
     first, second = FeatureCache(path), FeatureCache(path)
-    second.find(RECIPE, photo(1))
+    second.find(ORIGIN, photo(1))
     scribble(path)
     for cache, number in ((first, 1), (second, 2)):
         cache._file.attempt(lambda file: file.execute("PRAGMA cache_size = 0"), None)
-        cache.keep(RECIPE, photo(number), remembered(number))
+        cache.keep(ORIGIN, photo(number), remembered(number))
         cache.flush()
     first.close()
     second.close()

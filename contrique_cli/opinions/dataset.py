@@ -25,7 +25,7 @@ _MARK_BYTES = 6  # 8 characters: among 10,000 photos the odds of two alike are 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Samples:
+class Dataset:
     """The photos of a table that can be used.
 
     Attributes:
@@ -64,7 +64,7 @@ def gather(
     at_least: int,
     shelf: Shelf | None = None,
     on_photo: Callable[[int, int], None] | None = None,
-) -> Samples:
+) -> Dataset:
     """Features of the photos of a table.
 
     Args:
@@ -95,15 +95,15 @@ def gather(
             on_photo(done, len(rows))
     left_out.sort(key=lambda one: one.line)
     _require(len(used), at_least, left_out)
-    return _samples(labels, used, np.stack(values), left_out)
+    return _dataset(labels, used, np.stack(values), left_out)
 
 
-def _samples(
+def _dataset(
     labels: Labels, used: list[Label], values: np.ndarray, left_out: list[LeftOut]
-) -> Samples:
+) -> Dataset:
     """Put together, in the order of the table."""
     order = np.argsort([row.line for row in used], kind="stable")
-    used = [used[place] for place in order]
+    used = [used[index] for index in order]
     mos = np.array([row.mos for row in used])
     if np.ptp(mos) == 0.0:
         raise BadLabels(
@@ -113,7 +113,7 @@ def _samples(
     groups = None
     if labels.group_column is not None:
         groups = np.unique([str(row.group) for row in used], return_inverse=True)[1]
-    return Samples(
+    return Dataset(
         features=values[order],
         mos=mos,
         groups=groups,

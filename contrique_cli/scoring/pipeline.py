@@ -31,7 +31,7 @@ FAST = "fast"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scorer:
+class Pipeline:
     """An encoder and a regressor that belong together, and where they came from.
 
     Attributes:
@@ -120,12 +120,12 @@ class Scorer:
         )
 
 
-def load_scorer(
+def load_pipeline(
     model: str | None = None,
     regressor_name: str | None = None,
     *,
     task: str = NO_REFERENCE,
-) -> Scorer:
+) -> Pipeline:
     """An encoder and a regressor that belong together.
 
     With only one of the two named, the other is found by the encoder's fingerprint.
@@ -150,7 +150,7 @@ def load_scorer(
         raise BadModelFile(f"{path} does not fit its encoder: {found.weights.shape} weights")
     load = partial(_load_same, encoder_path, info)
     probe = _probe_for(info.fingerprint) if task == NO_REFERENCE else None
-    return Scorer(load=load, info=info, regressor=found, regressor_path=path, probe=probe)
+    return Pipeline(load=load, info=info, regressor=found, regressor_path=path, probe=probe)
 
 
 def _load_same(path: Path, expected: checkpoint.EncoderInfo) -> Contrique:
@@ -165,14 +165,14 @@ def _load_same(path: Path, expected: checkpoint.EncoderInfo) -> Contrique:
     return model
 
 
-def describe(scorer: Scorer) -> dict[str, str | int]:
+def describe(pipeline: Pipeline) -> dict[str, str | int]:
     """Which model made the scores: plain facts for the head of a report."""
     return {
         "contrique": __version__,
-        "encoder": scorer.info.fingerprint,
-        "arch": scorer.info.arch,
-        "regressor": scorer.regressor_path.stem,
-        "max_side": scorer.regressor.max_side,
+        "encoder": pipeline.info.fingerprint,
+        "arch": pipeline.info.arch,
+        "regressor": pipeline.regressor_path.stem,
+        "max_side": pipeline.regressor.max_side,
     }
 
 
