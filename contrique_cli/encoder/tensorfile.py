@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,11 @@ from contrique_cli.errors import BadModelFile, Unreadable
 from contrique_cli.files import reading
 from contrique_cli.files.reading import why
 from contrique_cli.files.writing import replacing
+from contrique_cli.version import __version__
 
 if TYPE_CHECKING:
     import torch
+    from _typeshed import DataclassInstance
 
 FORMAT = 1
 """Version of the header; a file of a newer one is refused with a word about upgrading."""
@@ -33,6 +35,7 @@ SIZE_LIMIT = 1 << 30
 """Bytes; the largest network that is known has a tenth of that."""
 
 _DEEPEST = 8  # levels of facts within facts in a header
+_TENSOR = "tensor"  # what marks a field
 _LONGEST = 200  # letters of foreign text in a message
 _FAILURES = (SafetensorError, OSError, ValueError, TypeError, RuntimeError, MemoryError, KeyError)
 
@@ -164,6 +167,43 @@ class ArrayFile:
         ):
             raise _impossible(self.header, f"its {name} are not finite, or of another shape")
         return value
+
+    def tensors_of(self, record: type[DataclassInstance]) -> dict[str, Any]:
+        """What the `tensor` fields of a dataclass hold, by name; see `numbers`."""
+        found = {
+            one.name: self.numbers(one.name, dimensions=one.metadata[_TENSOR][1])
+            for one in fields(record)
+            if _TENSOR in one.metadata
+        }
+        return {name: value if value.ndim else float(value) for name, value in found.items()}
+
+
+def tensor(dtype: type[np.floating[Any]], *, dimensions: int) -> Any:
+    """A field of a dataclass that `save` writes as a tensor; a float where it has no dimension."""
+    return field(metadata={_TENSOR: (dtype, dimensions)})
+
+
+def save(path: Path, kind: str, record: DataclassInstance) -> None:
+    """Write a dataclass, whole or not at all: its `tensor` fields, and the others as the header.
+
+    Args:
+        path: the file.
+        kind: of it.
+        record: its fields other than tensors are plain facts, among them `provenance`.
+
+    Raises:
+        CannotWrite: see `writing.replacing`.
+    """
+    header: dict[str, Any] = {}
+    tensors: dict[str, np.ndarray] = {}
+    for one in fields(record):
+        value = getattr(record, one.name)
+        if _TENSOR in one.metadata:
+            tensors[one.name] = np.asarray(value, dtype=one.metadata[_TENSOR][0])
+        else:
+            header[one.name] = dict(value) if isinstance(value, Mapping) else value
+    header["provenance"] = {"contrique": __version__, **header["provenance"]}
+    write(path, kind=kind, header=header, tensors=tensors)
 
 
 def write(

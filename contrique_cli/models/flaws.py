@@ -11,7 +11,6 @@ import numpy as np
 
 from contrique_cli.encoder import tensorfile
 from contrique_cli.errors import BadModelFile
-from contrique_cli.version import __version__
 
 KIND = "flaw probe"
 NONE = "none"
@@ -40,8 +39,8 @@ class FlawProbe:
     """
 
     names: Sequence[str]
-    weights: np.ndarray
-    bias: np.ndarray
+    weights: np.ndarray = tensorfile.tensor(np.float32, dimensions=2)
+    bias: np.ndarray = tensorfile.tensor(np.float32, dimensions=1)
     confidence: float
     encoder: str
     figures: Mapping[str, Any] = field(default_factory=dict)
@@ -88,18 +87,7 @@ def save(path: Path, probe: FlawProbe) -> None:
     Raises:
         CannotWrite: see `writing.replacing`.
     """
-    header = {
-        "names": list(probe.names),
-        "confidence": probe.confidence,
-        "encoder": probe.encoder,
-        "figures": dict(probe.figures),
-        "provenance": {"contrique": __version__, **probe.provenance},
-    }
-    arrays = {
-        "weights": np.asarray(probe.weights, np.float32),
-        "bias": np.asarray(probe.bias, np.float32),
-    }
-    tensorfile.write(path, kind=KIND, header=header, tensors=arrays)
+    tensorfile.save(path, KIND, probe)
 
 
 def load(path: Path) -> FlawProbe:
@@ -114,12 +102,11 @@ def load(path: Path) -> FlawProbe:
         raise tensorfile.another(path, header.kind, KIND)
     probe = FlawProbe(
         names=header.texts("names"),
-        weights=content.numbers("weights", dimensions=2),
-        bias=content.numbers("bias", dimensions=1),
         confidence=header.share("confidence"),
         encoder=header.text("encoder"),
         figures=header.facts("figures"),
         provenance=header.facts("provenance"),
+        **content.tensors_of(FlawProbe),
     )
     count = len(probe.names)
     is_sound = probe.weights.shape[1] == count == probe.bias.size and NONE in probe.names

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from contrique_cli.encoder import tensorfile
 from contrique_cli.errors import BadModelFile, RegressorMismatch
-from contrique_cli.version import __version__
 
 KIND = "regressor"
 NO_REFERENCE = "no-reference"
@@ -41,10 +40,10 @@ class Regressor:
         provenance: how it came to be: plain facts.
     """
 
-    weights: np.ndarray
-    bias: float
-    knots: np.ndarray
-    scores: np.ndarray
+    weights: np.ndarray = tensorfile.tensor(np.float32, dimensions=1)
+    bias: float = tensorfile.tensor(np.float64, dimensions=0)
+    knots: np.ndarray = tensorfile.tensor(np.float64, dimensions=1)
+    scores: np.ndarray = tensorfile.tensor(np.float64, dimensions=1)
     higher_is_better: bool
     task: str
     encoder: str
@@ -171,21 +170,7 @@ def save(path: Path, regressor: Regressor) -> None:
     Raises:
         CannotWrite: see `writing.replacing`.
     """
-    header = {
-        "task": regressor.task,
-        "encoder": regressor.encoder,
-        "max_side": regressor.max_side,
-        "higher_is_better": regressor.higher_is_better,
-        "figures": dict(regressor.figures),
-        "provenance": {"contrique": __version__, **regressor.provenance},
-    }
-    arrays: dict[str, np.ndarray] = {
-        "weights": np.asarray(regressor.weights, dtype=np.float32),
-        "bias": np.asarray(regressor.bias, dtype=np.float64),
-        "knots": np.asarray(regressor.knots, dtype=np.float64),
-        "scores": np.asarray(regressor.scores, dtype=np.float64),
-    }
-    tensorfile.write(path, kind=KIND, header=header, tensors=arrays)
+    tensorfile.save(path, KIND, regressor)
 
 
 def load(path: Path) -> Regressor:
@@ -199,16 +184,13 @@ def load(path: Path) -> Regressor:
     if header.kind != KIND:
         raise tensorfile.another(path, header.kind, KIND)
     regressor = Regressor(
-        weights=content.numbers("weights", dimensions=1),
-        bias=float(content.numbers("bias", dimensions=0)),
-        knots=content.numbers("knots", dimensions=1),
-        scores=content.numbers("scores", dimensions=1),
         higher_is_better=header.flag("higher_is_better"),
         task=header.text("task"),
         encoder=header.text("encoder"),
         max_side=header.whole("max_side", low=0, high=_LONGEST_SIDE),
         figures=header.facts("figures"),
         provenance=header.facts("provenance"),
+        **content.tensors_of(Regressor),
     )
     _check_numbers(path, regressor)
     return regressor
