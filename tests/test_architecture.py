@@ -42,7 +42,7 @@ ROOMS = {
     ),
     "cli": (
         "streams console display completion options source deliver gallery rate bursts cache shards score watch "
-        "compare undo features select explain fit evaluate models train app"
+        "compare undo features select explain opinions fit evaluate models train app"
     ),
 }
 """The rooms in order, each with its files in order: a file imports only names to its left."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from contrique_cli import config
 from contrique_cli.cli.cache import opened
-from contrique_cli.cli.fit import tell, watching
-from contrique_cli.cli.options import (
-    Device,
+from contrique_cli.cli.opinions import (
     Group,
     LowerIsBetter,
-    MaxMegapixels,
-    Model,
     Mos,
     MosColumn,
-    NoCache,
     PathColumn,
     Photos,
-    Quiet,
     Reference,
+    tell,
+    watching,
+)
+from contrique_cli.cli.options import (
+    Device,
+    MaxMegapixels,
+    Model,
+    NoCache,
+    Quiet,
     Regressor,
 )
 from contrique_cli.config import Opinions

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,23 +11,27 @@ import typer
 from contrique_cli import config
 from contrique_cli.cli import console
 from contrique_cli.cli.cache import opened
-from contrique_cli.cli.options import (
-    MODEL,
+from contrique_cli.cli.opinions import (
     Blend,
-    Device,
-    Encoder,
     Group,
     LowerIsBetter,
-    MaxMegapixels,
-    MaxSide,
     MosColumn,
     MosOrRatings,
-    NoCache,
     PathColumn,
     Photos,
-    Quiet,
     Rated,
     Reference,
+    tell,
+    watching,
+)
+from contrique_cli.cli.options import (
+    MODEL,
+    Device,
+    Encoder,
+    MaxMegapixels,
+    MaxSide,
+    NoCache,
+    Quiet,
 )
 from contrique_cli.config import Opinions
 from contrique_cli.errors import BadOption
@@ -36,7 +39,6 @@ from contrique_cli.files import writing
 
 if TYPE_CHECKING:
     from contrique_cli.encoder.work import Work
-    from contrique_cli.opinions.labels import LeftOut
     from contrique_cli.opinions.taste import CurvePoint, Taste
 
 
@@ -260,21 +262,3 @@ def _show_taste(found: Taste, known: str, blend: float) -> None:
 
 def _words(point: CurvePoint, count: int) -> str:
     return f"{point.n:,}" if point.n is not None else f"all, 80 % of {count:,}"
-
-
-@contextmanager
-def watching(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that takes its total from the first report."""
-    with console.progress("features", None, quiet=quiet) as advance:
-        yield lambda _done, total: advance(total)
-
-
-def tell(left_out: Sequence[LeftOut], notes: Sequence[str]) -> None:
-    """Say which lines of a table could not be used, and what else is to be known of it."""
-    if left_out:
-        console.say(f"{len(left_out)} lines could not be used:")
-    console.name_some(
-        (f"line {one.line}: {one.path}: {one.reason}" for one in left_out), len(left_out)
-    )
-    for note in notes:
-        console.say(f"note: {note}")

@@ -10,7 +10,7 @@ import typer
 from contrique_cli import config
 from contrique_cli.cli import completion
 
-REPORT, CHOICE, MODEL, MACHINE, TABLE = "Report", "Which photos", "Model", "Machine", "Table"
+REPORT, CHOICE, MODEL, MACHINE = "Report", "Which photos", "Model", "Machine"
 SHARDS = "Shards"
 """Panels of the help."""
 
@@ -282,99 +282,6 @@ NoCache = Annotated[
         metavar="",
         help="Compute every photo; neither use nor fill the cache.",
         rich_help_panel=MACHINE,
-    ),
-]
-
-# ------------------------------------------------------------------------------ opinions
-
-Mos = Annotated[
-    Path,
-    typer.Option(
-        "--mos",
-        metavar="TABLE",
-        help="Table (CSV, JSON, Parquet, Excel) of photos and opinions, one a row.",
-        show_default=False,
-    ),
-]
-MosOrRatings = Annotated[
-    Path | None,
-    typer.Option(
-        "--mos",
-        metavar="TABLE",
-        help="Table (CSV, JSON, Parquet, Excel) of photos and opinions, one a row.",
-        show_default=False,
-    ),
-]
-Rated = Annotated[
-    Path | None,
-    typer.Option(
-        "--ratings",
-        metavar="DIR",
-        help="Instead of a table: photos with your own stars, in sidecars or inside.",
-        show_default=False,
-    ),
-]
-Blend = Annotated[
-    float,
-    typer.Option(
-        metavar="SHARE",
-        min=0.0,
-        max=0.9,
-        help="With --ratings: how much of the installed taste to keep, such as 0.5.",
-    ),
-]
-Photos = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Folder that relative paths start from.",
-        rich_help_panel=TABLE,
-        show_default="the table's",
-    ),
-]
-PathColumn = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Column of the photo.",
-        rich_help_panel=TABLE,
-        show_default="by name",
-    ),
-]
-MosColumn = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Column of the opinion.",
-        rich_help_panel=TABLE,
-        show_default="by name",
-    ),
-]
-Group = Annotated[
-    str | None,
-    typer.Option(
-        "--group",
-        metavar="COLUMN",
-        help="Photos of one group stay on one side of a split.",
-        rich_help_panel=TABLE,
-    ),
-]
-Reference = Annotated[
-    str | None,
-    typer.Option(
-        "--reference-column",
-        metavar="COLUMN",
-        help="Column of the undistorted photo, for `compare`.",
-        rich_help_panel=TABLE,
-    ),
-]
-LowerIsBetter = Annotated[
-    bool,
-    typer.Option(
-        "--lower-is-better",
-        metavar="",
-        help="The opinions are DMOS: lower is better.",
-        rich_help_panel=TABLE,
     ),
 ]
 

@@ -7,13 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 import torch
 
 from contrique_cli.encoder import backend, capacity
@@ -40,15 +38,10 @@ WINDOW = 2
 """Batches' worth of photos among which equal shapes are looked for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Decoded:
+class _Decoded(NamedTuple):
     path: Path
-    width: int
-    height: int
     pixels: torch.Tensor  # uint8, (3, H, W)
-    source: str
-    note: str | None
-    digest: bytes | None
+    to_features: Callable[..., Features]  # takes the values
 
 
 _Decode = Callable[[opening.Pending], _Decoded | Unreadable]
@@ -132,7 +125,7 @@ def _one_by_one(
             values = embed_scales(embed, photo.pixels[None])
         except (RuntimeError, MemoryError) as error:
             return _out_of_memory(photo, error)
-        return _features(photo, values[0].numpy())
+        return photo.to_features(values=values[0].numpy())
 
     with _threads(load) as pool:
         waiting: deque[Task[Features | Unreadable]] = deque()
@@ -200,7 +193,8 @@ class _Batches:
             else:
                 values = rows.cpu().numpy()
                 found |= {
-                    id(one): _features(one, row) for one, row in zip(part, values, strict=True)
+                    id(one): one.to_features(values=row)
+                    for one, row in zip(part, values, strict=True)
                 }
         return [one if isinstance(one, Unreadable) else found[id(one)] for one in photos]
 
@@ -292,27 +286,16 @@ def _decode(source: opening.Pending, **options: Any) -> _Decoded | Unreadable:
         return problem.with_traceback(None)  # which would hold what the decoder held
     except MemoryError:
         return Unreadable(source if isinstance(source, Path) else source.path, _NO_MEMORY)
-    return _Decoded(
+    to_features = partial(
+        Features,
         path=photo.path,
         width=photo.width,
         height=photo.height,
-        pixels=pixels,
         source=photo.source,
         note=photo.note,
         digest=photo.digest,
     )
-
-
-def _features(photo: _Decoded, values: np.ndarray) -> Features:
-    return Features(
-        path=photo.path,
-        width=photo.width,
-        height=photo.height,
-        values=values,
-        source=photo.source,
-        note=photo.note,
-        digest=photo.digest,
-    )
+    return _Decoded(photo.path, pixels, to_features)
 
 
 def _out_of_memory(photo: _Decoded, error: RuntimeError | MemoryError) -> Unreadable:

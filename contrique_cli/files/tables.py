@@ -1,7 +1,8 @@
 """Tables of any program: delimited text, JSON, Parquet and Excel, to rows that know their number.
 
 On purpose text is taken apart by the standard library: it knows the line of every row, also behind
-quoted line breaks and blank lines. What is binary is read by pandas, imported only then.
+quoted line breaks and blank lines, which pandas does not, and refuses text behind a quote, which
+pandas' quick parser takes in. What is binary is read by pandas, imported only then.
 """
 
 from __future__ import annotations
