@@ -19,6 +19,8 @@ from contrique_cli.opinions import dataset, fit, labels
 from tests.opinion_tables import make_collection
 
 WORK = Work(device="cpu", max_side=0)
+
+
 INFO = checkpoint.EncoderInfo(
     arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={}
 )
@@ -152,26 +154,6 @@ def test_the_scale_comes_from_predictions_out_of_fold(gathered):
     assert any("hardly follow" in note for note in report.notes)
 
 
-def test_missing_and_unreadable_photos_are_listed_by_line(table, tiny, tmp_path):
-    (tmp_path / "text.jpg").write_text("no photo")
-    lines = table.read_text().splitlines()
-    lines[1:1] = ["gone.png,3,50,s1,x.png", f"{tmp_path / 'text.jpg'},3,50,s1,x.png"]
-    other = tmp_path / "other.csv"
-    other.write_text("\n".join(lines))
-    report, found = fit.fit(
-        config.Opinions(table=other, photos=table.parent, mos_column="mos"),
-        tiny,
-        INFO,
-        WORK,
-    )
-    assert [(one.line, one.path.name) for one in report.left_out] == [
-        (2, "gone.png"),
-        (3, "text.jpg"),
-    ]
-    assert report.left_out[1].reason == "not a photo but a text"
-    assert (report.n, found.provenance["left_out"]) == (64, 2)
-
-
 def test_full_reference_beats_no_reference_and_groups_by_reference(table, tiny):
     report, found = fit.fit(
         config.Opinions(table=table, reference_column="original", mos_column="mos"),
@@ -184,31 +166,9 @@ def test_full_reference_beats_no_reference_and_groups_by_reference(table, tiny):
     assert report.figures["srocc"].value > 0.9
 
 
-@pytest.mark.parametrize("rows", [0, 5, 19])
-def test_too_few_photos_are_refused_with_the_number_needed(table, tiny, tmp_path, rows):
-    lines = table.read_text().splitlines()
-    few = tmp_path / "few.csv"
-    few.write_text("\n".join([*lines[: rows + 1], "gone.png,1,2,s,o.png"]))
-    opinions = config.Opinions(table=few, photos=table.parent, mos_column="mos")
-    with pytest.raises(
-        BadLabels, match=rf"20 photos .* only {rows} .*; 1 left out.* line {rows + 2}"
-    ):
-        fit.fit(opinions, tiny, INFO, WORK)
-
-
 def test_too_few_groups_are_refused(gathered):
     with pytest.raises(BadLabels, match=r"5 groups are needed .* column scene has 4"):
         run(replace(gathered, groups=gathered.groups // 4))
-
-
-def test_one_and_the_same_score_is_refused(table, tiny, tmp_path):
-    same = tmp_path / "same.csv"
-    same.write_text(
-        "path,mos\n" + "".join(f"photo{n}_0.png,3\nphoto{n}_1.png,3\n" for n in range(16))
-    )
-    opinions = config.Opinions(table=same, photos=table.parent)
-    with pytest.raises(BadLabels, match="all 32 photos have the score 3 in column mos"):
-        fit.fit(opinions, tiny, INFO, WORK)
 
 
 def test_smallest_collection_fits_without_a_warning(gathered):

@@ -115,3 +115,11 @@ def by_name(rows: list[dict[str, object]]) -> dict[str, dict[str, object]]:
     found = {str(row["key"]): row for row in rows}
     assert len(found) == len(rows)
     return found
+
+
+def write_all(folder: Path, files) -> None:
+    names = list(files)
+    for number in range(4):
+        write_tar(folder / "tar" / f"{number}.tar", {n: files[n] for n in names[number::4]})
+    write_parquet(folder / "table" / "p.parquet", files)
+    write_folder(folder / "files", files)

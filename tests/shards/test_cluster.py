@@ -9,18 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from contrique_cli.errors import ClusterError
-from contrique_cli.shards import actors, cluster, listing
 from contrique_cli.shards.actors import Share
 from contrique_cli.shards.cluster import share_of
-from contrique_cli.shards.parquets import Columns
-from contrique_cli.shards.results import Folder
 from tests.conftest import ROOT, make_photo
 from tests.shards.samples import (
     BROKEN,
@@ -28,13 +24,13 @@ from tests.shards.samples import (
     photos,
     rows_of,
     tar_bytes,
-    write_folder,
-    write_parquet,
+    write_all,
     write_tar,
 )
 
-pa = pytest.importorskip("pyarrow")
 PATIENCE = 600  # seconds; .ci/run ends all of these tests together after 180
+
+
 WORK = 24  # photos that take a moment each, so that there is a middle to be killed in
 
 
@@ -58,81 +54,6 @@ def test_actors_take_their_share_and_leave_room_for_reading(nodes, share):
 def test_a_cluster_that_would_hang_is_refused_in_words():
     with pytest.raises(ClusterError, match="has 3 CPUs; with fewer than 4 its actors starve"):
         share_of([node(3), node(8, is_alive=False)])
-
-
-@pytest.fixture
-def model(tiny_regressor, home) -> dict[str, str | None]:
-    """By path, since the actors of a cluster know another home."""
-    return {
-        "model": str(home / "encoders" / "tiny.safetensors"),
-        "regressor": str(home / "regressors" / "tiny.safetensors"),
-        "device": "cpu",
-    }
-
-
-def write_all(folder: Path, files) -> None:
-    names = list(files)
-    for number in range(4):
-        write_tar(folder / "tar" / f"{number}.tar", {n: files[n] for n in names[number::4]})
-    write_parquet(folder / "table" / "p.parquet", files)
-    write_folder(folder / "files", files)
-
-
-def test_the_tasks_and_actors_give_the_rows_of_one_machine(contrique, model, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(actors, "BLOCK", 20_000)
-    write_all(tmp_path / "in", photos(30))
-    whole = (tmp_path / "in/tar/0.tar").read_bytes()
-    (tmp_path / "in/tar/0.tar").write_bytes(whole[: len(whole) // 2])
-    (tmp_path / "in/z.parquet").write_bytes(pa_bytes())
-    names = [f"--{name}={value}" for name, value in model.items()]
-    done = contrique("score", "in", "--output", "here/", "--keep-columns", "*", *names)
-    assert done.status == 3
-    from contrique_cli.scoring.pipeline import describe, load_pipeline
-
-    about = describe(load_pipeline(model["model"], model["regressor"]))
-    judging = actors.Judging(**model, about=about)
-    left_out: Counter[str] = Counter()
-    shards = listing.find(["in"], left_out)
-    actor = actors.Actor(judging, Share(cpus=1, gpus=0, part=1.0, actors=1))
-    blocks = [
-        actor(table).to_pylist()
-        for number, shard in enumerate(shards)
-        for table in actors.read_batch(
-            pa.Table.from_pylist([{"number": number, **vars(shard)}]), None
-        )
-    ]
-    assert len(blocks) > len(shards)
-    blocks = [*blocks[::-1], *blocks]  # in any order, and from tasks that ran twice
-    unreached: list = []
-    gathered = cluster._gather(
-        iter(blocks),
-        shards,
-        Folder(place="there", format="parquet", about=about),
-        columns=Columns(keep=("*",)),
-        left_out=left_out,
-        unreached=unreached,
-    )
-    scored = list(gathered)
-    assert rows_of(Path("there")) == rows_of(Path("here"))
-    assert len(scored) == len(rows_of(Path("here")))
-    assert [f"  no result: {problem}" for problem in unreached] == [
-        line for line in done.err.splitlines() if "no result:" in line
-    ]
-
-
-def pa_bytes() -> bytes:
-    from pyarrow import parquet
-
-    file = io.BytesIO()
-    parquet.write_table(pa.table({"no_pictures": [1]}), file)
-    return file.getvalue()
-
-
-def test_an_actor_with_another_model_refuses(model):
-    judging = actors.Judging(**model, about={"encoder": "another"})
-    with pytest.raises(ClusterError, match="has another model"):
-        actors.Actor(judging, Share(cpus=1, gpus=0, part=1.0, actors=1))
 
 
 # ---------------------------------------------------------------------------------- with Ray

@@ -15,37 +15,9 @@ from contrique_cli import config
 from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.models import regressor
-from tests.conftest import blurred, make_photo
+from tests.conftest import make_photo
 
 TINY = ("--model", "tiny", "--device", "cpu")
-
-
-@pytest.fixture
-def rated(tmp_path: Path) -> Path:
-    """scores.csv and pairs.csv beside 30 photos of falling sharpness."""
-    lines, pairs = ["path,mos"], ["path,reference,mos"]
-    for seed in range(30):
-        original = make_photo(seed % 6, 64, 48)
-        original.save(tmp_path / f"original{seed}.png")
-        blurred(original, seed / 8).save(tmp_path / f"{seed}.png")
-        lines.append(f"{seed}.png,{5 - seed / 8}")
-        pairs.append(f"{seed}.png,original{seed}.png,{5 - seed / 8}")
-    (tmp_path / "scores.csv").write_text("\n".join(lines))
-    (tmp_path / "pairs.csv").write_text("\n".join(pairs))
-    return tmp_path
-
-
-@pytest.mark.usefixtures("tiny_regressor")
-def test_features_are_written_and_failures_named(contrique, photos, tmp_path):
-    (photos / "bad.jpg").write_bytes(b"")
-    done = contrique("features", photos, "-o", tmp_path / "f.npz", *TINY)
-    assert done.status == 3
-    assert "bad.jpg: the file is empty" in done.err
-    with np.load(tmp_path / "f.npz", allow_pickle=False) as file:
-        assert file["features"].shape == (3, 32)
-    assert contrique("features", photos, "-o", tmp_path / "f.txt", *TINY).status == 2
-    assert contrique("features", photos / "bad.jpg", "-o", tmp_path / "g.npz", *TINY).status == 1
-    assert not (tmp_path / "g.npz").exists()
 
 
 @pytest.mark.usefixtures("tiny_regressor")
@@ -109,53 +81,6 @@ def test_too_few_opinions_say_how_many_are_needed(contrique, rated):
     done = contrique("fit-regressor", "--mos", rated / "few.csv", *TINY)
     assert done.status == 1
     assert "20 photos with a score are needed, and only 9" in done.err
-
-
-@pytest.mark.usefixtures("tiny_regressor")
-def test_references_and_copies_are_compared(contrique, rated):
-    fitted = contrique(
-        "fit-regressor", "--mos", rated / "pairs.csv", "--reference-column", "reference", *TINY
-    )
-    assert fitted.status == 0, fitted.err
-    done = contrique("compare", rated / "original5.png", rated / "5.png", "--regressor", "pairs")
-    (row,) = csv.DictReader(io.StringIO(done.out))
-    assert done.status == 0
-    assert row["reference"].endswith("original5.png")
-    assert 0 <= float(row["score"]) <= 100
-    refused = contrique("score", rated / "5.png", "--regressor", "pairs")
-    assert refused.status == 1
-    assert "contrique compare" in refused.err
-    assert contrique("compare", rated / "gone.png", rated / "5.png").status == 1
-
-
-@pytest.mark.usefixtures("tiny_regressor")
-def test_a_damaged_model_is_listed_with_its_problem(contrique, home):
-    (home / "encoders" / "broken.safetensors").write_bytes(b"x")
-    done = contrique("models")
-    assert done.status == 0
-    assert re.search(r"^encoder +default +bundled +lite0 *$", done.out, re.MULTILINE)
-    assert re.search(r"^encoder +broken +you +cannot be used: ", done.out, re.MULTILINE)
-
-
-@pytest.mark.usefixtures("tiny_regressor")
-@pytest.mark.parametrize("columns", ["20", "80"])
-def test_a_model_is_shown_whole_and_its_path_in_one_piece(contrique, home, monkeypatch, columns):
-    monkeypatch.setenv("COLUMNS", columns)
-    done = contrique("models", "show", "tiny")
-    assert done.status == 0
-    for kind in ("encoder", "regressor"):
-        assert f"{kind} tiny\n" in done.out
-        assert f" {home / f'{kind}s' / 'tiny.safetensors'}\n" in done.out
-    unknown = contrique("models", "show", "nope")
-    assert (unknown.status, "there is: default, fast, tiny" in unknown.err) == (1, True)
-
-
-def test_a_foreign_file_is_not_imported(contrique, tmp_path):
-    (tmp_path / "x.save").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
-    done = contrique("models", "import", tmp_path / "x.save")
-    assert done.status == 1
-    assert done.err.startswith("error: ")
-    assert not Path("pwned").exists()
 
 
 def test_an_encoder_of_one_scale_fits_scores_and_explains(contrique, rated, home):

@@ -27,41 +27,6 @@ def opinions() -> pd.DataFrame:
     return pd.DataFrame({"name": [f"I{number:02}.bmp" for number in range(24)], "mos": mos})
 
 
-def written(folder: Path, kind: str) -> Path:
-    path, table = folder / f"scores.{kind.split(maxsplit=1)[0]}", opinions()
-    if kind == "csv with sep":
-        text = table.to_csv(index=False, sep=";", decimal=",")
-        path.write_text("\ufeffsep=;\r\n" + text, encoding="utf-8")
-    elif kind == "txt":
-        lines = [f"{mos} {name}" for name, mos in table.itertuples(index=False)]
-        path.write_text("\n".join(lines) + "\n")
-    elif kind == "csv from powershell":
-        path.write_text(table.to_csv(index=False, quoting=1), encoding="utf-16")
-    elif kind == "json":
-        table.to_json(path, orient="records")
-    elif kind == "jsonl":
-        table.to_json(path, orient="records", lines=True)
-    elif kind == "parquet":
-        table.to_parquet(path)
-    else:
-        table.to_excel(path, index=False)
-    return path
-
-
-@pytest.mark.usefixtures("tiny_regressor")
-@pytest.mark.parametrize(
-    "kind", ["csv with sep", "txt", "csv from powershell", "json", "jsonl", "parquet", "xlsx"]
-)
-def test_opinions_of_every_kind_are_fitted_and_evaluated(contrique, rated, tmp_path, kind):
-    table = written(tmp_path, kind)
-    out = tmp_path / "mine.safetensors"
-    done = contrique("fit-regressor", "--mos", table, "--photos", rated, "-o", out, *TINY)
-    assert (done.status, "SROCC" in done.out) == (0, True), done.err
-    assert ("names no columns" in done.err) == (kind == "txt")
-    judged = contrique("evaluate", "--mos", table, "--photos", rated, "--regressor", out, *TINY[:4])
-    assert (judged.status, "24" in judged.out) == (0, True), judged.err
-
-
 @pytest.mark.usefixtures("tiny_regressor")
 @pytest.mark.parametrize("option", [(), ("--lower-is-better",)])
 def test_a_note_on_dmos_comes_only_where_no_direction_is_told(contrique, rated, tmp_path, option):
@@ -96,26 +61,6 @@ def test_opinions_of_any_size_end_in_figures_or_one_line(contrique, rated, tmp_p
     args = ("--mos", tmp_path / "t.csv", "--photos", rated, "-o", tmp_path / "m.safetensors")
     done = contrique("fit-regressor", *args, *TINY)
     assert done.status == 0 or (done.err.count("\n"), done.err[:7]) == (1, "error: ")
-
-
-@pytest.mark.parametrize("kind", ["csv with sep", "csv from powershell", "parquet", "xlsx"])
-def test_a_report_of_every_kind_is_acted_on(contrique, tmp_path, monkeypatch, kind):
-    monkeypatch.chdir(tmp_path)
-    for name in ("ä.jpg", "b;c.jpg"):
-        (tmp_path / name).write_bytes(b"\xff\xd8\xff\xe0")
-    table = pd.DataFrame({"path": ["ä.jpg", "b;c.jpg", "bad.jpg"], "score": [80.5, 90, None]})
-    path = tmp_path / f"report.{kind.split()[0]}"
-    if kind == "csv with sep":
-        text = "\ufeffsep=;\r\n" + table.to_csv(index=False, sep=";", decimal=",")
-        path.write_text(text, encoding="utf-8")
-    elif kind == "csv from powershell":
-        path.write_text(table.to_csv(index=False, quoting=1), encoding="utf-16")
-    elif kind == "parquet":
-        table.to_parquet(path)
-    else:
-        table.to_excel(path, index=False)
-    done = contrique("select", "--from", path, "--list")
-    assert (done.status, done.out.split("\n")) == (0, ["b;c.jpg", "ä.jpg", ""]), done.err
 
 
 def test_lists_of_photos_for_training_are_read_by_the_same_reader(tmp_path):

@@ -1,0 +1,24 @@
+"""What tests of several commands need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import blurred, make_photo
+
+
+@pytest.fixture
+def rated(tmp_path: Path) -> Path:
+    """scores.csv and pairs.csv beside 30 photos of falling sharpness."""
+    lines, pairs = ["path,mos"], ["path,reference,mos"]
+    for seed in range(30):
+        original = make_photo(seed % 6, 64, 48)
+        original.save(tmp_path / f"original{seed}.png")
+        blurred(original, seed / 8).save(tmp_path / f"{seed}.png")
+        lines.append(f"{seed}.png,{5 - seed / 8}")
+        pairs.append(f"{seed}.png,original{seed}.png,{5 - seed / 8}")
+    (tmp_path / "scores.csv").write_text("\n".join(lines))
+    (tmp_path / "pairs.csv").write_text("\n".join(pairs))
+    return tmp_path

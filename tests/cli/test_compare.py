@@ -1,0 +1,27 @@
+"""The command compare."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+TINY = ("--model", "tiny", "--device", "cpu")
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_references_and_copies_are_compared(contrique, rated):
+    fitted = contrique(
+        "fit-regressor", "--mos", rated / "pairs.csv", "--reference-column", "reference", *TINY
+    )
+    assert fitted.status == 0, fitted.err
+    done = contrique("compare", rated / "original5.png", rated / "5.png", "--regressor", "pairs")
+    (row,) = csv.DictReader(io.StringIO(done.out))
+    assert done.status == 0
+    assert row["reference"].endswith("original5.png")
+    assert 0 <= float(row["score"]) <= 100
+    refused = contrique("score", rated / "5.png", "--regressor", "pairs")
+    assert refused.status == 1
+    assert "contrique compare" in refused.err
+    assert contrique("compare", rated / "gone.png", rated / "5.png").status == 1

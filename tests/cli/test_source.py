@@ -1,0 +1,26 @@
+"""Reports that commands act on."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+
+@pytest.mark.parametrize("kind", ["csv with sep", "csv from powershell", "parquet", "xlsx"])
+def test_a_report_of_every_kind_is_acted_on(contrique, tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    for name in ("ä.jpg", "b;c.jpg"):
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff\xe0")
+    table = pd.DataFrame({"path": ["ä.jpg", "b;c.jpg", "bad.jpg"], "score": [80.5, 90, None]})
+    path = tmp_path / f"report.{kind.split()[0]}"
+    if kind == "csv with sep":
+        text = "\ufeffsep=;\r\n" + table.to_csv(index=False, sep=";", decimal=",")
+        path.write_text(text, encoding="utf-8")
+    elif kind == "csv from powershell":
+        path.write_text(table.to_csv(index=False, quoting=1), encoding="utf-16")
+    elif kind == "parquet":
+        table.to_parquet(path)
+    else:
+        table.to_excel(path, index=False)
+    done = contrique("select", "--from", path, "--list")
+    assert (done.status, done.out.split("\n")) == (0, ["b;c.jpg", "ä.jpg", ""]), done.err
