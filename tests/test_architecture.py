@@ -41,7 +41,7 @@ ROOMS = {
         "learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
-        "streams console display completion options source deliver gallery rate bursts cache shards score watch "
+        "streams display console completion options source deliver gallery rate bursts cache shards score watch "
         "compare undo features select explain opinions fit evaluate models train app"
     ),
 }

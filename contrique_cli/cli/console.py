@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import islice
 from typing import TypeVar
 
+from contrique_cli.cli.streams import printable
+
 Item = TypeVar("Item")
 
 NAMED = 5
@@ -32,14 +34,6 @@ def name_some(lines: Iterable[str], count: int, *, rest: str = "") -> None:
         say(f"  {line}")
     if count > NAMED:
         say(f"  ... and {count - NAMED:,} more{rest}")
-
-
-def printable(text: str) -> str:
-    """Control characters and undecodable bytes as escapes, so that no name can drive a terminal."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 def progress(

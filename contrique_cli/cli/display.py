@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contrique_cli import config
-from contrique_cli.cli.console import printable
+from contrique_cli.cli.streams import printable
 
 if TYPE_CHECKING:
     from contrique_cli.opinions.metrics import Range

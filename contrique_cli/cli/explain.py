@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contrique_cli import config
-from contrique_cli.cli import completion, console
+from contrique_cli.cli import completion, streams
 from contrique_cli.cli.options import Device, MaxMegapixels, Model, Regressor
 from contrique_cli.errors import BadOption
 from contrique_cli.files import writing
@@ -78,7 +78,7 @@ def explain(
     found = verb.explain(photo, pipeline, work, method=method)
     if output is not None:
         picture = heatmap.draw(found.photo.image, found.points, is_overlay=overlay)
-        heatmap.save(output, picture, f"quality of {console.printable(photo.name)}, {method}")
+        heatmap.save(output, picture, f"quality of {streams.printable(photo.name)}, {method}")
     if file_format == "json":
         facts = {**describe(pipeline), **found.to_facts()}
         sys.stdout.write(json.dumps(facts, allow_nan=False) + "\n")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from contrique_cli import config
-from contrique_cli.cli import console, deliver, source
+from contrique_cli.cli import console, deliver, source, streams
 from contrique_cli.cli.options import Base, DryRun, From, Names, Quiet, Thresholds
 from contrique_cli.config import Ratings
 from contrique_cli.errors import NoImagesFound
@@ -81,7 +81,7 @@ def write(rows: Iterable[Row], wanted: Ratings, *, quiet: bool) -> int:
         ):
             done.append(outcome)
             if wanted.is_dry_run:
-                sys.stdout.write(console.printable(_describe(outcome)) + "\n")
+                sys.stdout.write(streams.printable(_describe(outcome)) + "\n")
     finally:
         if not quiet:
             _sum_up(done, wanted)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contrique_cli.cli import console, deliver
+from contrique_cli.cli import console, deliver, streams
 from contrique_cli.cli import source as cli_source
 from contrique_cli.cli import undo as cli_undo
 from contrique_cli.cli.options import (
@@ -245,9 +245,9 @@ class _Transfer:
         """
         for one in self.plan:
             what = "there already:" if one.is_there else one.operation
-            line = f"{what} {console.printable(str(one.source))}"
+            line = f"{what} {streams.printable(str(one.source))}"
             if not one.is_there:
-                line += f" -> {console.printable(str(one.target))}"
+                line += f" -> {streams.printable(str(one.target))}"
             sys.stdout.buffer.write(f"{line}\n".encode())
         sys.stdout.buffer.flush()
         console.name_some(self.failures, len(self.failures))

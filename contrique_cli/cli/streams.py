@@ -39,6 +39,14 @@ def abandon_stdout() -> None:
     _point_to_nothing(STDOUT)
 
 
+def printable(text: str) -> str:
+    """Control characters and undecodable bytes as escapes, so that no name can drive a terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
 def _open_closed() -> None:
     """Give each closed stream a file that refuses its use, so that no other takes its number."""
     for number, flags in ((STDIN, os.O_WRONLY), (STDOUT, os.O_RDONLY), (STDERR, os.O_WRONLY)):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contrique_cli.cli import console, deliver
+from contrique_cli.cli import console, deliver, streams
 from contrique_cli.cli.options import DryRun, Quiet
 from contrique_cli.errors import BadReport
 
@@ -65,7 +65,7 @@ def undo(
             if reason is not None:
                 failures.append(f"left: {move.target}: {reason}")
             elif dry_run and result == verb.RESTORED:
-                origin, target = map(console.printable, (str(move.source), str(move.target)))
+                origin, target = map(streams.printable, (str(move.source), str(move.target)))
                 sys.stdout.buffer.write(f"move {target} -> {origin}\n".encode())
             advance()
     sys.stdout.buffer.flush()
