@@ -204,7 +204,7 @@ BOMBS = {
 @pytest.mark.parametrize("case", BOMBS)
 def test_a_bomb_goes_off_in_little_time_and_memory(tmp_path, case):
     path = write(tmp_path / "CLIVE.save", BOMBS[case])
-    start = time.monotonic()
+    start = time.process_time()
     tracemalloc.start()
     try:
         with pytest.raises(BadModelFile):
@@ -213,4 +213,4 @@ def test_a_bomb_goes_off_in_little_time_and_memory(tmp_path, case):
     finally:
         tracemalloc.stop()
     assert peak < 64e6
-    assert time.monotonic() - start < 10  # seconds, on a busy machine
+    assert time.process_time() - start < 10  # seconds of the processor
