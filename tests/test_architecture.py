@@ -32,7 +32,9 @@ ROOMS = {
         "official.checkpointfile official.ridgefile importing"
     ),
     "reports": "rows reading frames journal thumbnails gallery",
-    "collection": "likeness sequences bursts xmp stars ratings transfer placement undo select",
+    "collection": (
+        "likeness sequences bursts xmp stars ratings picks rewrites transfer placement undo select"
+    ),
     "scoring": "scorer score compare watch contributions heatmap explain api",
     "shards": "picture places tars parquets listing results score actors cluster",
     "opinions": "labels samples metrics ridge ladders prior fit taste evaluate",
@@ -41,8 +43,8 @@ ROOMS = {
         "learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
-        "streams console completion options source deliver gallery rate bursts cache shards score watch "
-        "compare undo features select explain fit evaluate models train app"
+        "streams console completion options source deliver undo gallery rate bursts cache shards score watch "
+        "compare features select explain fit evaluate models train app"
     ),
 }
 """The rooms in order, each with its files in order: a file imports only names to its left."""
@@ -64,6 +66,8 @@ LIGHT = {
         "collection.xmp",
         "collection.stars",
         "collection.ratings",
+        "collection.picks",
+        "collection.rewrites",
     ),
     *("collection.select", "collection.transfer", "collection.placement", "collection.undo"),
     *(f"pretraining.{name}" for name in ("trainconfig", "runevents", "runfiles")),

@@ -116,10 +116,10 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
 
     def other(name: str) -> Path | None:
         value = record.get(name)
-        return None if value in (None, "") else _path(value, place)
+        return None if value in (None, "") else to_path(value, place)
 
     return Row(
-        path=_path(record.get("path"), place),
+        path=to_path(record.get("path"), place),
         reference=other("reference"),
         rank=count("rank"),
         score=number("score"),
@@ -151,7 +151,16 @@ def _flaws(record: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
     )
 
 
-def _path(value: Any, place: str) -> Path:
+def to_path(value: Any, place: str) -> Path:
+    """A path from a stranger's file.
+
+    Args:
+        value: what stands there.
+        place: where, for the message.
+
+    Raises:
+        BadReport: it is no text, or none that a file could be called.
+    """
     try:
         if isinstance(value, str) and value and b"\0" not in os.fsencode(value):
             return Path(value)
