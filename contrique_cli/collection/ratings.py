@@ -142,7 +142,7 @@ def _stars_in_sidecar(photo: Path, naming: str) -> float | None:
 
 def _has_namesake(photo: Path) -> bool:
     namesake = photo.with_name(photo.stem)
-    return reading.exists(namesake) and namesake.is_file()
+    return namesake != photo and reading.exists(namesake) and namesake.is_file()
 
 
 def rate(
@@ -169,7 +169,8 @@ def rate(
             for path in row.files:
                 own.setdefault(os.path.realpath(find_sidecar(path, naming)), path)
             for sidecar, path in own.items():
-                shared.setdefault(sidecar, []).append(replace(row, path=path, companion=None))
+                other = next((one for one in row.files if one != path), None)
+                shared.setdefault(sidecar, []).append(replace(row, path=path, companion=other))
     for folder in {Path(sidecar).parent for sidecar in shared} if not is_dry_run else ():
         writing.sweep(folder)
     for together in shared.values():
@@ -178,6 +179,7 @@ def rate(
             find_sidecar(together[0].path, naming),
             tuple(row.path for row in together),
             xmp.Mark(count_stars(score, thresholds), score),
+            kin=tuple(path for row in together for path in row.files),
             is_dry_run=is_dry_run,
         )
 
@@ -248,12 +250,14 @@ def _write(
     photos: tuple[Path, ...],
     mark: xmp.Mark,
     *,
+    kin: Sequence[Path] = (),
     record: Record | None = None,
     is_dry_run: bool,
 ) -> Outcome:
     result, reason, is_new = WRITTEN, None, False
     try:
-        elsewhere = None if mark.score is None else _rated_elsewhere(sidecar, photos)
+        _check_name(sidecar, photos)
+        elsewhere = None if mark.score is None else _rated_elsewhere(sidecar, kin)
         if elsewhere is not None:
             return Outcome(sidecar=sidecar, photos=photos, mark=mark, result=KEPT, reason=elsewhere)
         before = read(sidecar)
@@ -290,13 +294,29 @@ def _check_opinion(data: bytes, mark: xmp.Mark) -> None:
         )
 
 
-def _rated_elsewhere(sidecar: Path, photos: tuple[Path, ...]) -> str | None:
-    """The name of another sidecar with a person's stars, which one of ours beside it would hide."""
+def _check_name(sidecar: Path, photos: Iterable[Path]) -> None:
+    """Refuse a.jpg.xmp as the name.xmp of a.jpg.jpg: it is the name.ext.xmp of the a.jpg beside."""
     for photo in photos:
+        if sidecar.stem == photo.stem and _has_namesake(photo):
+            raise BadSidecar(f"it would be taken for the sidecar of {photo.stem}: use --names full")
+
+
+def _rated_elsewhere(sidecar: Path, kin: Iterable[Path]) -> str | None:
+    """The name of another file with a person's stars, which ours in this sidecar would hide.
+
+    Args:
+        sidecar: for our stars.
+        kin: the photos it belongs to, and their companions: other sidecars of theirs count, and
+            what is inside them; nothing counts that makes no sense there.
+    """
+    for photo in kin:
         for naming in config.XMP_NAMES:
             other = find_sidecar(photo, naming)
             if other.name != sidecar.name and _stars_in_sidecar(photo, naming) is not None:
                 return other.name
+        with suppress(BadSidecar, Unreadable, OSError):
+            if _stars_inside(photo) is not None:
+                return photo.name
     return None
 
 
