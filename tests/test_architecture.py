@@ -19,7 +19,7 @@ ROOMS = {
     "config": "",
     "files": "reading writing tables ahead",
     "photos": (
-        "kinds content memory bounds exif jpeg png tiff damage raw rgb pixels finding opening"
+        "kinds content memory bounds exif stars jpeg png tiff damage raw rgb pixels finding opening"
     ),
     "distortions": "randomness colour dct filters blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
@@ -33,7 +33,7 @@ ROOMS = {
     ),
     "reports": "rows reading frames journal thumbnails gallery",
     "collection": (
-        "likeness sequences bursts xmp stars ratings picks rewrites transfer placement undo select"
+        "likeness sequences bursts xmp ratings picks rewrites transfer placement undo select"
     ),
     "scoring": "scorer score compare watch contributions heatmap explain api",
     "shards": "picture places tars parquets listing results score actors cluster",
@@ -58,13 +58,12 @@ ROOF = [name for name in PLAN if name.startswith("cli.")]
 
 LIGHT = {
     *("errors", "version", "config", "files.reading", "files.writing", "files.tables"),
-    "photos.kinds",
+    *("photos.kinds", "photos.stars"),
     "models.installed",
     *(
         "reports.rows",
         "reports.reading",
         "collection.xmp",
-        "collection.stars",
         "collection.ratings",
         "collection.picks",
         "collection.rewrites",

@@ -197,7 +197,8 @@ def _fit_ratings(
         raise BadOption(
             f"--max-side {max_side}: stars are compared with the installed taste at {side} pixels"
         )
-    found = taste.find_stars(folder)
+    with watching(quiet=quiet, label="days and bursts") as on_photo:
+        found = taste.find_stars(folder, on_photo=on_photo)
     with (
         opened(is_off=no_cache, quiet=quiet) as cache,
         watching(quiet=quiet) as on_photo,
@@ -264,9 +265,9 @@ def _words(step: Step, count: int) -> str:
 
 
 @contextmanager
-def watching(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+def watching(*, quiet: bool, label: str = "features") -> Iterator[Callable[[int, int], None]]:
     """A progress bar that takes its total from the first report."""
-    with console.progress("features", None, quiet=quiet) as advance:
+    with console.progress(label, None, quiet=quiet) as advance:
         yield lambda _done, total: advance(total)
 
 

@@ -18,6 +18,7 @@ from contrique_cli.cli.options import (
     Bursts,
     Device,
     FailUnder,
+    Flaws,
     Format,
     Gallery,
     ImageColumn,
@@ -52,6 +53,7 @@ def score(
     xmp: Xmp = False,
     pairs: Pairs = True,
     bursts: Bursts = None,
+    flaws: Flaws = False,
     fail_under: FailUnder = None,
     quiet: Quiet = False,
     shard: Shard = None,
@@ -96,6 +98,7 @@ def score(
         quiet=quiet,
     )
     later = {"--gallery": gallery, "--xmp": xmp, "--bursts": bursts, "--fail-under": fail_under}
+    later |= {"--flaws": flaws}
     if folder is not None:
         shards.refuse(later)
         status = shards.score(
@@ -114,7 +117,12 @@ def score(
     request.check_unused()
     report = None if output is None else Path(output)
     target = deliver.target(
-        report, file_format, fail_under=fail_under, quiet=quiet, is_whole=bursts is not None
+        report,
+        file_format,
+        fail_under=fail_under,
+        quiet=quiet,
+        is_whole=bursts is not None,
+        has_flaws=flaws,
     )
     acts: list[Callable[[list[Row]], int]] = []
     if xmp:
@@ -138,6 +146,8 @@ def score(
 
     choice = Choice(device, precision)
     scorer = load_scorer(model, regressor)
+    if flaws and scorer.probe is None:
+        raise BadOption("--flaws: no flaw probe is installed for this encoder; leave it out")
     left_out: Counter[str] = Counter()
     with opened(is_off=no_cache, quiet=quiet) as cache:
         companions: dict[Path, Path] = {}
@@ -153,7 +163,7 @@ def score(
             cache=cache,
         )
         status = deliver.deliver(
-            verb.pair(run(listed), companions, run),
+            verb.rated(verb.pair(run(listed), companions, run)),
             target,
             label="scoring",
             total=len(listed) if isinstance(listed, list) else None,

@@ -6,13 +6,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from contrique_cli import config
-from contrique_cli.collection import stars, xmp
+from contrique_cli.collection import xmp
 from contrique_cli.errors import BadSidecar, CannotWrite, Unreadable
 from contrique_cli.files import reading, writing
 from contrique_cli.files.reading import why
+from contrique_cli.photos import stars
 from contrique_cli.reports.rows import Row, printed
 
 Record = Callable[[Path, bytes | None, bytes], None]
@@ -21,6 +23,10 @@ then."""
 
 WRITTEN, UNCHANGED, KEPT, FAILED = "written", "unchanged", "kept", "failed"
 """What became of a sidecar."""
+
+_SUFFIX = ".xmp"
+_DNG = ".dng"  # the RAW file that programs write stars into
+_MOST_FOLDERS = 32  # whose listings are remembered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +65,13 @@ def find_sidecar(photo: Path, naming: str) -> Path:
     Returns:
         The existing file, be it called .xmp or .XMP; else the one to make, .xmp.
     """
-    name = photo.name if naming == "full" else photo.stem
-    usual, loud = (photo.parent / f"{name}{suffix}" for suffix in (".xmp", ".XMP"))
+    name = _name(photo, naming)
+    usual, loud = (photo.parent / f"{name}{suffix}" for suffix in (_SUFFIX, _SUFFIX.upper()))
     return loud if os.path.lexists(loud) and not os.path.lexists(usual) else usual
+
+
+def _name(photo: Path, naming: str) -> str:
+    return photo.name if naming == "full" else photo.stem
 
 
 def find_stars(photo: Path) -> float | None:
@@ -76,9 +86,50 @@ def find_stars(photo: Path) -> float | None:
         found = _stars_in_sidecar(photo, naming)
         if found is not None:
             return found
+    return _stars_inside(photo)
+
+
+def _stars_inside(photo: Path) -> float | None:
     with reading.opened(photo) as file:
         packet = stars.find_packet(file)
     return None if packet is None else stars.parse(packet)
+
+
+class Sidecars:
+    """Where sidecars lie, each folder listed once: photos without one cost no look at the disk."""
+
+    def __init__(self) -> None:
+        self._names = lru_cache(_MOST_FOLDERS)(_sidecars_in)
+
+    def find(self, files: Sequence[Path], *, inside: float | None) -> float | None:
+        """A person's stars, those in sidecars first; what cannot be read holds none.
+
+        Args:
+            files: a photo and, where it has one, its companion.
+            inside: the stars inside the photo.
+        """
+        for photo in files:
+            for naming in config.XMP_NAMES:
+                if _name(photo, naming).lower() not in self._names(photo.parent):
+                    continue
+                with suppress(BadSidecar, Unreadable, OSError):
+                    if (found := _stars_in_sidecar(photo, naming)) is not None:
+                        return found
+        if inside is None and files[-1].suffix.lower() == _DNG:
+            with suppress(BadSidecar, Unreadable, OSError):
+                return _stars_inside(files[-1])
+        return inside
+
+
+def _sidecars_in(folder: Path) -> frozenset[str]:
+    """Names of photos, or stems, that have a sidecar in a folder, in lower case."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names, not paths: a folder may hold 100,000
+    except (OSError, ValueError):
+        return frozenset()
+    return frozenset(
+        name[: -len(_SUFFIX)].lower() for name in names if name.lower().endswith(_SUFFIX)
+    )
 
 
 def _stars_in_sidecar(photo: Path, naming: str) -> float | None:
@@ -91,7 +142,7 @@ def _stars_in_sidecar(photo: Path, naming: str) -> float | None:
 
 def _has_namesake(photo: Path) -> bool:
     namesake = photo.with_name(photo.stem)
-    return reading.exists(namesake) and namesake.is_file()
+    return namesake != photo and reading.exists(namesake) and namesake.is_file()
 
 
 def rate(
@@ -118,7 +169,8 @@ def rate(
             for path in row.files:
                 own.setdefault(os.path.realpath(find_sidecar(path, naming)), path)
             for sidecar, path in own.items():
-                shared.setdefault(sidecar, []).append(replace(row, path=path, companion=None))
+                other = next((one for one in row.files if one != path), None)
+                shared.setdefault(sidecar, []).append(replace(row, path=path, companion=other))
     for folder in {Path(sidecar).parent for sidecar in shared} if not is_dry_run else ():
         writing.sweep(folder)
     for together in shared.values():
@@ -127,6 +179,7 @@ def rate(
             find_sidecar(together[0].path, naming),
             tuple(row.path for row in together),
             xmp.Mark(count_stars(score, thresholds), score),
+            kin=tuple(path for row in together for path in row.files),
             is_dry_run=is_dry_run,
         )
 
@@ -197,12 +250,14 @@ def _write(
     photos: tuple[Path, ...],
     mark: xmp.Mark,
     *,
+    kin: Sequence[Path] = (),
     record: Record | None = None,
     is_dry_run: bool,
 ) -> Outcome:
     result, reason, is_new = WRITTEN, None, False
     try:
-        elsewhere = None if mark.score is None else _rated_elsewhere(sidecar, photos)
+        _check_name(sidecar, photos)
+        elsewhere = None if mark.score is None else _rated_elsewhere(sidecar, kin)
         if elsewhere is not None:
             return Outcome(sidecar=sidecar, photos=photos, mark=mark, result=KEPT, reason=elsewhere)
         before = read(sidecar)
@@ -239,13 +294,29 @@ def _check_opinion(data: bytes, mark: xmp.Mark) -> None:
         )
 
 
-def _rated_elsewhere(sidecar: Path, photos: tuple[Path, ...]) -> str | None:
-    """The name of another sidecar with a person's stars, which one of ours beside it would hide."""
+def _check_name(sidecar: Path, photos: Iterable[Path]) -> None:
+    """Refuse a.jpg.xmp as the name.xmp of a.jpg.jpg: it is the name.ext.xmp of the a.jpg beside."""
     for photo in photos:
+        if sidecar.stem == photo.stem and _has_namesake(photo):
+            raise BadSidecar(f"it would be taken for the sidecar of {photo.stem}: use --names full")
+
+
+def _rated_elsewhere(sidecar: Path, kin: Iterable[Path]) -> str | None:
+    """The name of another file with a person's stars, which ours in this sidecar would hide.
+
+    Args:
+        sidecar: for our stars.
+        kin: the photos it belongs to, and their companions: other sidecars of theirs count, and
+            what is inside them; nothing counts that makes no sense there.
+    """
+    for photo in kin:
         for naming in config.XMP_NAMES:
             other = find_sidecar(photo, naming)
             if other.name != sidecar.name and _stars_in_sidecar(photo, naming) is not None:
                 return other.name
+        with suppress(BadSidecar, Unreadable, OSError):
+            if _stars_inside(photo) is not None:
+                return photo.name
     return None
 
 
@@ -262,7 +333,7 @@ def read(sidecar: Path) -> bytes | None:
         raise BadSidecar("a link out of its folder, which is not followed")
     try:
         with reading.opened(sidecar, may_be_empty=True) as file:
-            return file.read(xmp.LIMIT + 1)
+            return file.read(stars.LIMIT + 1)
     except FileNotFoundError:
         return None
 

@@ -14,6 +14,7 @@ from typing import Any
 from contrique_cli.collection import ratings, xmp
 from contrique_cli.errors import BadSidecar
 from contrique_cli.photos import kinds
+from contrique_cli.photos.stars import LIMIT
 
 OPERATION = "rate"
 """What a line of an undo file calls it."""
@@ -57,10 +58,10 @@ def before_of(packed: Any) -> bytes | None:
         return None
     try:
         unpacking = zlib.decompressobj()
-        data = unpacking.decompress(base64.b64decode(packed, validate=True), xmp.LIMIT + 1)
+        data = unpacking.decompress(base64.b64decode(packed, validate=True), LIMIT + 1)
     except (TypeError, binascii.Error, zlib.error) as error:
         raise ValueError("damaged") from error
-    if not unpacking.eof or len(data) > xmp.LIMIT:
+    if not unpacking.eof or len(data) > LIMIT:
         raise ValueError("cut off or too large")
     return data
 

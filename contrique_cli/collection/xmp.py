@@ -13,23 +13,20 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from contrique_cli.errors import BadSidecar
+from contrique_cli.photos.stars import (
+    DEPTH,
+    GIVEN,
+    LIMIT,
+    NUMBER,
+    OURS,
+    RATING,
+    RDF,
+    XMP,
+    refuse_doctype,
+)
 
-LIMIT = 16 * 2**20
-"""Bytes above which a sidecar is not read."""
-
-DEPTH = 64
-"""Levels of elements above which a sidecar is not read: XMP has about ten."""
-
-RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-XMP = "http://ns.adobe.com/xap/1.0/"
-OURS = "urn:contrique:xmp:1/"
-"""Namespaces. Ours ends in a slash because Exiv2 (darktable, digiKam) appends one otherwise."""
-
-RATING = (XMP, "Rating")
-GIVEN = (OURS, "GivenRating")
 SCORE = (OURS, "Score")
-"""Properties: what people see; the same as we wrote it, which tells our stars from a person's; and
-the score behind it. On purpose not contrique:Rating: `exiftool -Rating` would find two."""
+"""The property of the score behind our stars."""
 
 _NEW = """<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -43,7 +40,6 @@ _ATTRIBUTE_START = re.compile(rb"""\s+[^\s=]+\s*=\s*["']\Z""")
 _LONGEST_NAME = 1000  # bytes of an attribute's name, with the space around it
 _TAG_NAME = re.compile(rb"<([^\s/>]+)")
 _TAG_END = re.compile(rb"\s*(/?)>")
-NUMBER = re.compile(rb"\s{0,99}[+-]?\d{1,9}(\.\d{0,9})?\s{0,99}")
 _DECLARED = re.compile(r"""<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
@@ -277,11 +273,6 @@ def _read(text: bytes) -> _Packet:
     packet = reader.packet
     packet.about = packet.about or b'""'
     return packet
-
-
-def refuse_doctype(*_: object) -> None:
-    """Refuse what alone declares entities: the parser's handler of a DOCTYPE."""
-    raise BadSidecar("a DOCTYPE, which XMP does not have")
 
 
 class _Reader:

@@ -48,6 +48,7 @@ class _Decoded:
     pixels: torch.Tensor  # uint8, (3, H, W)
     source: str
     note: str | None
+    rating: float | None
     digest: bytes | None
 
 
@@ -305,6 +306,7 @@ def _decode(source: opening.Pending, **options: Any) -> _Decoded | Unreadable:
         pixels=pixels,
         source=photo.source,
         note=photo.note,
+        rating=photo.rating,
         digest=photo.digest,
     )
 
@@ -317,6 +319,7 @@ def _features(photo: _Decoded, values: np.ndarray) -> Features:
         values=values,
         source=photo.source,
         note=photo.note,
+        rating=photo.rating,
         digest=photo.digest,
     )
 

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,7 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
         reference=other("reference"),
         rank=count("rank"),
         score=number("score"),
+        rating=number("rating"),
         raw=number("raw"),
         flaw=text("flaw"),
         flaw_probability=number("flaw_probability"),
@@ -141,14 +143,14 @@ def _row(record: Mapping[str, Any], place: str, *, is_text: bool) -> Row:
 
 def _flaws(record: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
     """Probabilities of flaws; what else is in columns so called, someone's notes, is none."""
-    return tuple(
-        (name.removeprefix(FLAW_PREFIX).replace("_", " "), float(value))
-        for name, value in record.items()
-        if name.startswith(FLAW_PREFIX)
-        and name not in COLUMNS
-        and isinstance(value, int | float)
-        and 0.0 <= value <= 1.0
-    )
+    found = []
+    for name, value in record.items():
+        if not name.startswith(FLAW_PREFIX) or name in COLUMNS or value is None:
+            continue
+        with suppress(ValueError):
+            if 0.0 <= (chance := tables.number(value)) <= 1.0:
+                found.append((name.removeprefix(FLAW_PREFIX).replace("_", " "), chance))
+    return tuple(found)
 
 
 def to_path(value: Any, place: str) -> Path:

@@ -80,6 +80,7 @@ class Scorer:
         size: tuple[int, int],
         source: str,
         note: str | None = None,
+        rating: float | None = None,
     ) -> Row:
         """The unranked row of a photo, from its features.
 
@@ -87,7 +88,7 @@ class Scorer:
             path: as found.
             values: features, shape (2F,).
             size: width and height of the file, in upright pixels.
-            source, note: see `opening.Photo`.
+            source, note, rating: see `opening.Photo`.
         """
         raw = self.regressor.predict(values[None])  # (1, 2F) -> (1,)
         flaw = None
@@ -112,6 +113,7 @@ class Scorer:
             height=size[1],
             source=source,
             note=note,
+            rating=rating,
         )
 
 

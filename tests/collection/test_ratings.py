@@ -12,8 +12,8 @@ from contrique_cli import config
 from contrique_cli.collection import ratings, xmp
 from contrique_cli.errors import BadOption
 from contrique_cli.reports.rows import Row
-from tests.conftest import without_privileges
-from tests.sidecars import DARKTABLE, rated
+from tests.conftest import make_photo, without_privileges
+from tests.sidecars import DARKTABLE, packet, rated
 
 HUMAN = rated("<xmp:Rating>5</xmp:Rating>")
 
@@ -293,3 +293,34 @@ def test_a_change_is_written_down_before_it_is_made(tmp_path):
     give({tmp_path / "a.jpg": 1}, record=record)
     give({tmp_path / "a.jpg": 1}, record=record)  # unchanged
     assert seen == [(sidecar, HUMAN.encode())]
+
+
+@pytest.mark.parametrize("naming", ["full", "stem"])
+def test_stars_inside_the_photo_are_a_persons_and_no_sidecar_hides_them(tmp_path, naming):
+    """Issue 18, the debt beside point 6."""
+    make_photo(0, 64, 48).save(tmp_path / "a.jpg", xmp=packet('xmp:Rating="5"'))
+    make_photo(1, 64, 48).save(tmp_path / "b.tif")
+    make_photo(2, 64, 48).save(tmp_path / "c.jpg", xmp=packet('xmp:Rating="0"'))  # not rated
+    make_photo(3, 64, 48).save(tmp_path / "d.jpg", xmp=b"<no XMP")
+    done = rate(
+        *[(tmp_path / name, 10.0) for name in ("a.jpg", "b.tif", "c.jpg", "d.jpg")], naming=naming
+    )
+    assert results(done) == ["kept", "written", "written", "written"]
+    assert done[0].reason == "a.jpg"
+    assert not [name for name in os.listdir(tmp_path) if name in ("a.xmp", "a.jpg.xmp")]
+
+
+def test_the_sidecar_of_a_namesake_is_not_taken_for_ones_own(tmp_path):
+    """a.jpg.xmp is name.xmp of a.jpg.jpg and name.ext.xmp of a.jpg (`../shared/cases/14`)."""
+    for name in ("a.jpg", "a.jpg.jpg"):
+        make_photo(0, 64, 48).save(tmp_path / name)
+    done = rate((tmp_path / "a.jpg.jpg", 90.0), (tmp_path / "a.jpg", 10.0), naming="stem")
+    assert results(done) == ["failed", "written"]
+    assert done[0].reason == "it would be taken for the sidecar of a.jpg: use --names full"
+    assert sorted(os.listdir(tmp_path)) == ["a.jpg", "a.jpg.jpg", "a.xmp"]
+
+
+def test_a_photo_without_a_suffix_is_no_namesake_of_itself(tmp_path):
+    make_photo(0, 64, 48).save(tmp_path / "a", "JPEG")
+    assert results(rate((tmp_path / "a", 90.0), naming="stem")) == ["written"]
+    assert sorted(os.listdir(tmp_path)) == ["a", "a.xmp"]
