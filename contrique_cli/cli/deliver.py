@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from contrique_cli import config
 from contrique_cli.cli import console
-from contrique_cli.errors import BadOption, CannotWrite, NoImagesFound
+from contrique_cli.errors import BadOption, CannotWrite, NoImagesFound, lacks_memory
 from contrique_cli.files import tables, writing
 from contrique_cli.files.reading import why
 from contrique_cli.reports.rows import Row, printed, rank, to_bytes, to_csv, to_json_line
@@ -201,9 +201,12 @@ def _collect(
                 if to.is_streaming and to.path is None:
                     _print(to_json_line(row))
                 advance()
-        except KeyboardInterrupt:
-            if not collected:  # an older report is worth more than an empty one
+        except (KeyboardInterrupt, MemoryError, RuntimeError, ImportError, OSError) as error:
+            is_ours = isinstance(error, KeyboardInterrupt) or lacks_memory(error)
+            if not (is_ours and collected):  # an older report is worth more than an empty one
                 raise
+            if not isinstance(error, KeyboardInterrupt):
+                console.say("error: memory ran out: close other programs, or give --workers 1")
             return collected, True
     return collected, False
 

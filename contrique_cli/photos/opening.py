@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from contrique_cli import config
-from contrique_cli.errors import Refused, Unreadable
+from contrique_cli.errors import Refused, Unreadable, lacks_memory
 from contrique_cli.files import reading
 from contrique_cli.photos import (
     bounds,
@@ -446,7 +446,7 @@ def _reason(error: BaseException) -> str:
         return str(error)
     if isinstance(error, Unreadable):
         return error.reason
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         return "not enough memory to decode it"
     if isinstance(error, Image.DecompressionBombError):
         return "over Pillow's own limit for pictures of this format: save it as TIFF or PNG"
