@@ -210,7 +210,7 @@ def columns(rows: Sequence[Row], *, has_flaws: bool = True) -> list[str]:
     """Names of the columns of a report; those of each flaw follow that of the dominant one's."""
     names = list(COLUMNS)
     if has_flaws:
-        flaws = dict.fromkeys(_column(name) for row in rows for name, _ in row.flaws)
+        flaws = dict.fromkeys(flaw_column(name) for row in rows for name, _ in row.flaws)
         place = names.index("flaw_probability") + 1
         names[place:place] = [name for name in flaws if name not in COLUMNS]
     if any(row.reference is not None for row in rows):
@@ -218,14 +218,14 @@ def columns(rows: Sequence[Row], *, has_flaws: bool = True) -> list[str]:
     return names
 
 
-def _column(flaw: str) -> str:
+def flaw_column(flaw: str) -> str:
     """Name of the column of a flaw's probability, such as flaw_motion_blur."""
     return FLAW_PREFIX + flaw.replace(" ", "_")
 
 
 def cells(row: Row) -> dict[str, Any]:
     """What a row holds in each column, with the digits that reports show."""
-    flaws = {_column(name): round(chance, PROBABILITY_DIGITS) for name, chance in row.flaws}
+    flaws = {flaw_column(name): round(chance, PROBABILITY_DIGITS) for name, chance in row.flaws}
     return flaws | {
         "rank": row.rank,
         "path": str(row.path),

@@ -49,6 +49,12 @@ class Scorer:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
+    @property
+    def flaws(self) -> list[str]:
+        """Names of the flaws whose probability is told; none without a probe."""
+        names = [] if self.probe is None else self.probe.names
+        return [name for name in names if name != flaws.NONE]
+
     @cached_property
     def model(self) -> Contrique:
         """The encoder, read when first needed: scoring from the cache alone never needs it.
