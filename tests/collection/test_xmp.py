@@ -8,11 +8,11 @@ import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
-from contrique_cli.collection.stars import parse as parse_stars
 
 from contrique_cli.collection import xmp
 from contrique_cli.collection.xmp import Mark
 from contrique_cli.errors import BadSidecar
+from contrique_cli.photos.stars import parse as parse_stars
 from tests.sidecars import BY_PROGRAM, DARKTABLE, DIGIKAM, EMPTY, EXIFTOOL, RDF, XMP, rated
 
 ENCODINGS = {
