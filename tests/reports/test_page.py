@@ -643,7 +643,7 @@ def test_frames_lie_side_by_side_and_are_rated_by_keys(burst):
     burst.press("p")
     burst.press("Escape")
     burst.until(f"!{COMPARE}")
-    assert burst.run(FOCUSED) == "b1.jpg"  # the stack
+    burst.until(f"{FOCUSED} === 'b1.jpg'")  # the stack
     assert [(one["path"], one["rating"]) for one in stars_in(burst)["photos"]] == [
         ("b1.jpg", 5),
         ("b4.jpg", -1),
@@ -731,12 +731,13 @@ def test_a_photo_of_no_burst_has_nothing_beside_it(burst):
     burst.until(LARGE)
     assert burst.run("document.querySelector('#large-compare').hidden")
     burst.press("ArrowRight")
+    burst.until("document.querySelector('#picture').src.endsWith('b1.jpg')")
     burst.click("#large-compare")
     burst.until(COMPARE)
     burst.press("ArrowRight")
     burst.press("Enter")
     burst.until(f"!{COMPARE}")
-    assert burst.run(LARGE_PATH) == "b2.jpg"
+    burst.until(f"{LARGE_PATH} === 'b2.jpg'")
     burst.press("?")
     assert burst.run("document.querySelector('#keys').open")
     burst.press("Escape")
@@ -758,4 +759,39 @@ def test_on_a_phone_two_frames_fit(burst):
     ) == [390, 844, 0]
     burst.press("End")
     assert burst.run(FRAMES) == ["b3.jpg", "b4.jpg"]
+    burst.press("Escape")
+
+
+def test_fingers_swipe_to_the_next_pinch_and_move(burst):
+    burst.resize(390, 844, is_phone=True)
+    burst.press("End")
+    burst.press("ArrowLeft")
+    burst.press("c")
+    burst.until(COMPARE)
+    burst.until("[...document.querySelectorAll('.view img')].every(i => i.naturalWidth === 800)")
+    burst.send("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+
+    def drag(*fingers: list[tuple[int, int]]) -> None:
+        """Fingers from place to place, all in step."""
+        for step, places in enumerate(zip(*fingers, strict=True)):
+            points = [{"x": x, "y": y, "id": one} for one, (x, y) in enumerate(places)]
+            kind = "touchMove" if step else "touchStart"
+            burst.send("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+        burst.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    try:
+        assert burst.run(IN_FOCUS) == "b1.jpg"
+        drag([(300, 150), (200, 150), (120, 155)])
+        burst.until(f"{IN_FOCUS} === 'b2.jpg'")
+        whole = burst.run(ZOOMED)
+        drag([(150, 150), (120, 150), (80, 150)], [(250, 150), (280, 150), (320, 150)])
+        burst.until(f"{ZOOMED}[0] !== {whole[0]!r}")
+        closer = burst.run(ZOOMED)
+        drag([(200, 150), (150, 150), (100, 150)])
+        burst.until(f"{ZOOMED}[0] !== {closer[0]!r}")
+        moved = burst.run(ZOOMED)
+        assert (closer[0], moved[0]) == (closer[1], moved[1])
+        assert burst.run(IN_FOCUS) == "b2.jpg"
+    finally:
+        burst.send("Emulation.setTouchEmulationEnabled", enabled=False)
     burst.press("Escape")
