@@ -55,10 +55,10 @@ def rate(
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write stars into XMP sidecars beside photos: by the scores of a report, or your own.
+    """Write stars into XMP sidecars beside photos: by scores, or as you gave them in the gallery.
 
-    Scores never change a person's stars. A list of picks is a person's word:
-    it does, in the sidecar where they are, and `contrique undo` takes it back.
+    Scores never change a person's stars. A list of picks, a person's word,
+    does so in the sidecar that holds them; `contrique undo` takes it back.
 
     Examples: contrique rate --from report.csv --dry-run
 

@@ -48,9 +48,7 @@ def undo(
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take back the moves of `select --move` or the ratings of `rate`, the last first.
-
-    Nothing that has changed since is touched, and nothing else overwritten.
+    """Take back moves or ratings, the last first; nothing that changed since is touched.
 
     Example: contrique undo moves.jsonl
 
