@@ -109,8 +109,9 @@ class Sidecars:
             inside: the stars inside the photo.
         """
         for photo in files:
-            for naming in config.XMP_NAMES:
-                if _name(photo, naming).lower() not in self._names(photo.parent):
+            there = self._names(photo.parent)
+            for naming in config.XMP_NAMES if there else ():
+                if _name(photo, naming).lower() not in there:
                     continue
                 with suppress(BadSidecar, Unreadable, OSError):
                     if (found := _stars_in_sidecar(photo, naming)) is not None:
@@ -333,7 +334,8 @@ def read(sidecar: Path) -> bytes | None:
         raise BadSidecar("a link out of its folder, which is not followed")
     try:
         with reading.opened(sidecar, may_be_empty=True) as file:
-            return file.read(stars.LIMIT + 1)
+            size = os.fstat(file.fileno()).st_size  # a buffer of `LIMIT` takes longer than the rest
+            return file.read(min(size, stars.LIMIT) + 1)
     except FileNotFoundError:
         return None
 

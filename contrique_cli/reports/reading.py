@@ -25,7 +25,8 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 def read(data: bytes, name: str) -> list[Row]:
     """The rows of a report, in its order.
 
-    Of a photo listed twice the later row holds, as in a stream that goes on.
+    Of a photo listed twice the later row holds, as in a stream that goes on; and a RAW file whose
+    JPEG comes later is that one's companion, no longer a photo of its own.
 
     Args:
         data: the whole report, of any kind that `tables.parse` knows, columns in any order.
@@ -59,6 +60,7 @@ def rows_of(table: Table, name: str) -> list[Row]:
         row = _row(record, f"{name}, {table.unit} {place}", is_text=table.is_text)
         rows.pop(str(row.path), None)
         rows[str(row.path)] = row
+        rows.pop(str(row.companion), None)
     return _with_quality(list(rows.values()))
 
 

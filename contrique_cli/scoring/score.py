@@ -101,7 +101,8 @@ def rated(rows: Iterable[Row]) -> Iterator[Row]:
     """
     beside = Sidecars()
     for row in rows:
-        yield replace(row, rating=beside.find(row.files, inside=row.rating))
+        rating = beside.find(row.files, inside=row.rating)
+        yield row if rating == row.rating else replace(row, rating=rating)
 
 
 def _row(item: Features | Unreadable, scorer: Scorer) -> Row:

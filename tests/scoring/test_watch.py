@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from contrique_cli.cli import watch as cli_watch
+from contrique_cli.reports import reading
 from contrique_cli.scoring.watch import Watcher, state
 from tests.conftest import make_photo, spawn
+from tests.dng import save_dng
+from tests.sidecars import packet
 
 TINY = ("--regressor", "tiny", "--device", "cpu", "--interval", "0.1")
 
@@ -31,7 +34,7 @@ class Look:
 
     def __call__(self, seconds: float = 1.0) -> list[str]:
         self.now += seconds
-        ready, troubles = self.watcher.poll(self.now)
+        ready, self.companions, troubles = self.watcher.poll(self.now)
         return [path.name for path in ready] + [f"!{one.reason}" for one in troubles]
 
 
@@ -114,6 +117,19 @@ def test_known_photos_are_ready_only_if_they_changed(tmp_path):
     assert look() == []
     assert sorted(look()) == ["larger.jpg", "newer.jpg", "older.jpg", "replaced.jpg"]
     assert look() == []
+
+
+def test_a_raw_file_that_comes_beside_its_jpeg_makes_the_pair_ready_again(tmp_path):
+    look = Look(tmp_path)
+    write(tmp_path / "a.jpg")
+    assert [look(), look()] == [[], ["a.jpg"]]
+    assert look.companions == {}
+    write(tmp_path / "a.dng")
+    assert [look(), look()] == [[], ["a.jpg"]]
+    assert look.companions == {tmp_path / "a.jpg": tmp_path / "a.dng"}
+    assert [look(), look()] == [[], []]
+    (tmp_path / "a.dng").unlink()
+    assert [look(), look()] == [[], ["a.jpg"]]
 
 
 def test_a_folder_that_comes_back_is_told_once_and_its_photos_stay_known(tmp_path):
@@ -232,6 +248,30 @@ def test_an_older_photo_put_in_place_of_one_that_was_scored_is_scored(look, fold
     assert look()[0] == ["first.jpg"] * 2
     one, other = map(json.loads, (tmp_path / "report.jsonl").read_bytes().splitlines())
     assert one["score"] != other["score"]
+
+
+def test_a_pair_is_one_line_and_a_report_has_it_once(contrique, look, folder, tmp_path):
+    pytest.importorskip("rawpy")
+    save_dng(folder / "first.dng", make_photo(3, 160, 120))
+    (folder / "first.dng").rename(tmp_path / "first.dng")
+    assert look()[0] == ["first.jpg"]
+    (tmp_path / "first.dng").rename(folder / "first.dng")
+    (folder / "first.dng.xmp").write_bytes(packet('xmp:Rating="4"'))
+    save_dng(folder / "second.dng", make_photo(4, 160, 120))
+    names, err = look()
+    assert sorted(names[1:]) == ["first.jpg", "second.dng"]
+    assert "2 photos scored" in err
+    make_photo(5).save(folder / "second.jpg")
+    assert look()[0][3:] == ["second.jpg"]
+    assert look()[0][4:] == []  # all is known
+    found = contrique("select", "--from", tmp_path / "report.jsonl", "--output", tmp_path / "a.csv")
+    assert found.status == 0
+    rows = {row.path.name: row for row in reading.read((tmp_path / "a.csv").read_bytes(), "a.csv")}
+    assert sorted(rows) == ["first.jpg", "second.jpg"]
+    assert rows["first.jpg"].companion == folder / "first.dng"
+    assert rows["first.jpg"].rating == 4
+    names, _ = look("--no-pairs")
+    assert sorted(names[4:]) == ["first.dng", "first.jpg", "second.jpg"]  # second.dng is known
 
 
 def test_a_second_watch_of_one_report_is_refused(contrique, folder, tmp_path):
