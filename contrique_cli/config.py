@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, isfinite
 from pathlib import Path
@@ -168,6 +169,39 @@ ALL_PERCENT = 100
 _TOP = re.compile(r"(\d+)|(\d+(?:\.\d+)?)%")
 
 
+_CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|!=|==?|<|>)(?![<>=])\s*(.*?)\s*")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a photo must have in a column of a report.
+
+    Attributes:
+        text: as "flaw_noise>0.5", with <, <=, =, !=, >= or >, or "burst_kind=bracket".
+        column, sign: its first two parts.
+        value: its last part, a number where it is one.
+    """
+
+    text: str
+    column: str = field(init=False)
+    sign: str = field(init=False)
+    value: float | str = field(init=False)
+
+    def __post_init__(self) -> None:
+        match = _CONDITION.fullmatch(self.text)
+        column, sign, text = match.groups() if match else ("", "", "")
+        value: float | str = text
+        with suppress(ValueError):
+            value = float(text)
+        if not match or (isinstance(value, str) and "=" not in sign.strip("<>")):
+            raise BadOption(
+                f"--where {self.text}: give a column, <, <=, =, !=, >= or >, and a number, as "
+                "'flaw_noise>0.5', or a word after = or !=, as burst_kind=bracket"
+            )
+        for name, part in (("column", column), ("sign", sign), ("value", value)):
+            object.__setattr__(self, name, part)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pick:
     """Which photos of a report to take; a photo must pass every condition given.
@@ -177,6 +211,8 @@ class Pick:
         min_score, max_score: inclusive bounds on the 0-100 scale; None for none.
         per_folder: at most so many of one folder; None for all.
         flaws: dominant flaws to take; empty for any.
+        where: conditions on columns, see `Condition`.
+        by: column by which the best are the best; None for the score.
         burst_best_only: leave out all but the best photo of each burst.
         reverse: the worst instead of the best.
     """
@@ -186,6 +222,8 @@ class Pick:
     max_score: float | None = None
     per_folder: int | None = None
     flaws: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    by: str | None = None
     burst_best_only: bool = False
     reverse: bool = False
 
@@ -193,6 +231,7 @@ class Pick:
         low, high = self.min_score, self.max_score
         if low is not None and high is not None and low > high:
             raise BadOption(f"--min-score {low:g} lies above --max-score {high:g}")
+        _ = self.conditions  # what makes no sense is said now
         if self.per_folder is not None and self.per_folder < 1:
             raise BadOption("--per-folder must be at least 1")
         match = None if self.top is None else _TOP.fullmatch(self.top.strip())
@@ -201,6 +240,11 @@ class Pick:
             (number and int(number) >= 1) or (share and 0 < float(share) <= ALL_PERCENT)
         ):
             raise BadOption(f"--top {self.top}: give a number of photos, 25, or a share, 10%")
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What `where` asks for."""
+        return tuple(map(Condition, self.where))
 
     def limit(self, scored: int) -> int | None:
         """How many photos `top` allows of a report with so many scored ones; None for all."""

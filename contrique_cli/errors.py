@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -93,3 +94,20 @@ class ClusterError(ContriqueError):
 
 class DamagedShard(ContriqueError):
     """A shard's own bytes are wrong; running again does not help."""
+
+
+_NO_MEMORY = re.compile(
+    r"out of memory|allocate memory|enough memory|insufficient memory|bad_alloc|unable to mmap"
+    r"|could not (create|execute) a |_ALLOC_FAILED|start new thread"
+    r"|failed to map segment from shared object$",
+    re.IGNORECASE,
+)
+"""What the system, PyTorch and the libraries beneath it say where memory runs out."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether memory ran out: few libraries raise a MemoryError."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError | OSError | ImportError)
+        and _NO_MEMORY.search(str(error)) is not None
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XMP = "http://ns.adobe.com/xap/1.0/"
+MICROSOFT = "http://ns.microsoft.com/photo/1.0/"
+DIGIKAM_SPACE = "http://www.digikam.org/ns/1.0/"
 
 DARKTABLE = f"""<?xml version="1.0" encoding="UTF-8"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 4.4.0-Exiv2">
@@ -79,3 +81,12 @@ BY_PROGRAM = {
 def rated(rating: str) -> str:
     """An exiftool sidecar with a rating as an element, or as an attribute where it says so."""
     return EXIFTOOL.replace("  <xmp:Label>", f"  {rating}\n  <xmp:Label>")
+
+
+def packet(inside: str) -> bytes:
+    """XMP with these attributes, of xmp:, m: (Microsoft) or d: (digiKam)."""
+    spaces = f'xmlns:xmp="{XMP}" xmlns:m="{MICROSOFT}" xmlns:d="{DIGIKAM_SPACE}"'
+    return (
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">'
+        f'<rdf:Description rdf:about="" {spaces} {inside}/></rdf:RDF></x:xmpmeta>'
+    ).encode()

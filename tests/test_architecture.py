@@ -19,7 +19,7 @@ ROOMS = {
     "config": "",
     "files": "reading writing tables ahead",
     "photos": (
-        "kinds content memory bounds exif jpeg png tiff damage raw rgb pixels finding opening"
+        "kinds content memory bounds exif stars jpeg png tiff damage raw rgb pixels finding opening"
     ),
     "distortions": "randomness colour dct filters blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
@@ -32,17 +32,19 @@ ROOMS = {
         "official.checkpointfile official.ridgefile importing"
     ),
     "reports": "rows reading frames journal thumbnails gallery",
-    "collection": "likeness sequences bursts xmp stars ratings transfer placement undo select",
+    "collection": (
+        "likeness sequences bursts xmp ratings picks rewrites transfer placement undo select"
+    ),
     "scoring": "pipeline score compare watch contributions heatmap explain api",
-    "shards": "picture places tars parquets listing results score actors cluster",
+    "shards": "picture places tars parquets listing results score tasks actors cluster",
     "opinions": "labels dataset metrics ridge ladders prior fit taste evaluate",
     "pretraining": (
         "trainconfig runevents runfiles imagenet views batchplan photostore batches loss pace ranks "
         "learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
-        "streams display console completion options source deliver gallery rate bursts cache shards score watch "
-        "compare undo features select explain opinions fit evaluate models train app"
+        "streams display console completion options source deliver undo gallery rate bursts cache shards score watch "
+        "compare features select explain opinions fit evaluate models train app"
     ),
 }
 """The rooms in order, each with its files in order: a file imports only names to its left."""
@@ -56,14 +58,15 @@ ROOF = [name for name in PLAN if name.startswith("cli.")]
 
 LIGHT = {
     *("errors", "version", "config", "files.reading", "files.writing", "files.tables"),
-    "photos.kinds",
+    *("photos.kinds", "photos.stars"),
     "models.installed",
     *(
         "reports.rows",
         "reports.reading",
         "collection.xmp",
-        "collection.stars",
         "collection.ratings",
+        "collection.picks",
+        "collection.rewrites",
     ),
     *("collection.select", "collection.transfer", "collection.placement", "collection.undo"),
     *(f"pretraining.{name}" for name in ("trainconfig", "runevents", "runfiles")),

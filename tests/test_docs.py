@@ -57,6 +57,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / f"{table}.csv").write_text("\n".join(lines))
     (folder / "pairs.csv").write_text("\n".join(pairs))
     (folder / "report.csv").write_text("path,score\nphotos/a.jpg,50\n")
+    picked = {"format": "contrique-picks", "version": 1, "folder": str(folder)}
+    picked["photos"] = [{"path": "photos/a.jpg", "rating": 5}]
+    (folder / "picks.json").write_text(json.dumps(picked))
     (folder / "shards").mkdir()
     with tarfile.open(folder / "shards" / "00000.tar", "w") as tar:
         tar.add(folder / "photos" / "a.jpg", "000000.jpg")

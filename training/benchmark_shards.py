@@ -1,15 +1,16 @@
 """What shards cost beside files, in ratios measured in one run.
 
-    python training/benchmark_shards.py                        # files, tar and Parquet; growth
-    python training/benchmark_shards.py --ray                  # Ray's overhead, too (the extra ray)
-    python training/benchmark_shards.py --share 0.1 --clock cpu    # on a busy machine
+    python training/benchmark_shards.py                    # files, tar and Parquet; growth
+    python training/benchmark_shards.py --only ray         # Ray's overhead (needs the extra ray)
+    python training/benchmark_shards.py --share 0.1        # of all photos, for a first look
 
 The same generated JPEGs of 0.2 megapixels as a folder, as tar files and as Parquet files, scored by
-`contrique score` in turns with the bundled model, each in a process of its own. What the start of
-the program takes is measured on one photo and left out of the rates. Growth: the peak memory for
-100,000 small photos in ten tar files against that for 10,000 in one. Ray: the wall time of 200 and
-5,000 photos in four shards against the same without it. The last line on standard output is JSON;
-rates of a busy machine are no rates, their ratios hold.
+`contrique score` in turns with the bundled model, each in a process of its own, the order turned
+round by round. What the start of the program takes is measured on one photo and left out of the
+rates. Growth: the peak memory for 100,000 small photos in ten tar files against that for 10,000 in
+one. Ray: the wall time of 200 and 5,000 smaller photos in shards against the same without it, both
+by turns. The last line on standard output is JSON; rates of a busy machine are no rates, their
+ratios hold, best those by the processor's clock.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ import sys
 import tarfile
 import tempfile
 import time
+from operator import truediv
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 from benchmark_score import photograph
@@ -39,6 +42,8 @@ SHARDS = 4
 SMALL = (64, 48)
 FEW, MANY = 10_000, 100_000
 RAY_PHOTOS = (200, 5_000)
+RAY_SIZE = (256, 192)
+RAY_SHARDS = 16
 DISTINCT = 50
 """Photos that differ; more of them are the same again under other names."""
 
@@ -76,58 +81,82 @@ def write(folder: Path, way: str, photos: list[tuple[str, bytes]], shards: int) 
     return folder
 
 
-def score(source: Path, *options: str, clock: str = "wall") -> tuple[float, float]:
-    """Seconds, or those of the processor, and peak megabytes of one run in its own process."""
+class Cost(NamedTuple):
+    """What one run took."""
+
+    wall: float  # seconds
+    cpu: float  # seconds of the processor, of the process itself
+    peak: float  # megabytes
+
+
+def score(source: Path, *options: str) -> Cost:
+    """Score in a process of its own."""
     with tempfile.TemporaryDirectory() as target:
         command = [sys.executable, "-m", "contrique_cli", "score", str(source), *options]
         command += ["--output", f"{target}/scores/", "--quiet"]
         start = time.perf_counter()
         process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})  # noqa: S603 - ourselves
         _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
+        wall = time.perf_counter() - start
         if status:
             raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return seconds if clock == "wall" else usage.ru_utime + usage.ru_stime, _megabytes(usage)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, _megabytes(usage))
 
 
 def _megabytes(usage: resource.struct_rusage) -> float:
     return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def rates(desk: Path, count: int, rounds: int, clock: str) -> dict[str, float]:
-    """Photos per second of tar and Parquet as a part of that of files; medians of the rounds."""
+def rates(desk: Path, count: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Photos per second of tar and Parquet as a part of that of files, by both clocks.
+
+    Each is the median of the rounds' own ratios, since a busy machine changes between rounds.
+    """
     photos = jpegs(count, SIZE)
     sources = {way: write(desk / way, way, photos, SHARDS) for way in WAYS}
     alone = write(desk / "alone", "tar", photos[:1], 1)
-    found: dict[str, list[float]] = {way: [] for way in WAYS}
-    for _ in range(rounds):
-        start, _ = score(alone, clock=clock)
-        for way in WAYS:
-            found[way].append(count / max(score(sources[way], clock=clock)[0] - start, 1e-9))
-    medians = {way: statistics.median(one) for way, one in found.items()}
-    print({way: f"{rate:.2f} photos/s by {clock} clock" for way, rate in medians.items()})
-    return {way: round(medians[way] / medians["files"], 3) for way in WAYS[1:]}
+    costs: dict[str, list[Cost]] = {way: [] for way in ("alone", *WAYS)}
+    for turn in range(rounds):
+        costs["alone"].append(score(alone))
+        for way in (*WAYS[turn % len(WAYS) :], *WAYS[: turn % len(WAYS)]):
+            costs[way].append(score(sources[way]))
+    found: dict[str, dict[str, float]] = {}
+    for clock in ("wall", "cpu"):
+        start = statistics.median(getattr(cost, clock) for cost in costs["alone"])
+        seconds = {way: [getattr(cost, clock) - start for cost in costs[way]] for way in WAYS}
+        medians = {way: f"{count / statistics.median(one):.2f}" for way, one in seconds.items()}
+        print(f"photos per second by {clock} clock: {medians}, {start:.1f} s to start")
+        found[clock] = {
+            way: round(statistics.median(map(truediv, seconds["files"], seconds[way])), 3)
+            for way in WAYS[1:]
+        }
+    return found
 
 
 def growth(desk: Path, share: float) -> float:
     """Peak memory with ten times as many photos, as a multiple."""
     few, many = max(50, int(FEW * share)), max(500, int(MANY * share))
-    small = write(desk / "few", "tar", jpegs(few, SMALL), 1)
-    large = write(desk / "many", "tar", jpegs(many, SMALL), 10)
-    peaks = [score(source)[1] for source in (small, large)]
-    print(f"{few:,} photos {peaks[0]:.0f} MB, {many:,} photos {peaks[1]:.0f} MB at most")
-    return round(peaks[1] / peaks[0], 3)
+    costs = []
+    for count, shards in ((few, 1), (many, 10)):
+        source = write(desk / f"small{count}", "tar", jpegs(count, SMALL), shards)
+        costs.append(score(source))
+        wall, cpu, peak = costs[-1]
+        print(f"{count:,} photos: {peak:.0f} MB at most, {wall:.0f} s, {cpu:.0f} s of processor")
+    return round(costs[1].peak / costs[0].peak, 3)
 
 
-def ray(desk: Path, share: float) -> dict[int, float]:
-    """Wall time with Ray as a multiple of that without, by photos."""
+def ray(desk: Path, share: float, rounds: int) -> dict[int, float]:
+    """Wall time with Ray as a multiple of that without, by photos: the median of the rounds'."""
     found = {}
     for count in RAY_PHOTOS:
-        photos = jpegs(max(8, int(count * share)), SIZE)
-        source = write(desk / f"ray{count}", "tar", photos, SHARDS)
-        with_ray, without = score(source, "--ray")[0], score(source)[0]
-        print(f"{len(photos):,} photos: {with_ray:.0f} s with Ray, {without:.0f} s without")
-        found[len(photos)] = round(with_ray / without, 2)
+        photos = jpegs(max(8, int(count * share)), RAY_SIZE)
+        source = write(desk / f"ray{count}", "tar", photos, RAY_SHARDS)
+        ratios = []
+        for _ in range(rounds):
+            with_ray, without = score(source, "--ray").wall, score(source).wall
+            print(f"{len(photos):,} photos: {with_ray:.0f} s with Ray, {without:.0f} s without")
+            ratios.append(with_ray / without)
+        found[len(photos)] = round(statistics.median(ratios), 2)
     return found
 
 
@@ -136,8 +165,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--share", type=float, default=1.0, help="of all photos")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="of the rates")
-    parser.add_argument("--ray", action="store_true", help="measure Ray, too")
     parser.add_argument("--only", choices=("rates", "growth", "ray"))
     options = parser.parse_args()
     result: dict[str, object] = {}
@@ -145,11 +172,11 @@ def main() -> None:
         desk = Path(name)
         if options.only in (None, "rates"):
             count = max(8, int(PHOTOS * options.share))
-            result["rate against files"] = rates(desk, count, options.rounds, options.clock)
+            result["rate against files"] = rates(desk, count, options.rounds)
         if options.only in (None, "growth"):
             result["peak memory of ten times the photos"] = growth(desk, options.share)
-        if options.only == "ray" or (options.ray and options.only is None):
-            result["time with Ray against without"] = ray(desk, options.share)
+        if options.only == "ray":
+            result["time with Ray against without"] = ray(desk, options.share, options.rounds)
     print(json.dumps(result))
 
 

@@ -32,7 +32,7 @@ from contrique_cli.cli import (
     watch,
 )
 from contrique_cli.cli.deliver import DONE, INTERRUPTED, NOTHING
-from contrique_cli.errors import BadOption, ContriqueError
+from contrique_cli.errors import BadOption, ContriqueError, lacks_memory
 from contrique_cli.version import __version__
 
 USAGE = 2
@@ -55,6 +55,14 @@ class _Group(TyperGroup):
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError:
             _leave_quietly()
+        except (MemoryError, RuntimeError, ImportError, OSError) as error:
+            if not lacks_memory(error):
+                raise
+            console.say(
+                "error: not enough memory for the program itself: close other programs, or raise "
+                "the limit that `ulimit -v` shows"
+            )
+            raise typer.Exit(NOTHING) from error
 
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from contrique_cli import config
 from contrique_cli.cli import console
-from contrique_cli.errors import BadOption, CannotWrite, NoImagesFound
+from contrique_cli.errors import BadOption, CannotWrite, NoImagesFound, lacks_memory
 from contrique_cli.files import tables, writing
 from contrique_cli.files.reading import why
 from contrique_cli.reports.rows import Row, printed, rank, to_bytes, to_csv, to_json_line
@@ -35,6 +35,7 @@ class Target:
         fail_under: score below which the exit status tells; None for never.
         quiet: no progress and no summary.
         is_whole: a column is known only once all rows are, so none may go early.
+        has_flaws: whether CSV has a column for every flaw, too.
     """
 
     path: Path | None
@@ -42,6 +43,7 @@ class Target:
     fail_under: float | None = None
     quiet: bool = False
     is_whole: bool = False
+    has_flaws: bool = False
 
     @property
     def is_streaming(self) -> bool:
@@ -56,6 +58,7 @@ def target(
     fail_under: float | None = None,
     quiet: bool = False,
     is_whole: bool = False,
+    has_flaws: bool = False,
 ) -> Target:
     """Settle the format: as told, else by suffix, else a table for a person and CSV for a pipe.
 
@@ -79,7 +82,14 @@ def target(
         if output is None:
             raise BadOption("--format parquet needs --output, the file to write")
         tables.arrow()  # better known before than after the work
-    return Target(path=output, format=chosen, fail_under=fail_under, quiet=quiet, is_whole=is_whole)
+    return Target(
+        path=output,
+        format=chosen,
+        fail_under=fail_under,
+        quiet=quiet,
+        is_whole=is_whole,
+        has_flaws=has_flaws,
+    )
 
 
 def sources(paths: Iterable[str]) -> Iterator[Path]:
@@ -191,9 +201,12 @@ def _collect(
                 if to.is_streaming and to.path is None:
                     _print(to_json_line(row))
                 advance()
-        except KeyboardInterrupt:
-            if not collected:  # an older report is worth more than an empty one
+        except (KeyboardInterrupt, MemoryError, RuntimeError, ImportError, OSError) as error:
+            is_ours = isinstance(error, KeyboardInterrupt) or lacks_memory(error)
+            if not (is_ours and collected):  # an older report is worth more than an empty one
                 raise
+            if not isinstance(error, KeyboardInterrupt):
+                console.say("error: memory ran out: close other programs, or give --workers 1")
             return collected, True
     return collected, False
 
@@ -209,7 +222,7 @@ def write(rows: list[Row], to: Target, about: Mapping[str, Any]) -> None:
     if to.format == "table":
         display.show_table(rows)
         return
-    data = to_bytes(rows, to.format, about)
+    data = to_bytes(rows, to.format, about, has_flaws=to.has_flaws)
     if to.path is not None:
         try:
             with writing.replacing(to.path) as file:

@@ -33,29 +33,35 @@ GOOD, POOR = 67.0, 33.0
 """Scores from which the table shows green, and below which red: the thirds of the scale."""
 
 
+_COLUMNS = "rank score stars reference flaw photo burst size".split()
+"""Of the table, in this order; those that no photo needs are left out."""
+
+
 def show_table(rows: Sequence[Row]) -> None:
     """A ranked table on standard output: all of a short report, both ends of a long one."""
+    has = {
+        "reference": any(row.reference is not None for row in rows),
+        "stars": any(row.rating is not None for row in rows),
+        "flaw": any(row.flaw is not None for row in rows),
+        "burst": any(row.burst is not None for row in rows),
+    }
+    names = [name for name in _COLUMNS if has.get(name, True)]
     table = Table(header_style="bold", expand=False)
-    has_reference = any(row.reference is not None for row in rows)
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    if has_reference:
-        table.add_column("reference", overflow="fold")
-    has_flaw = any(row.flaw is not None for row in rows)
-    if has_flaw:
-        table.add_column("flaw", no_wrap=True)
-    table.add_column("photo", overflow="fold")
-    has_bursts = any(row.burst is not None for row in rows)
-    if has_bursts:
-        table.add_column("burst", justify="right", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
+    for name in names:
+        is_path = name in ("reference", "photo")
+        table.add_column(
+            name,
+            justify="left" if is_path or name == "flaw" else "right",
+            overflow="fold" if is_path else "ellipsis",
+            no_wrap=not is_path,
+        )
     for item in _ends(rows):
         if isinstance(item, int):
-            gap = ["", "…", *[""] * (has_reference + has_flaw), f"… {item:,} more …", ""]
-            gap += [""] if has_bursts else []
-            table.add_row(*gap, style="dim")
+            cells = {"score": Text("…"), "photo": Text(f"… {item:,} more …")}
         else:
-            table.add_row(*_line(item, has_reference, has_flaw, has_bursts))
+            cells = _cells(item)
+        style = "dim" if isinstance(item, int) else ""
+        table.add_row(*(cells.get(name, Text("")) for name in names), style=style)
     _console(sys.stdout).print(table)
 
 
@@ -73,7 +79,7 @@ def _ends(rows: Sequence[Row]) -> list[Row | int]:
     return shown
 
 
-def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> list[Text]:  # noqa: FBT001 - which columns there are
+def _cells(row: Row) -> dict[str, Text]:
     photo = Text(printable(str(row.path)))
     if row.score is None:
         score = Text("-", style="red")
@@ -84,15 +90,23 @@ def _line(row: Row, has_reference: bool, has_flaw: bool, has_bursts: bool) -> li
         photo.append(f"  {printable(row.note)}" if row.note else "", style="yellow")
     if row.companion is not None:
         photo.append(f"  + {printable(row.companion.name)}", style="dim")
-    cells = [Text("" if row.rank is None else str(row.rank)), score]
-    if has_reference:
-        cells.append(Text(printable(str(row.reference))))
-    if has_flaw:
-        cells.append(Text("" if row.flaw in (None, "none") else str(row.flaw)))
-    size = f"{row.width}x{row.height}" if row.width else ""
     word = "best" if row.is_burst_best else row.burst_kind if row.is_burst_best is None else ""
-    burst = "" if row.burst is None else f"{row.burst} {word or ''}".rstrip()
-    return [*cells, photo, *([Text(burst)] if has_bursts else []), Text(size, style="dim")]
+    return {
+        "rank": Text("" if row.rank is None else str(row.rank)),
+        "score": score,
+        "stars": Text(_stars(row.rating)),
+        "reference": Text(printable(str(row.reference))),
+        "flaw": Text("" if row.flaw in (None, "none") else str(row.flaw)),
+        "photo": photo,
+        "burst": Text("" if row.burst is None else f"{row.burst} {word or ''}".rstrip()),
+        "size": Text(f"{row.width}x{row.height}" if row.width else "", style="dim"),
+    }
+
+
+def _stars(rating: float | None) -> str:
+    if rating is None:
+        return ""
+    return "reject" if rating < 0 else f"{rating:g}"
 
 
 def show_facts(facts: Mapping[str, str | Path], *, title: str = "") -> None:

@@ -197,7 +197,8 @@ def _fit_ratings(
             "pixels"
         )
     work = pipeline.sized(work)
-    found = taste.find_stars(folder)
+    with watching(quiet=quiet, label="days and bursts") as on_photo:
+        found = taste.find_stars(folder, on_photo=on_photo)
     with (
         opened(is_off=no_cache, quiet=quiet) as cache,
         watching(quiet=quiet) as on_photo,

@@ -36,6 +36,9 @@ def gallery(
     """Write a page of a report's photos, to look at, filter and pick from; it needs no network.
 
     The photos come in the order of the report; select makes a smaller one.
+    Stars given there are downloaded as picks.json, which `contrique rate` writes
+    into sidecars. Probabilities of flaws to sort and filter by come from reports
+    that hold them, such as JSON.
 
     Example: contrique gallery --from report.csv --output gallery.html
 

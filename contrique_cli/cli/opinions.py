@@ -100,9 +100,9 @@ LowerIsBetter = Annotated[
 
 
 @contextmanager
-def watching(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+def watching(*, quiet: bool, label: str = "features") -> Iterator[Callable[[int, int], None]]:
     """A progress bar that takes its total from the first report."""
-    with console.progress("features", None, quiet=quiet) as advance:
+    with console.progress(label, None, quiet=quiet) as advance:
         yield lambda _done, total: advance(total)
 
 

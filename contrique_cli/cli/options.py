@@ -89,6 +89,15 @@ Bursts = Annotated[
         rich_help_panel=REPORT,
     ),
 ]
+Flaws = Annotated[
+    bool,
+    typer.Option(
+        "--flaws",
+        metavar="",
+        help="A column for the probability of every flaw in CSV, too: flaw_blur ...",
+        rich_help_panel=REPORT,
+    ),
+]
 Gallery = Annotated[
     Path | None,
     typer.Option(
@@ -261,8 +270,8 @@ MaxMegapixels = Annotated[
     typer.Option(
         metavar="N",
         min=0,
+        hidden=True,  # on purpose: the reason of a photo that is refused names it
         help="Refuse larger photos, by their header.",
-        rich_help_panel=MACHINE,
     ),
 ]
 MaxSeconds = Annotated[
@@ -272,7 +281,6 @@ MaxSeconds = Annotated[
         min=0.1,
         hidden=True,  # on purpose: the reason of a photo that took too long names it
         help="Give up on a photo that takes longer to decode.",
-        rich_help_panel=MACHINE,
     ),
 ]
 NoCache = Annotated[
@@ -307,6 +315,23 @@ Flaw = Annotated[
     typer.Option(
         metavar="FLAW",
         help="With this dominant flaw, such as none; may be repeated.",
+        rich_help_panel=CHOICE,
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="With such a value, as 'flaw_noise>0.5', 'rating>=3' or burst_kind=bracket; "
+        "may be repeated.",
+        rich_help_panel=CHOICE,
+    ),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="The best by this column instead of the score: by flaw_blur those with the least.",
         rich_help_panel=CHOICE,
     ),
 ]

@@ -1,39 +1,68 @@
-"""The command that turns scores into stars: rate."""
+"""The command that turns scores, or picks of the gallery, into stars: rate."""
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contrique_cli import config
 from contrique_cli.cli import console, deliver, source, streams
-from contrique_cli.cli.options import Base, DryRun, From, Names, Quiet, Thresholds
+from contrique_cli.cli import undo as cli_undo
+from contrique_cli.cli.options import Base, DryRun, Names, Quiet, Thresholds
 from contrique_cli.config import Ratings
-from contrique_cli.errors import NoImagesFound
+from contrique_cli.errors import BadOption, BadReport, NoImagesFound
 from contrique_cli.reports.rows import Row
 
 if TYPE_CHECKING:
     from contrique_cli.collection import ratings
+    from contrique_cli.collection.picks import PickedRow, Picks
 
+_REJECTED = "-1 (rejected)"
 _USUAL = ",".join(f"{score:g}" for score in config.XMP_THRESHOLDS)
 
 
 def rate(
     *,
-    report: From,
+    report: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A report of `contrique score`, or the list of picks that the gallery downloads; "
+            "- reads standard input.",
+            show_default=False,
+        ),
+    ],
     names: Names = config.XMP_NAMES[0],
     thresholds: Thresholds = _USUAL,
     base: Base = None,
+    undo_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With a list of picks: where to write down what stood in the sidecars.",
+            show_default="in the photos' folder",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write stars into XMP sidecars beside the photos of a report; a person's are never changed.
+    """Write stars into XMP sidecars beside photos: by scores, or as you gave them in the gallery.
 
-    Example: contrique rate --from report.csv --dry-run
+    Scores never change a person's stars. A list of picks, a person's word,
+    does so in the sidecar that holds them; `contrique undo` takes it back.
+
+    Examples: contrique rate --from report.csv --dry-run
+
+    contrique rate --from picks.json
 
     Exit status: 0 all done, 1 nothing could be done, 2 wrong usage, 3 some
     sidecars failed or photos are not there, 130 interrupted (each sidecar is
@@ -45,9 +74,23 @@ def rate(
         scores = ()
     wanted = Ratings(naming=names, thresholds=scores, is_dry_run=dry_run)
 
+    from contrique_cli.collection import picks
+
+    data = source.load(report)
+    if picks.is_list(data):
+        if thresholds != _USUAL:
+            raise BadOption("--thresholds: a list of picks has stars, not scores")
+        status = _give(picks.parse(data, source.name(report)), base, undo_file, wanted, quiet=quiet)
+    elif undo_file is not None:
+        raise BadOption("--undo-file belongs to a list of picks, which may change a person's stars")
+    else:
+        status = _rate(source.parse(data, report), report, base, wanted, quiet=quiet)
+    raise typer.Exit(status)
+
+
+def _rate(rows: list[Row], report: str, base: Path | None, wanted: Ratings, *, quiet: bool) -> int:
     from contrique_cli.collection.select import check_inside, locate
 
-    rows = source.read(report)
     scored = [row for row in rows if row.score is not None]
     if not scored:
         raise NoImagesFound(f"{report} has {len(rows):,} photos, and none with a score")
@@ -55,7 +98,80 @@ def rate(
     check_inside(located.paths, base)
     source.name_missing(located.missing, quiet=quiet)
     status = write(located.rows, wanted, quiet=quiet)
-    raise typer.Exit(deliver.SOME_FAILED if located.missing else status)
+    return deliver.SOME_FAILED if located.missing else status
+
+
+def _give(
+    found: Picks, base: Path | None, undo_file: Path | None, wanted: Ratings, *, quiet: bool
+) -> int:
+    """Write a person's stars and sum up."""
+    from contrique_cli.collection import ratings
+    from contrique_cli.collection.picks import PickedRow
+    from contrique_cli.collection.select import check_inside, locate
+
+    located = locate(found.rows if base is not None else _resolve(found), base)
+    check_inside(located.paths, base)
+    source.name_missing(located.missing, quiet=quiet)
+    given: dict[Path, int] = {}
+    for row in located.rows:
+        if isinstance(row, PickedRow):
+            given |= dict.fromkeys(row.files, row.stars)
+    plan = list(ratings.give(given, naming=wanted.naming, is_dry_run=True))
+    changing = [one.sidecar for one in plan if one.result == ratings.WRITTEN]
+    if wanted.is_dry_run or not changing:
+        done = plan
+        if wanted.is_dry_run:
+            sys.stdout.writelines(f"{streams.printable(_describe(one))}\n" for one in plan)
+        if not quiet:
+            _sum_up(done, wanted)
+    else:
+        done = _write_given(given, changing, undo_file, wanted, quiet=quiet)
+    is_whole = all(outcome.result != ratings.FAILED for outcome in done)
+    return deliver.DONE if is_whole and not located.missing else deliver.SOME_FAILED
+
+
+def _write_given(
+    given: dict[Path, int],
+    changing: list[Path],
+    undo_file: Path | None,
+    wanted: Ratings,
+    *,
+    quiet: bool,
+) -> list[ratings.Outcome]:
+    """Write what stood in the sidecars into an undo file, each before it changes."""
+    from contrique_cli.collection import ratings, undo
+
+    folder = undo.common_folder(changing)
+    path = undo_file or undo.free_path(folder, time.strftime("%Y%m%d-%H%M%S"))
+    done: list[ratings.Outcome] = []
+    with undo.create(path, source=folder, target=folder) as book:
+        try:
+            done.extend(ratings.give(given, naming=wanted.naming, record=book.record_rating))
+        finally:
+            if not quiet:
+                _sum_up(done, wanted)
+                command = cli_undo.spell(path, source=folder, target=folder)
+                console.say(f"to take them back: {command}")
+    return done
+
+
+def _resolve(found: Picks) -> list[PickedRow]:
+    """The rows of a list of picks, with relative paths that start from the current folder.
+
+    Raises:
+        BadReport: the list was made elsewhere, where photos of the same names may be others.
+    """
+    if found.folder is None:
+        return found.rows
+    folder, here = (Path(os.path.realpath(path)) for path in (found.folder, Path()))
+    if folder.is_relative_to(here):
+        return found.moved_to(folder.relative_to(here))
+    if all(row.path.is_absolute() for row in found.rows):
+        return found.rows
+    raise BadReport(
+        f"the list of picks was made in {found.folder}, not in the current folder: give --base "
+        f"{shlex.quote(str(found.folder))}, or --base . if the photos are here now"
+    )
 
 
 def write(rows: Iterable[Row], wanted: Ratings, *, quiet: bool) -> int:
@@ -92,10 +208,11 @@ def write(rows: Iterable[Row], wanted: Ratings, *, quiet: bool) -> int:
 def _describe(outcome: ratings.Outcome) -> str:
     from contrique_cli.collection import ratings
 
-    stars = f"{outcome.mark.stars} stars" if outcome.mark.stars != 1 else "1 star"
+    stars = _REJECTED if outcome.mark.stars < 0 else f"{outcome.mark.stars} stars"
+    stars = "1 star" if outcome.mark.stars == 1 else stars
+    behind = "" if outcome.mark.score is None else f", score {outcome.mark.score:g}"
     what = {
-        ratings.WRITTEN: f"would get {stars}, score {outcome.mark.score:g}"
-        + (" (a new file)" if outcome.is_new else ""),
+        ratings.WRITTEN: f"would get {stars}{behind}" + (" (a new file)" if outcome.is_new else ""),
         ratings.UNCHANGED: f"has {stars} already",
         ratings.KEPT: "keeps the rating of a person"
         if outcome.reason is None
@@ -110,13 +227,16 @@ def _sum_up(done: list[ratings.Outcome], wanted: Ratings) -> None:
 
     count = Counter(outcome.result for outcome in done)
     verb = "would be written" if wanted.is_dry_run else "written"
+    is_given = any(outcome.mark.score is None for outcome in done)
+    kept = "" if is_given else f"{count[ratings.KEPT]:,} kept (rated by a person), "
     console.say(
         f"sidecars: {count[ratings.WRITTEN]:,} {verb}, {count[ratings.UNCHANGED]:,} unchanged, "
-        f"{count[ratings.KEPT]:,} kept (rated by a person), {count[ratings.FAILED]:,} failed"
+        f"{kept}{count[ratings.FAILED]:,} failed"
     )
     shared = sum(len(outcome.photos) > 1 for outcome in done)
     if shared:
-        console.say(f"  {shared:,} belong to several photos each: the best score counts")
+        what = "rating" if is_given else "score"
+        console.say(f"  {shared:,} belong to several photos each: the best {what} counts")
     failed = [outcome for outcome in done if outcome.result == ratings.FAILED]
     if not wanted.is_dry_run:
         console.name_some(

@@ -18,6 +18,7 @@ from contrique_cli.cli.options import (
     Bursts,
     Device,
     FailUnder,
+    Flaws,
     Format,
     Gallery,
     ImageColumn,
@@ -52,6 +53,7 @@ def score(
     xmp: Xmp = False,
     pairs: Pairs = True,
     bursts: Bursts = None,
+    flaws: Flaws = False,
     fail_under: FailUnder = None,
     quiet: Quiet = False,
     shard: Shard = None,
@@ -98,6 +100,7 @@ def score(
         quiet=quiet,
     )
     later = {"--gallery": gallery, "--xmp": xmp, "--bursts": bursts, "--fail-under": fail_under}
+    later |= {"--flaws": flaws}
     work = Work(
         device=device,
         max_megapixels=max_megapixels,
@@ -117,7 +120,12 @@ def score(
     request.check_unused()
     report = None if output is None else Path(output)
     target = deliver.target(
-        report, file_format, fail_under=fail_under, quiet=quiet, is_whole=bursts is not None
+        report,
+        file_format,
+        fail_under=fail_under,
+        quiet=quiet,
+        is_whole=bursts is not None,
+        has_flaws=flaws,
     )
     acts: list[Callable[[list[Row]], int]] = []
     if xmp:
@@ -139,6 +147,8 @@ def score(
     from contrique_cli.scoring.pipeline import describe, load_pipeline
 
     pipeline = load_pipeline(model, regressor)
+    if flaws and pipeline.probe is None:
+        raise BadOption("--flaws: no flaw probe is installed for this encoder; leave it out")
     left_out: Counter[str] = Counter()
     with opened(is_off=no_cache, quiet=quiet) as cache:
         companions: dict[Path, Path] = {}
@@ -151,7 +161,7 @@ def score(
             cache=cache,
         )
         status = deliver.deliver(
-            verb.pair(run(listed), companions, run),
+            verb.rated(verb.pair(run(listed), companions, run)),
             target,
             label="scoring",
             total=len(listed) if isinstance(listed, list) else None,

@@ -18,6 +18,7 @@ from contrique_cli.cli import undo as cli_undo
 from contrique_cli.cli.options import (
     Base,
     BurstBestOnly,
+    By,
     DryRun,
     Flaw,
     From,
@@ -27,6 +28,7 @@ from contrique_cli.cli.options import (
     Quiet,
     Reverse,
     Top,
+    Where,
 )
 from contrique_cli.collection import placement
 from contrique_cli.collection.placement import COPY, MOVE, SYMLINK, Placement
@@ -52,6 +54,8 @@ def select(
     max_score: MaxScore = None,
     per_folder: PerFolder = None,
     flaw: Flaw = None,
+    where: Where = None,
+    by: By = None,
     burst_best_only: BurstBestOnly = False,
     reverse: Reverse = False,
     output: Annotated[
@@ -143,6 +147,8 @@ def select(
         max_score=max_score,
         per_folder=per_folder,
         flaws=tuple(flaw or ()),
+        where=tuple(where or ()),
+        by=by,
         burst_best_only=burst_best_only,
         reverse=reverse,
     )
@@ -152,7 +158,7 @@ def select(
         {"--to": to, "--sidecars": sidecars, "--dry-run": dry_run},
         {"-0": nul, "--undo-file": undo_file, "--output": output},
     )
-    target = deliver.target(output) if action == _SHOW else None
+    target = deliver.target(output, has_flaws=True) if action == _SHOW else None
 
     from contrique_cli.collection.select import check_inside, choose, locate
 
@@ -165,8 +171,8 @@ def select(
     if target is not None:
         deliver.write(picked, target, {})
         if not quiet:
-            where = "" if output is None else f", report in {output}"
-            console.say(f"{len(picked):,} of {len(rows):,} photos{where}")
+            place = "" if output is None else f", report in {output}"
+            console.say(f"{len(picked):,} of {len(rows):,} photos{place}")
         raise typer.Exit
     located = locate(picked, base)
     if action == _LIST:

@@ -207,11 +207,14 @@ def score(
     columns = Columns(image=request.image_column, keep=tuple(name.strip() for name in keep))
     pipeline = load_pipeline(model, regressor)
     scoring: Callable[..., Iterator[Scored]]
-    folder = Folder(place=request.output, format=chosen, about=describe(pipeline))
+    about = describe(pipeline)
+    folder = Folder(place=request.output, format=chosen, about=about, flaws=pipeline.flaws)
     tally = Tally()
-    shards = turn.take(listing.find(request.sources, tally.left_out))
+    found = listing.find(request.sources, tally.left_out)
+    finished = folder.finished()
+    shards = turn.take(listing.divide(found, finished))
     folder.claim()
-    waiting = folder.unfinished(shards)
+    waiting = [shard for shard in shards if shard.name not in finished]
     tally.shards = len(waiting)
     if not request.quiet and len(waiting) < len(shards):
         console.say(f"{len(shards) - len(waiting):,} of {len(shards):,} shards have their result")

@@ -22,11 +22,18 @@ def read(source: str) -> list[Row]:
     Raises:
         BadReport: it cannot be read, or is no report.
     """
-    from contrique_cli.reports import reading
+    return parse(load(source), source)
 
+
+def load(source: str) -> bytes:
+    """What a file, or for `-` standard input, holds.
+
+    Raises:
+        BadReport: it cannot be read.
+    """
     is_piped = source == "-"
     try:
-        data = sys.stdin.buffer.read() if is_piped else Path(source).read_bytes()
+        return sys.stdin.buffer.read() if is_piped else Path(source).read_bytes()
     except OSError as error:
         if is_piped:
             raise BadReport(f"standard input cannot be read ({why(error)})") from error
@@ -34,7 +41,18 @@ def read(source: str) -> list[Row]:
             f"{source} cannot be read ({why(error)}); "
             f"`contrique score PHOTOS --output {source}` makes it"
         ) from error
-    return reading.read(data, "the report on standard input" if is_piped else source)
+
+
+def parse(data: bytes, source: str) -> list[Row]:
+    """The rows of a report that was loaded; see `read`."""
+    from contrique_cli.reports import reading
+
+    return reading.read(data, name(source, "report"))
+
+
+def name(source: str, what: str = "list") -> str:
+    """What to call it in messages."""
+    return f"the {what} on standard input" if source == "-" else source
 
 
 def name_missing(missing: Sequence[Unreadable], *, quiet: bool) -> None:

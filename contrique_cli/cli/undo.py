@@ -1,4 +1,4 @@
-"""The command that takes moves back: undo."""
+"""The command that takes moves and ratings back: undo."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def undo(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="Undo file of `contrique select --move`.", show_default=False
+            metavar="FILE",
+            help="Undo file of `contrique select --move`, or of `rate` with a list of picks.",
+            show_default=False,
         ),
     ],
     *,
@@ -46,7 +48,7 @@ def undo(
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take back the moves of `contrique select --move`, the last first; nothing is overwritten.
+    """Take back moves or ratings, the last first; nothing that changed since is touched.
 
     Example: contrique undo moves.jsonl
 
@@ -57,6 +59,25 @@ def undo(
 
     found = verb.read(file)
     _confirm(found, file, base, to)
+    failures = [*_move_back(found, dry_run, quiet), *_put_back(found, dry_run, quiet)]
+    sys.stdout.buffer.flush()
+    if not quiet:
+        console.name_some(failures, len(failures))
+    if failures:
+        is_nothing = len(failures) == len(found)
+        raise typer.Exit(deliver.NOTHING if is_nothing else deliver.SOME_FAILED)
+
+
+def _move_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: FBT001 - as given
+    """Take moves back and sum up.
+
+    Returns:
+        What is left, with reasons.
+    """
+    from contrique_cli.collection import undo as verb
+
+    if found.rewrites and not found.moves:
+        return []
     done: Counter[str] = Counter()
     failures = []
     with console.progress("undoing", len(found.moves), quiet=quiet, unit="files") as advance:
@@ -68,7 +89,6 @@ def undo(
                 origin, target = map(streams.printable, (str(move.source), str(move.target)))
                 sys.stdout.buffer.write(f"move {target} -> {origin}\n".encode())
             advance()
-    sys.stdout.buffer.flush()
     if not quiet:
         words = "would be moved back" if dry_run else "moved back"
         console.say(
@@ -76,10 +96,38 @@ def undo(
             f"{done[verb.COPIED]:,} copies left, {done[verb.FAILED]:,} failed"
         )
         console.say(f"  from {found.target} into {found.source}")
-        console.name_some(failures, len(failures))
-    if failures:
-        is_nothing = len(failures) == len(found.moves)
-        raise typer.Exit(deliver.NOTHING if is_nothing else deliver.SOME_FAILED)
+    return failures
+
+
+def _put_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: FBT001 - as given
+    """Put sidecars back as they were and sum up.
+
+    Returns:
+        What is left, with reasons.
+    """
+    from contrique_cli.collection import undo as verb
+
+    if not found.rewrites:
+        return []
+    done: Counter[str] = Counter()
+    failures = []
+    with console.progress("undoing", len(found.rewrites), quiet=quiet, unit="files") as advance:
+        for rewrite, result, reason in verb.undo_ratings(found, is_dry_run=dry_run):
+            done[result] += 1
+            if reason is not None:
+                failures.append(f"left: {rewrite.sidecar}: {reason}")
+            elif dry_run and result == verb.RESTORED:
+                what = "remove" if rewrite.before is None else "restore"
+                line = f"{what} {streams.printable(str(rewrite.sidecar))}\n"
+                sys.stdout.buffer.write(line.encode())
+            advance()
+    if not quiet:
+        words = "would be put back" if dry_run else "put back"
+        console.say(
+            f"sidecars: {done[verb.RESTORED]:,} {words}, {done[verb.BACK]:,} as before already, "
+            f"{done[verb.FAILED]:,} failed"
+        )
+    return failures
 
 
 def spell(file: Path, *, source: Path, target: Path) -> str:
@@ -89,7 +137,7 @@ def spell(file: Path, *, source: Path, target: Path) -> str:
         file: the undo file.
         source, target: folders that the files came from, and went to.
     """
-    is_near = _is_known(target, None, file) or _is_within(target, Path())
+    is_near = _is_known(target, source, file) or _is_within(target, Path())
     options = [
         *([] if _is_within(source, Path()) else ["--base", str(source)]),
         *([] if is_near else ["--to", str(target)]),
@@ -106,7 +154,7 @@ def _confirm(moves: Moves, path: Path, base: Path | None, to: Path | None) -> No
     start = Path() if base is None else base
     if not _is_within(moves.source, start):
         raise BadReport(
-            f"{path} moves files into {moves.source}, which lies outside of "
+            f"{path} puts files into {moves.source}, which lies outside of "
             f"{'the current folder' if base is None else base}: if you want that, give "
             f"--base {shlex.quote(str(moves.source))}"
         )

@@ -23,6 +23,7 @@ from contrique_cli.cli.options import (
     MaxMegapixels,
     Model,
     NoCache,
+    Pairs,
     Precision,
     Quiet,
     Regressor,
@@ -57,6 +58,7 @@ def watch(
         ),
     ] = None,
     interval: Interval = config.WATCH_INTERVAL,
+    pairs: Pairs = True,
     quiet: Quiet = False,
     model: Model = None,
     regressor: Regressor = None,
@@ -67,6 +69,9 @@ def watch(
     no_cache: NoCache = False,
 ) -> None:
     """Score photos as they arrive in folders, a line of JSON each, until Ctrl-C.
+
+    A RAW file and its JPEG are one photo (--no-pairs: two); the line comes again
+    when the second of them does.
 
     Example: contrique watch incoming/ --output report.jsonl
 
@@ -87,7 +92,7 @@ def watch(
     with opened(is_off=no_cache, quiet=quiet) as cache:
         score = partial(verb.score, pipeline=pipeline, work=pipeline.sized(work), cache=cache)
         score(())  # what cannot work says so now, not when the first photo arrives
-        _watch(folders, output, score, interval=interval, quiet=quiet)
+        _watch(folders, output, score, interval=interval, has_pairs=pairs, quiet=quiet)
 
 
 @dataclass
@@ -104,6 +109,7 @@ def _watch(
     score: Callable[[Iterable[Path]], Iterable[Row]],
     *,
     interval: float,
+    has_pairs: bool,
     quiet: bool,
 ) -> None:
     """Score what is there and what arrives, a line each, until Ctrl-C or SIGTERM.
@@ -136,7 +142,8 @@ def _watch(
         try:
             if not quiet:
                 console.say(f"watching {', '.join(map(str, folders))}; Ctrl-C stops")
-            _loop(Watcher(folders, is_known=is_known), folders, score, write, interval)
+            watcher = Watcher(folders, is_known=is_known, has_pairs=has_pairs)
+            _loop(watcher, folders, score, write, interval)
         except KeyboardInterrupt:  # wanted
             pass
     if not quiet:
@@ -151,9 +158,11 @@ def _loop(
     write: Callable[..., None],
     interval: float,
 ) -> None:
+    from contrique_cli.scoring import score as verb
+
     while True:
         start = time.monotonic()
-        ready, troubles = watcher.poll(start)
+        ready, companions, troubles = watcher.poll(start)
         looked = time.monotonic() - start
         for trouble in troubles:
             if trouble.path in folders:  # a drive unplugged, say: it may come back
@@ -161,6 +170,6 @@ def _loop(
             else:
                 write(Row(path=trouble.path, error=trouble.reason))
         if ready:
-            for row in score(ready):
+            for row in verb.rated(verb.pair(score(ready), companions, score)):
                 write(row, watcher.seen(row.path))
         time.sleep(max(interval, looked))  # a huge folder takes half of one processor at most

@@ -54,13 +54,14 @@ def mark(
     scored = [index for index, row in enumerate(marked) if row.score is not None]
     shots: list[Shot] = []
     seen: list[int] = []
-    looks = _look_at_all([marked[index].path for index in scored], max_megapixels, workers)
+    paths = [marked[index].path for index in scored]
+    looks = look(paths, max_megapixels=max_megapixels, workers=workers)
     for index, shot in zip(scored, looks, strict=True):
         if shot is not None:
             shots.append(shot)
             seen.append(index)
         on_photo()
-    for number, (kind, members) in enumerate(_groups(shots, gap), start=1):
+    for number, (kind, members) in enumerate(groups(shots, gap=gap), start=1):
         group = [seen[member] for member in members]
         best = min(group, key=lambda index: best_first(marked[index]))
         for index in group:
@@ -71,8 +72,13 @@ def mark(
     return marked
 
 
-def _groups(shots: Sequence[Shot], gap: float) -> list[tuple[str, list[int]]]:
-    """What each group is, and its shots, by the first path in each."""
+def groups(shots: Sequence[Shot], *, gap: float = config.BURST_GAP) -> list[tuple[str, list[int]]]:
+    """What each group is, and the indices of its shots, by the first path in each.
+
+    Args:
+        shots: in any order.
+        gap: longest pause within a group in seconds.
+    """
     alike = likeness.group(shots, gap=gap)
     found = [(sequences.kind([shots[one] for one in members]), members) for members in alike]
     grouped = {one for members in alike for one in members}
@@ -86,13 +92,22 @@ def _groups(shots: Sequence[Shot], gap: float) -> list[tuple[str, list[int]]]:
     return sorted(found, key=lambda one: min(str(shots[index].path) for index in one[1]))
 
 
-def _look_at_all(
-    paths: Sequence[Path], max_megapixels: float, workers: int | None
+def look(
+    paths: Sequence[Path],
+    *,
+    max_megapixels: float = config.MAX_MEGAPIXELS,
+    workers: int | None = None,
 ) -> Iterator[Shot | None]:
-    """In the order of the paths; None for one that cannot be read."""
+    """Open photos very small.
+
+    Args:
+        paths, max_megapixels, workers: see `mark`.
+
+    Yields:
+        What grouping needs to know, in the order of the paths; None of one that cannot be read.
+    """
     workers = workers or min(os.cpu_count() or 1, MAX_WORKERS)
-    look = partial(_look, max_megapixels=max_megapixels)
-    return ahead(look, paths, workers=workers, most=_AHEAD)
+    return ahead(partial(_look, max_megapixels=max_megapixels), paths, workers=workers, most=_AHEAD)
 
 
 def _look(path: Path, max_megapixels: float) -> Shot | None:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from contrique_cli import config
-from contrique_cli.collection import stars, xmp
+from contrique_cli.collection import xmp
 from contrique_cli.errors import BadSidecar, CannotWrite, Unreadable
 from contrique_cli.files import reading, writing
 from contrique_cli.files.reading import why
+from contrique_cli.photos import stars
 from contrique_cli.reports.rows import Row, printed
+
+Record = Callable[[Path, bytes | None, bytes], None]
+"""Writes down that a sidecar is about to change: its path, its bytes now (None for no file) and
+then."""
 
 WRITTEN, UNCHANGED, KEPT, FAILED = "written", "unchanged", "kept", "failed"
 """What became of a sidecar."""
+
+_SUFFIX = ".xmp"
+_DNG = ".dng"  # the RAW file that programs write stars into
+_MOST_FOLDERS = 32  # whose listings are remembered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +65,13 @@ def find_sidecar(photo: Path, naming: str) -> Path:
     Returns:
         The existing file, be it called .xmp or .XMP; else the one to make, .xmp.
     """
-    name = photo.name if naming == "full" else photo.stem
-    usual, loud = (photo.parent / f"{name}{suffix}" for suffix in (".xmp", ".XMP"))
+    name = _name(photo, naming)
+    usual, loud = (photo.parent / f"{name}{suffix}" for suffix in (_SUFFIX, _SUFFIX.upper()))
     return loud if os.path.lexists(loud) and not os.path.lexists(usual) else usual
+
+
+def _name(photo: Path, naming: str) -> str:
+    return photo.name if naming == "full" else photo.stem
 
 
 def find_stars(photo: Path) -> float | None:
@@ -71,18 +86,64 @@ def find_stars(photo: Path) -> float | None:
         found = _stars_in_sidecar(photo, naming)
         if found is not None:
             return found
+    return _stars_inside(photo)
+
+
+def _stars_inside(photo: Path) -> float | None:
     with reading.opened(photo) as file:
         packet = stars.find_packet(file)
     return None if packet is None else stars.parse(packet)
 
 
+class Sidecars:
+    """Where sidecars lie, each folder listed once: photos without one cost no look at the disk."""
+
+    def __init__(self) -> None:
+        self._names = lru_cache(_MOST_FOLDERS)(_sidecars_in)
+
+    def find(self, files: Sequence[Path], *, inside: float | None) -> float | None:
+        """A person's stars, those in sidecars first; what cannot be read holds none.
+
+        Args:
+            files: a photo and, where it has one, its companion.
+            inside: the stars inside the photo.
+        """
+        for photo in files:
+            there = self._names(photo.parent)
+            for naming in config.XMP_NAMES if there else ():
+                if _name(photo, naming).lower() not in there:
+                    continue
+                with suppress(BadSidecar, Unreadable, OSError):
+                    if (found := _stars_in_sidecar(photo, naming)) is not None:
+                        return found
+        if inside is None and files[-1].suffix.lower() == _DNG:
+            with suppress(BadSidecar, Unreadable, OSError):
+                return _stars_inside(files[-1])
+        return inside
+
+
+def _sidecars_in(folder: Path) -> frozenset[str]:
+    """Names of photos, or stems, that have a sidecar in a folder, in lower case."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names, not paths: a folder may hold 100,000
+    except (OSError, ValueError):
+        return frozenset()
+    return frozenset(
+        name[: -len(_SUFFIX)].lower() for name in names if name.lower().endswith(_SUFFIX)
+    )
+
+
 def _stars_in_sidecar(photo: Path, naming: str) -> float | None:
     """A person's stars in one sidecar; a.jpg.xmp is that of a.jpg, not of a.jpg.jpg beside it."""
-    namesake = photo.with_name(photo.stem)
-    if naming == "stem" and reading.exists(namesake) and namesake.is_file():
+    if naming == "stem" and _has_namesake(photo):
         return None
-    packet = _read(find_sidecar(photo, naming))
+    packet = read(find_sidecar(photo, naming))
     return None if packet is None else stars.parse(packet)
+
+
+def _has_namesake(photo: Path) -> bool:
+    namesake = photo.with_name(photo.stem)
+    return namesake != photo and reading.exists(namesake) and namesake.is_file()
 
 
 def rate(
@@ -109,7 +170,8 @@ def rate(
             for path in row.files:
                 own.setdefault(os.path.realpath(find_sidecar(path, naming)), path)
             for sidecar, path in own.items():
-                shared.setdefault(sidecar, []).append(replace(row, path=path, companion=None))
+                other = next((one for one in row.files if one != path), None)
+                shared.setdefault(sidecar, []).append(replace(row, path=path, companion=other))
     for folder in {Path(sidecar).parent for sidecar in shared} if not is_dry_run else ():
         writing.sweep(folder)
     for together in shared.values():
@@ -118,25 +180,100 @@ def rate(
             find_sidecar(together[0].path, naming),
             tuple(row.path for row in together),
             xmp.Mark(count_stars(score, thresholds), score),
+            kin=tuple(path for row in together for path in row.files),
             is_dry_run=is_dry_run,
         )
 
 
-def _write(sidecar: Path, photos: tuple[Path, ...], mark: xmp.Mark, *, is_dry_run: bool) -> Outcome:
+def give(
+    given: Mapping[Path, int],
+    *,
+    naming: str,
+    record: Record | None = None,
+    is_dry_run: bool = False,
+) -> Iterator[Outcome]:
+    """Write a person's stars into every sidecar that rates the photo; else into the one by naming.
+
+    So no sidecar contradicts another. Where photos share one, the most stars count.
+
+    Args:
+        given: photos and their stars, 0 to 5, or -1 for rejected. 0 makes no file where there is
+            no rating to clear.
+        naming: see `find_sidecar`.
+        record: called before each change.
+        is_dry_run: look at everything and write nothing.
+
+    Yields:
+        One outcome per sidecar, in the order of the photos; trouble with one never stops the rest.
+    """
+    shared: dict[str, list[Path]] = {}
+    for photo in given:
+        for sidecar in dict.fromkeys(map(os.path.realpath, _sidecars_that_rate(photo, naming))):
+            shared.setdefault(sidecar, []).append(photo)
+    for folder in {Path(sidecar).parent for sidecar in shared} if not is_dry_run else ():
+        writing.sweep(folder)
+    for real, photos in shared.items():
+        names = (find_sidecar(photos[0], one) for one in config.XMP_NAMES)
+        yield _write(
+            next(name for name in names if os.path.realpath(name) == real),
+            tuple(photos),
+            xmp.Mark(max(given[photo] for photo in photos)),
+            record=record,
+            is_dry_run=is_dry_run,
+        )
+
+
+def _sidecars_that_rate(photo: Path, naming: str) -> list[Path]:
+    """The sidecars with a rating, or that cannot be read, which is to be said; else the usual."""
+    found = []
+    for one in config.XMP_NAMES:
+        sidecar = find_sidecar(photo, one)
+        try:
+            data = None if one == "stem" and _has_namesake(photo) else read(sidecar)
+            if data is not None and xmp.is_rated(data):
+                found.append(sidecar)
+        except (BadSidecar, Unreadable, OSError):
+            found.append(sidecar)
+    return found or [find_sidecar(photo, naming)]
+
+
+def _is_needless(mark: xmp.Mark, photos: Iterable[Path]) -> bool:
+    """Whether there is nothing to clear: the photos hold no stars themselves."""
+    if mark != xmp.Mark(0):
+        return False
+    with suppress(BadSidecar, Unreadable, OSError):
+        return all(find_stars(photo) is None for photo in photos)
+    return True
+
+
+def _write(
+    sidecar: Path,
+    photos: tuple[Path, ...],
+    mark: xmp.Mark,
+    *,
+    kin: Sequence[Path] = (),
+    record: Record | None = None,
+    is_dry_run: bool,
+) -> Outcome:
     result, reason, is_new = WRITTEN, None, False
     try:
-        elsewhere = _rated_elsewhere(sidecar, photos)
+        _check_name(sidecar, photos)
+        elsewhere = None if mark.score is None else _rated_elsewhere(sidecar, kin)
         if elsewhere is not None:
             return Outcome(sidecar=sidecar, photos=photos, mark=mark, result=KEPT, reason=elsewhere)
-        before = _read(sidecar)
+        before = read(sidecar)
         is_new = before is None
         after = xmp.new(mark) if before is None else xmp.merge(before, mark)
         if after is None:
             result = KEPT
-        elif after == before:
+        elif after == before or (is_new and _is_needless(mark, photos)):
             result = UNCHANGED
-        elif not is_dry_run:
-            _replace(sidecar, before, after)
+        else:
+            _check_opinion(after, mark)
+            if not is_dry_run:
+                if record is not None:
+                    record(sidecar, before, after)
+                replace_by(sidecar, before, after)
     except FileExistsError:
         result, reason = FAILED, "another program made it meanwhile; run again"
     except OSError as error:
@@ -150,34 +287,73 @@ def _write(sidecar: Path, photos: tuple[Path, ...], mark: xmp.Mark, *, is_dry_ru
     )
 
 
-def _rated_elsewhere(sidecar: Path, photos: tuple[Path, ...]) -> str | None:
-    """The name of another sidecar with a person's stars, which one of ours beside it would hide."""
+def _check_opinion(data: bytes, mark: xmp.Mark) -> None:
+    """See that a person's stars are what everybody will read, whatever else is in the sidecar."""
+    if mark.score is None and (stars.parse(data) or 0.0) != mark.stars:
+        raise BadSidecar(
+            "a rating of Microsoft's or a pick label of digiKam's says otherwise; change it there"
+        )
+
+
+def _check_name(sidecar: Path, photos: Iterable[Path]) -> None:
+    """Refuse a.jpg.xmp as the name.xmp of a.jpg.jpg: it is the name.ext.xmp of the a.jpg beside."""
     for photo in photos:
+        if sidecar.stem == photo.stem and _has_namesake(photo):
+            raise BadSidecar(f"it would be taken for the sidecar of {photo.stem}: use --names full")
+
+
+def _rated_elsewhere(sidecar: Path, kin: Iterable[Path]) -> str | None:
+    """The name of another file with a person's stars, which ours in this sidecar would hide.
+
+    Args:
+        sidecar: for our stars.
+        kin: the photos it belongs to, and their companions: other sidecars of theirs count, and
+            what is inside them; nothing counts that makes no sense there.
+    """
+    for photo in kin:
         for naming in config.XMP_NAMES:
             other = find_sidecar(photo, naming)
             if other.name != sidecar.name and _stars_in_sidecar(photo, naming) is not None:
                 return other.name
+        with suppress(BadSidecar, Unreadable, OSError):
+            if _stars_inside(photo) is not None:
+                return photo.name
     return None
 
 
-def _read(sidecar: Path) -> bytes | None:
-    """A sidecar's bytes, not many more than may be edited; None where there is no file."""
+def read(sidecar: Path) -> bytes | None:
+    """A sidecar's bytes, not many more than may be edited; None where there is no file.
+
+    Raises:
+        BadSidecar: a link leads out of its folder.
+        Unreadable: it is no regular file.
+        OSError: it cannot be read.
+    """
     home = os.path.realpath(sidecar.parent)
     if not Path(os.path.realpath(sidecar)).is_relative_to(home):
         raise BadSidecar("a link out of its folder, which is not followed")
     try:
         with reading.opened(sidecar, may_be_empty=True) as file:
-            return file.read(xmp.LIMIT + 1)
+            size = os.fstat(file.fileno()).st_size  # a buffer of `LIMIT` takes longer than the rest
+            return file.read(min(size, stars.LIMIT) + 1)
     except FileNotFoundError:
         return None
 
 
-def _replace(sidecar: Path, before: bytes | None, after: bytes) -> None:
+def replace_by(sidecar: Path, before: bytes | None, after: bytes) -> None:
+    """Put new bytes into a sidecar, if it is still as it was read.
+
+    Raises:
+        BadSidecar: another program changed it meanwhile, or a link leads out of its folder.
+        FileExistsError: another program made it meanwhile.
+        CannotWrite: see `writing.replacing`.
+        OSError: see `writing.creating`.
+    """
     if before is None and not sidecar.is_symlink():
         with writing.creating(sidecar) as file:
             file.write(after)
         return
-    if _read(sidecar) != before:
+    if read(sidecar) != before:
         raise BadSidecar("another program changed it meanwhile; run again")
     with writing.replacing(sidecar) as file:
         file.write(after)

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from contrique_cli.collection import transfer
 from contrique_cli.collection.placement import COPY, MOVE, Placement
 from contrique_cli.collection.undo import UndoFile
-from contrique_cli.config import Pick
+from contrique_cli.config import Condition, Pick
 from contrique_cli.errors import BadReport, Unreadable
 from contrique_cli.files import writing
 from contrique_cli.files.reading import why
 from contrique_cli.photos import kinds
 from contrique_cli.reports import reading
-from contrique_cli.reports.rows import Row, best_first, printed
+from contrique_cli.reports.rows import (
+    FLAW_PREFIX,
+    Row,
+    best_first,
+    cells,
+    columns,
+    kind,
+    printed,
+)
+
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
 
 
 def choose(rows: Iterable[Row], pick: Pick) -> list[Row]:
@@ -31,7 +51,7 @@ def choose(rows: Iterable[Row], pick: Pick) -> list[Row]:
         pick: the conditions.
 
     Raises:
-        BadReport: a flaw is asked for and the report knows none.
+        BadReport: a flaw, or a column, is asked for and the report knows none.
     """
     scored = [row for row in rows if row.score is not None]
     if pick.flaws and scored and all(row.flaw is None for row in scored):
@@ -39,9 +59,13 @@ def choose(rows: Iterable[Row], pick: Pick) -> list[Row]:
             "the report's column flaw is empty, so --flaw cannot choose; "
             "score again with a model that has a flaw probe, or leave --flaw out"
         )
+    names = {condition.column for condition in pick.conditions} | ({pick.by} if pick.by else set())
+    _check_columns(scored, names)
     scored.sort(key=best_first)
     if pick.reverse:
         scored.reverse()
+    if pick.by is not None:
+        scored = _sorted_by(scored, pick.by, is_reversed=pick.reverse)
     passing = [row for row in scored if _passes(row, pick)]
     return _first_of_each_folder(passing, pick.per_folder)[: pick.limit(len(scored))]
 
@@ -53,7 +77,44 @@ def _passes(row: Row, pick: Pick) -> bool:
         and (pick.max_score is None or score <= pick.max_score)
         and (not pick.flaws or row.flaw in pick.flaws)
         and not (pick.burst_best_only and row.is_burst_best is False)
+        and all(_holds(cells(row).get(one.column), one) for one in pick.conditions)
     )
+
+
+def _check_columns(rows: Sequence[Row], names: set[str]) -> None:
+    known = columns(rows)
+    missing = sorted(names - set(known))
+    if rows and missing:
+        flaw = missing[0].startswith(FLAW_PREFIX)
+        advice = "`contrique score --flaws` has those of flaws" if flaw else ", ".join(known)
+        raise BadReport(f"the report has no column {missing[0]}: {advice}")
+
+
+def _sorted_by(rows: list[Row], column: str, *, is_reversed: bool) -> list[Row]:
+    """The best by a column first, those without a value last; equal ones stay in their order."""
+    if kind(column) not in ("int64", "double"):
+        raise BadReport(f"--by {column}: it holds no numbers; give one such as score or width")
+    is_least_first = column == "rank" or column.startswith(FLAW_PREFIX)
+    sign = 1.0 if is_least_first != is_reversed else -1.0
+    values = [(cells(row).get(column), row) for row in rows]
+    known = [(value, row) for value, row in values if value is not None]
+    known.sort(key=lambda one: sign * one[0])
+    return [row for _, row in known] + [row for value, row in values if value is None]
+
+
+def _holds(value: Any, condition: Condition) -> bool:
+    """Whether a value is as a condition wants it; what is missing differs from everything."""
+    wanted = condition.value
+    if isinstance(wanted, float):
+        if not isinstance(value, int | float):
+            return condition.sign == "!="
+    else:
+        value, wanted = _word(value), wanted.casefold()
+    return _SIGNS[condition.sign](value, wanted)
+
+
+def _word(value: Any) -> str:
+    return "" if value is None else str(value).casefold()
 
 
 def _first_of_each_folder(rows: list[Row], limit: int | None) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Undo files: a line of JSON before each move, from which moves are taken back."""
+"""Undo files: a line of JSON before each move or rating, from which it is taken back."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contrique_cli.collection import transfer
+from contrique_cli.collection import rewrites, transfer
 from contrique_cli.collection.placement import FILMS, SIDECARS
-from contrique_cli.errors import BadReport, CannotWrite, Unreadable
+from contrique_cli.collection.rewrites import Rewrite
+from contrique_cli.errors import BadReport, BadSidecar, CannotWrite, Unreadable
 from contrique_cli.files import reading, writing
 from contrique_cli.files.reading import why
 from contrique_cli.photos import kinds
@@ -48,11 +49,17 @@ class Moves:
         source, target: absolute folders that all files came from, and went to; nothing outside of
             them is touched.
         moves: in their order.
+        rewrites: sidecars that were rated, in their order.
     """
 
     source: Path
     target: Path
     moves: list[Move]
+    rewrites: list[Rewrite] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """How many files it is about."""
+        return len(self.moves) + len(self.rewrites)
 
 
 class UndoFile:
@@ -84,6 +91,14 @@ class UndoFile:
             }
         )
 
+    def record_rating(self, sidecar: Path, before: bytes | None, after: bytes) -> None:
+        """Write down a rating that is about to be written; on the disk when this returns.
+
+        Raises:
+            CannotWrite: the disk is full, say; the rating must not be written then.
+        """
+        self.write(rewrites.to_record(_real(sidecar), before, after))
+
     def write(self, line: dict[str, Any]) -> None:
         """Add a line, which is on the disk when this returns.
 
@@ -95,7 +110,7 @@ class UndoFile:
             os.fsync(self._descriptor)
         except OSError as error:
             raise CannotWrite(
-                f"{self.path} cannot be written ({why(error)}); no file was moved after its last "
+                f"{self.path} cannot be written ({why(error)}); nothing was done after its last "
                 "line: free space, or choose another --undo-file"
             ) from error
 
@@ -174,17 +189,21 @@ def read(path: Path) -> Moves:
     header = _parse(lines[0]) if lines else None
     known = {"format": FORMAT, "version": VERSION}
     if not isinstance(header, dict) or {name: header.get(name) for name in known} != known:
-        raise BadReport(f"{path} is not an undo file of `contrique select` that this version knows")
+        raise BadReport(f"{path} is not an undo file that this version knows")
     folders = [_absolute(header.get(name)) for name in ("from", "to")]
-    moves = []
+    moves, rewritten = [], []
     for number, line in enumerate(lines[1:], start=2):
-        move = _to_move(_parse(line))
-        if move is None:
+        record = _parse(line)
+        step = _to_move(record) or _to_rewrite(record)
+        if step is None:
             raise BadReport(f"{path}, line {number} is damaged; mend it, or remove that line")
-        moves.append(move)
+        if isinstance(step, Move):
+            moves.append(step)
+        else:
+            rewritten.append(step)
     if folders[0] is None or folders[1] is None:
         raise BadReport(f"{path}, line 1 is damaged; it must name the folders from and to")
-    return Moves(source=folders[0], target=folders[1], moves=moves)
+    return Moves(source=folders[0], target=folders[1], moves=moves, rewrites=rewritten)
 
 
 def _parse(line: bytes) -> Any:
@@ -216,6 +235,19 @@ def _to_move(record: Any) -> Move | None:
     )
 
 
+def _to_rewrite(record: Any) -> Rewrite | None:
+    if not isinstance(record, dict) or record.get("operation") != rewrites.OPERATION:
+        return None
+    sidecar, digest = _absolute(record.get("sidecar")), record.get("after_sha256")
+    if sidecar is None or not isinstance(digest, str) or "before" not in record:
+        return None
+    try:
+        before = rewrites.before_of(record["before"])
+    except ValueError:
+        return None
+    return Rewrite(sidecar=sidecar, before=before, digest=digest)
+
+
 RESTORED, BACK, COPIED, FAILED = "restored", "back", "copied", "failed"
 """What became of a move: taken back; there already; a copy, which stays; not possible."""
 
@@ -245,6 +277,28 @@ def undo(moves: Moves, *, is_dry_run: bool = False) -> Iterator[tuple[Move, str,
             yield move, FAILED, problem.reason
         except (OSError, ValueError) as error:
             yield move, FAILED, why(error)
+
+
+def undo_ratings(
+    found: Moves, *, is_dry_run: bool = False
+) -> Iterator[tuple[Rewrite, str, str | None]]:
+    """Put sidecars back as they were before they were rated; see `undo`."""
+    for rewrite in reversed(found.rewrites):
+        result, reason = FAILED, None
+        try:
+            if not _is_inside(rewrite.sidecar, found.source):
+                reason = "it lies outside of the folders that the undo file names"
+            elif rewrites.put_back(rewrite, is_dry_run=is_dry_run):
+                result = RESTORED
+            else:
+                result = BACK
+        except Unreadable as problem:
+            reason = problem.reason
+        except (BadSidecar, CannotWrite) as error:
+            reason = str(error)
+        except (OSError, ValueError) as error:
+            reason = why(error)
+        yield rewrite, result, reason
 
 
 def _undo(move: Move, moves: Moves, *, is_dry_run: bool) -> tuple[str, str | None]:

@@ -13,23 +13,20 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from contrique_cli.errors import BadSidecar
+from contrique_cli.photos.stars import (
+    DEPTH,
+    GIVEN,
+    LIMIT,
+    NUMBER,
+    OURS,
+    RATING,
+    RDF,
+    XMP,
+    refuse_doctype,
+)
 
-LIMIT = 16 * 2**20
-"""Bytes above which a sidecar is not read."""
-
-DEPTH = 64
-"""Levels of elements above which a sidecar is not read: XMP has about ten."""
-
-RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-XMP = "http://ns.adobe.com/xap/1.0/"
-OURS = "urn:contrique:xmp:1/"
-"""Namespaces. Ours ends in a slash because Exiv2 (darktable, digiKam) appends one otherwise."""
-
-RATING = (XMP, "Rating")
-GIVEN = (OURS, "GivenRating")
 SCORE = (OURS, "Score")
-"""Properties: what people see; the same as we wrote it, which tells our stars from a person's; and
-the score behind it. On purpose not contrique:Rating: `exiftool -Rating` would find two."""
+"""The property of the score behind our stars."""
 
 _NEW = """<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -39,17 +36,23 @@ _NEW = """<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNT
 <?xpacket end="w"?>
 """
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
+_ATTRIBUTE_START = re.compile(rb"""\s+[^\s=]+\s*=\s*["']\Z""")
+_LONGEST_NAME = 1000  # bytes of an attribute's name, with the space around it
 _TAG_NAME = re.compile(rb"<([^\s/>]+)")
 _TAG_END = re.compile(rb"\s*(/?)>")
-NUMBER = re.compile(rb"\s{0,99}[+-]?\d{1,9}(\.\d{0,9})?\s{0,99}")
 _DECLARED = re.compile(r"""<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
 class Mark(NamedTuple):
-    """What is written into a sidecar: stars, 0 to 5, and the score, 0 to 100, behind them."""
+    """What is written into a sidecar.
+
+    Attributes:
+        stars: 0 to 5, or -1 for rejected.
+        score: 0 to 100, behind the stars; None where a person gave them.
+    """
 
     stars: int
-    score: float
+    score: float | None = None
 
 
 class _Value(NamedTuple):
@@ -62,9 +65,8 @@ class _Value(NamedTuple):
 
 def new(mark: Mark) -> bytes:
     """A sidecar that holds a rating and nothing else, UTF-8."""
-    made = merge(_NEW.format(rdf=RDF).encode(), mark)
-    assert made is not None  # noqa: S101 - a fresh sidecar has no rating to respect
-    return made
+    text = _NEW.format(rdf=RDF).encode()
+    return _insert(text, _read(text), mark)
 
 
 def merge(data: bytes, mark: Mark) -> bytes | None:
@@ -72,14 +74,15 @@ def merge(data: bytes, mark: Mark) -> bytes | None:
 
     A rating is ours while `xmp:Rating` equals the `contrique:GivenRating` beside it. Any other one,
     0 and -1 (rejected) included, is a person's, and so is the decision to take ours away.
+    A person's mark takes the place of any other, and of ours also what tells it as ours.
 
     Args:
         data: the file: UTF-8, or UTF-16 with or without a byte order mark.
         mark: what to write.
 
     Returns:
-        The file's new bytes, the same ones where nothing is to change; None where the rating is
-        not ours to change.
+        The file's new bytes, the same ones where nothing is to change; None where the mark is ours
+        and the rating is not ours to change.
 
     Raises:
         BadSidecar: it is no well-formed XMP, has a DOCTYPE, or an encoding that XMP does not have.
@@ -87,7 +90,9 @@ def merge(data: bytes, mark: Mark) -> bytes | None:
     text, codec, mark_bytes = _decode(data)
     packet = _read(text)
     ratings, given = packet.values[RATING], packet.values[GIVEN]
-    if not ratings and not given:
+    if mark.score is None:
+        edited = _give(text, packet, mark.stars)
+    elif not ratings and not given:
         edited = _insert(text, packet, mark)
     elif len(ratings) == len(given) == 1 and _is_ours(ratings[0], given[0]):
         edited = _update(text, packet, mark)
@@ -95,6 +100,15 @@ def merge(data: bytes, mark: Mark) -> bytes | None:
         return None
     _check(edited, mark)
     return mark_bytes + edited.decode("utf-8").encode(codec)
+
+
+def is_rated(data: bytes) -> bool:
+    """Whether a sidecar holds a rating, ours or a person's.
+
+    Raises:
+        BadSidecar: see `merge`.
+    """
+    return bool(_read(_decode(data)[0]).values[RATING])
 
 
 def _is_ours(rating: _Value, given: _Value) -> bool:
@@ -108,8 +122,8 @@ def _insert(text: bytes, packet: _Packet, mark: Mark) -> bytes:
         + (b"" if packet.name == b"rdf:RDF" else f' xmlns:rdf="{RDF}"'.encode())
         + b" rdf:about="
         + packet.about
-        + f' xmlns:xmp="{XMP}" xmlns:contrique="{OURS}" xmp:Rating="{mark.stars}"'
-        f' contrique:GivenRating="{mark.stars}" contrique:Score="{mark.score:.2f}"/>'.encode()
+        + _properties(mark).encode()
+        + b"/>"
     )
     start, end = packet.gap
     if packet.is_closed_at_once:
@@ -120,6 +134,39 @@ def _insert(text: bytes, packet: _Packet, mark: Mark) -> bytes:
         newline = b"\r\n" if text[:line].endswith(b"\r\n") else b"\n"
         block = b" " + block + newline + indent
     return text[:start] + block + text[start:]
+
+
+def _properties(mark: Mark) -> str:
+    if mark.score is None:
+        return f' xmlns:xmp="{XMP}" xmp:Rating="{mark.stars}"'
+    return (
+        f' xmlns:xmp="{XMP}" xmlns:contrique="{OURS}" xmp:Rating="{mark.stars}"'
+        f' contrique:GivenRating="{mark.stars}" contrique:Score="{mark.score:.2f}"'
+    )
+
+
+def _give(text: bytes, packet: _Packet, stars: int) -> bytes:
+    """Put a person's stars where stars stand, or add them; no rating and none to give are one."""
+    ratings, given = packet.values[RATING], packet.values[GIVEN]
+    edits = [(value.start, value.end, b"%d" % stars) for value in ratings if value.number != stars]
+    edits += [(*_extent(text, value), b"") for value in given]
+    for start, end, wanted in sorted(edits, reverse=True):
+        text = text[:start] + wanted + text[end:]
+    if ratings or not stars:
+        return text
+    return _insert(text, _read(text), Mark(stars))
+
+
+def _extent(text: bytes, value: _Value) -> tuple[int, int]:
+    """Where a property begins and ends, as an attribute with the space before it, or an element."""
+    if value.number is None:
+        raise BadSidecar("a contrique:GivenRating that is no number")
+    if text[value.start - 1 : value.start] == b">":
+        return text.rindex(b"<", 0, value.start), text.index(b">", value.end) + 1
+    match = _ATTRIBUTE_START.search(text, max(0, value.start - _LONGEST_NAME), value.start)
+    if match is None:
+        raise BadSidecar("a tag that cannot be followed")
+    return match.start(), value.end + 1
 
 
 def _update(text: bytes, packet: _Packet, mark: Mark) -> bytes:
@@ -135,10 +182,14 @@ def _update(text: bytes, packet: _Packet, mark: Mark) -> bytes:
 
 def _check(text: bytes, mark: Mark) -> None:
     """Read the result back: what cannot be read again is never written."""
-    packet = _read(text)
-    for name in (RATING, GIVEN):
-        if [value.number for value in packet.values[name]] != [mark.stars]:
-            raise BadSidecar("the edited text does not read back as it should")
+    values = _read(text).values
+    ratings, given = ([value.number for value in values[name]] for name in (RATING, GIVEN))
+    if mark.score is None:
+        is_right = not given and set(ratings) <= {mark.stars} and bool(ratings or not mark.stars)
+    else:
+        is_right = ratings == given == [mark.stars]
+    if not is_right:
+        raise BadSidecar("the edited text does not read back as it should")
 
 
 # ---------------------------------------------------------------------------------- text
@@ -222,11 +273,6 @@ def _read(text: bytes) -> _Packet:
     packet = reader.packet
     packet.about = packet.about or b'""'
     return packet
-
-
-def refuse_doctype(*_: object) -> None:
-    """Refuse what alone declares entities: the parser's handler of a DOCTYPE."""
-    raise BadSidecar("a DOCTYPE, which XMP does not have")
 
 
 class _Reader:

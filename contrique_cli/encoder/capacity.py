@@ -27,6 +27,10 @@ MOST = 0.9
 BYTES_PER_PIXEL = 200
 """Peak memory of one photo at working size, decoded and embedded, in any of our encoders."""
 
+LEAST = 256 << 20
+"""Bytes that a limit of the process must leave: with less, libraries under PyTorch end it without
+a word."""
+
 MOST_AT_ONCE = 64
 """Photos in a batch beyond which a GPU gains nothing."""
 
@@ -95,6 +99,22 @@ def count_cores() -> int:
     """Threads to compute with: as many as PyTorch's, or as a container may keep busy."""
     quotas = [quota for folder in _folders("cpu") if (quota := _read_quota(folder)) is not None]
     return min([torch.get_num_threads(), *(math.ceil(quota) for quota in quotas)])
+
+
+def check_limit() -> None:
+    """Refuse to begin where a limit of this process (`ulimit -v`) leaves too little memory.
+
+    Raises:
+        MemoryError: it leaves less than `LEAST`.
+    """
+    free = _address_space()
+    if free < LEAST:
+        raise MemoryError(f"the limit leaves {free >> 20} MB, and {LEAST >> 20} are needed")
+
+
+def needed(height: int, width: int) -> float:
+    """Bytes that embedding a photo of this size takes at most."""
+    return float(BYTES_PER_PIXEL * height * width)
 
 
 def free_memory() -> int:

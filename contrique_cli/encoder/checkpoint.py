@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from contrique_cli.encoder import tensorfile
 from contrique_cli.encoder.architectures import ARCHITECTURES, LAST, POOLINGS
 from contrique_cli.encoder.tensorfile import Header, short
-from contrique_cli.errors import BadModelFile
+from contrique_cli.errors import BadModelFile, lacks_memory
 from contrique_cli.photos.opening import PREPROCESSING
 from contrique_cli.version import __version__
 
@@ -149,6 +149,8 @@ def load(path: Path) -> tuple[Contrique, EncoderInfo]:
         if projector:
             model.projector.load_state_dict({name: _to_float32(v) for name, v in projector.items()})
     except RuntimeError as error:
+        if lacks_memory(error):
+            raise
         raise BadModelFile(f"{path} does not hold a whole {info.arch}: {short(error)}") from error
     return model.eval(), info
 

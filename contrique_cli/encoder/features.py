@@ -19,7 +19,7 @@ from contrique_cli.encoder.capacity import Load
 from contrique_cli.encoder.seen import Features
 from contrique_cli.encoder.work import Work
 from contrique_cli.encoder.workers import Task, Workers
-from contrique_cli.errors import Unreadable
+from contrique_cli.errors import Unreadable, lacks_memory
 from contrique_cli.photos import opening
 from contrique_cli.photos.memory import Room
 from contrique_cli.photos.pixels import halve, to_tensor
@@ -69,6 +69,7 @@ def extract(
     first = list(islice(paths, most))  # a few photos get several cores each
     load = capacity.choose(work, embed.device, photos=len(first))
     paths = chain(first, paths)
+    capacity.check_limit()
     free = capacity.free_memory()
     room = Room(capacity.SHARE * free, capacity.MOST * free)
     decode = partial(
@@ -80,7 +81,7 @@ def extract(
     )
     patience = _Patience(work.max_seconds, room)
     if load.batch_size is None:
-        yield from _one_by_one(paths, decode, embed, load, patience)
+        yield from _one_by_one(paths, decode, embed, load, patience, room=room)
     else:
         yield from _in_batches(paths, decode, embed, load, patience)
 
@@ -114,6 +115,8 @@ def _one_by_one(
     embed: backend.Embed,
     load: Load,
     patience: _Patience,
+    *,
+    room: Room,
 ) -> Iterator[Features | Unreadable]:
     """Each thread decodes a photo and embeds it: no core waits for another, none for a batch."""
 
@@ -122,9 +125,11 @@ def _one_by_one(
         if isinstance(photo, Unreadable):
             return photo
         try:
-            values = embed_scales(embed, photo.pixels[None])
+            wanted = capacity.needed(*photo.pixels.shape[1:])
+            with room.take(min(wanted, room.most)):  # one that is alone is tried in any case
+                values = embed_scales(embed, photo.pixels[None])
         except (RuntimeError, MemoryError) as error:
-            return _out_of_memory(photo, error)
+            return _out_of_memory(photo.path, error)
         return photo.to_features(values=values[0].numpy())
 
     with _threads(load) as pool:
@@ -133,8 +138,8 @@ def _one_by_one(
             while waiting and waiting[0].done():
                 yield waiting.popleft().result()
             busy = [future for future in waiting if not future.done()]
-            room = min(load.workers + 1 - len(busy), AHEAD * load.workers - len(waiting))
-            added = [_submit(pool, look, path) for path in islice(paths, max(0, room))]
+            more = min(load.workers + 1 - len(busy), AHEAD * load.workers - len(waiting))
+            added = [_submit(pool, look, path) for path in islice(paths, max(0, more))]
             waiting.extend(added)
             if not waiting:
                 return
@@ -207,7 +212,7 @@ class _Batches:
             try:
                 rows = embed_scales(self.embed, _stack(part))
             except (RuntimeError, MemoryError) as error:
-                problem = _out_of_memory(part[0], error)
+                problem = _out_of_memory(part[0].path, error)
                 if len(part) > 1:
                     self.size = len(part) // 2
                     continue
@@ -284,8 +289,8 @@ def _decode(source: opening.Pending, **options: Any) -> _Decoded | Unreadable:
         pixels = to_tensor(photo.image)
     except Unreadable as problem:
         return problem.with_traceback(None)  # which would hold what the decoder held
-    except MemoryError:
-        return Unreadable(source if isinstance(source, Path) else source.path, _NO_MEMORY)
+    except (RuntimeError, MemoryError) as error:
+        return _out_of_memory(source if isinstance(source, Path) else source.path, error)
     to_features = partial(
         Features,
         path=photo.path,
@@ -293,14 +298,14 @@ def _decode(source: opening.Pending, **options: Any) -> _Decoded | Unreadable:
         height=photo.height,
         source=photo.source,
         note=photo.note,
+        rating=photo.rating,
         digest=photo.digest,
     )
     return _Decoded(photo.path, pixels, to_features)
 
 
-def _out_of_memory(photo: _Decoded, error: RuntimeError | MemoryError) -> Unreadable:
+def _out_of_memory(path: Path, error: RuntimeError | MemoryError) -> Unreadable:
     """The row of a photo that the memory does not hold; any other error is raised again."""
-    is_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    if not is_memory and "memory" not in str(error):  # a CPU's allocator gives a RuntimeError
+    if not lacks_memory(error):
         raise error
-    return Unreadable(photo.path, _NO_MEMORY)
+    return Unreadable(path, _NO_MEMORY)

@@ -20,6 +20,7 @@ class Features:
         values: [full scale, half scale], each of length 1; shape (2F,), float32.
         source: what was decoded; see `opening.Photo`.
         note: what is wrong with it; see `opening.Photo`.
+        rating: a person's stars inside it; see `opening.Photo`.
         digest: of the bytes decoded; None unless asked for, see `opening.Photo`.
     """
 
@@ -29,4 +30,5 @@ class Features:
     values: np.ndarray
     source: str = opening.PHOTO
     note: str | None = None
+    rating: float | None = None
     digest: bytes | None = None

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from contrique_cli import config
-from contrique_cli.collection import ratings
+from contrique_cli.collection import bursts, ratings
+from contrique_cli.collection.likeness import Shot
 from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.errors import BadLabels, BadSidecar, Unreadable
 from contrique_cli.files.reading import why
@@ -22,7 +23,7 @@ from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.fit import FitReport
 from contrique_cli.opinions.labels import Label, Labels, LeftOut
 from contrique_cli.opinions.metrics import Range
-from contrique_cli.photos import exif, finding
+from contrique_cli.photos import finding
 
 STARS = "stars"
 
@@ -72,21 +73,30 @@ class Taste:
         return None
 
 
-def find_stars(folder: Path) -> Labels:
-    """Photos of a folder that a person has rated, grouped by day.
+def find_stars(folder: Path, *, on_photo: Callable[[int, int], None] | None = None) -> Labels:
+    """Photos of a folder that a person has rated, grouped by burst and by day.
 
-    Where all were taken on fewer days than are needed to keep some out, a pause parts two groups;
-    photos that do not say when they were taken are grouped by folder.
+    Photos of one day, or of one burst, are one group; where all were taken on fewer days than are
+    needed to keep some out, a pause parts two groups instead. A photo that does not say when it was
+    taken has the day of another of its burst, else its folder for a day. A RAW file and its JPEG
+    are one photo, and the stars of either are its stars.
+
+    Args:
+        folder: searched to any depth.
+        on_photo: told how many rated photos of how many have been looked at.
 
     Raises:
         BadLabels: no photo has stars.
     """
     rows: list[Label] = []
     left_out: list[LeftOut] = []
+    companions: dict[Path, Path] = {}
     seen = 0
-    for found in finding.find([folder], Counter()):
+    for found in finding.find([folder], Counter(), companions):
         seen += 1
         given = _look(found)
+        if given is None and isinstance(found, Path) and found in companions:
+            given = _look(companions[found])
         if isinstance(given, Unreadable):
             left_out.append(LeftOut(line=seen, path=given.path, reason=given.reason))
         elif given is not None and not isinstance(found, Unreadable):
@@ -96,7 +106,7 @@ def find_stars(folder: Path) -> Labels:
             f"{folder}: none of {seen:,} photos has stars that a person gave, in a sidecar or "
             "inside; rate some in your photo program, and let it save them to XMP"
         )
-    grouped, column = _group(rows)
+    grouped, column = _group(rows, on_photo or (lambda _done, _total: None))
     return Labels(rows=grouped, left_out=left_out, notes=[], mos_column=STARS, group_column=column)
 
 
@@ -114,38 +124,68 @@ def _look(photo: Path | Unreadable) -> float | Unreadable | None:
         return Unreadable(photo, why(error))
 
 
-def _group(rows: Sequence[Label]) -> tuple[list[Label], str | None]:
-    taken = [exif.taken(row.path) for row in rows]
-    days = [
-        str(row.path.parent) if moment is None else str(moment.date())
-        for row, moment in zip(rows, taken, strict=True)
-    ]
-    if len(set(days)) >= config.MIN_GROUPS:
-        return _named(rows, days), "day or folder" if None in taken else "day"
-    series = _series(rows, taken)
-    return (
-        (_named(rows, series), "series")
-        if len(set(series)) >= config.MIN_GROUPS
-        else (
-            list(rows),
-            None,
-        )
-    )
+def _group(
+    rows: Sequence[Label], on_photo: Callable[[int, int], None]
+) -> tuple[list[Label], str | None]:
+    """The rows with their groups, and what those are; without them where there are too few."""
+    shots: dict[int, Shot] = {}
+    for place, shot in enumerate(bursts.look([row.path for row in rows])):
+        if shot is not None:
+            shots[place] = shot
+        on_photo(place + 1, len(rows))
+    places = list(shots)
+    together = [[places[one] for one in found] for _, found in bursts.groups(list(shots.values()))]
+    taken = [shots[place].taken if place in shots else None for place in range(len(rows))]
+    folders = [str(row.path.parent) for row in rows]
+    days = [None if moment is None else str(moment.date()) for moment in taken]
+    for names, what in ((days, "day"), (_series(taken), "series")):
+        groups = _joined(names, folders, together)
+        if len(set(groups)) >= config.MIN_GROUPS:
+            column = f"burst, {what} or folder" if None in names else f"burst and {what}"
+            return [
+                replace(row, group=group) for row, group in zip(rows, groups, strict=True)
+            ], column
+    return list(rows), None
 
 
-def _named(rows: Sequence[Label], names: Sequence[str]) -> list[Label]:
-    return [replace(row, group=name) for row, name in zip(rows, names, strict=True)]
-
-
-def _series(rows: Sequence[Label], taken: Sequence[datetime | None]) -> list[str]:
-    """Names of series: photos between which no pause lies."""
-    names = [str(row.path.parent) for row in rows]
+def _series(taken: Sequence[datetime | None]) -> list[str | None]:
+    """Names of series: photos between which no pause lies; None for those without a time."""
+    names: list[str | None] = [None] * len(taken)
     known = sorted((moment, index) for index, moment in enumerate(taken) if moment is not None)
     count, before = 0, known[0][0] if known else None
     for moment, index in known:
         count += before is not None and moment - before > _PAUSE
         names[index], before = f"series {count}", moment
     return names
+
+
+def _joined(
+    names: Sequence[str | None], folders: Sequence[str], together: Sequence[Sequence[int]]
+) -> list[str]:
+    """A group for each photo: those of one name are in one, and so are those of one burst.
+
+    Args:
+        names: of days or series; None where a photo says neither.
+        folders: that stand in for a name that no other photo of the burst has.
+        together: bursts, by places in `names`.
+    """
+    full = list(names)
+    for burst in together:
+        known = next((full[place] for place in burst if full[place] is not None), None)
+        for place in burst:
+            full[place] = full[place] or known
+    labels = [name or folder for name, folder in zip(full, folders, strict=True)]
+    root = {label: label for label in labels}
+
+    def find(label: str) -> str:
+        while root[label] != label:
+            label = root[label]
+        return label
+
+    for burst in together:
+        for place in burst[1:]:
+            root[find(labels[place])] = find(labels[burst[0]])
+    return [find(label) for label in labels]
 
 
 # ---------------------------------------------------------------------------------- fit

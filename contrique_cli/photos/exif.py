@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
-
-from contrique_cli.files import reading
 
 ORIENTATION = 0x0112
 UPRIGHT = 1
@@ -75,15 +72,6 @@ def read_taken(image: Image.Image) -> datetime | None:
         tags = image.getexif().get_ifd(_EXIF_IFD)
         return _moment(tags.get(_DATE_TIME_ORIGINAL), tags.get(_SUBSECOND_ORIGINAL))
     except Exception:  # noqa: BLE001 - Pillow raises anything on a broken tag, which says no time
-        return None
-
-
-def taken(path: Path) -> datetime | None:
-    """When a photo was taken, by its header; None where that does not say, or cannot be read."""
-    try:
-        with reading.opened(path) as file, Image.open(file) as image:
-            return read_taken(image)
-    except Exception:  # noqa: BLE001 - Pillow raises anything on a broken header, which says no time
         return None
 
 

@@ -56,7 +56,7 @@ class Room:
 
     def __init__(self, shared: float, most: float) -> None:
         self._shared = shared
-        self._most = most
+        self.most = most
         self._changed = threading.Condition()
         self._held: dict[int, float] = {}  # bytes, by thread
         self._since: dict[int, float] = {}
@@ -68,10 +68,10 @@ class Room:
         Raises:
             Refused: not even the whole room has so many.
         """
-        if needed > self._most:
+        if needed > self.most:
             raise Refused(
                 f"decoding it takes some {needed / 1e9:.1f} GB of memory, and "
-                f"{self._most / 1e9:.1f} GB are left: convert it to a smaller picture"
+                f"{self.most / 1e9:.1f} GB are left: convert it to a smaller picture"
             )
         thread = threading.get_ident()
         with self._changed:

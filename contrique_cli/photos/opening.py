@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from contrique_cli import config
-from contrique_cli.errors import Refused, Unreadable
+from contrique_cli.errors import Refused, Unreadable, lacks_memory
 from contrique_cli.files import reading
 from contrique_cli.photos import (
     bounds,
@@ -30,6 +30,7 @@ from contrique_cli.photos import (
     png,
     raw,
     rgb,
+    stars,
     tiff,
 )
 from contrique_cli.photos.bounds import Bounds
@@ -90,6 +91,7 @@ class Photo:
         taken: when, by the camera's own clock; None where the file does not say.
         exposure: as far as the file says; nothing of a RAW file.
         note: what is wrong with it that left it a picture; None where nothing is.
+        rating: a person's stars inside the file, see `stars.parse`; None where there are none.
         digest: of the bytes that were decoded, see `content.digest`; None unless asked for, or
             where they changed meanwhile.
     """
@@ -103,6 +105,7 @@ class Photo:
     taken: datetime | None = None
     exposure: Exposure = exif.UNKNOWN
     note: str | None = None
+    rating: float | None = None
     digest: bytes | None = None
 
 
@@ -237,7 +240,7 @@ def _open(file: BinaryIO, path: Path, limits: Bounds, *, is_hashed: bool) -> Pho
     photo = _open_kind(whole, head, path, limits)
     if digest is not None and whole.data is None and content.digest_of(whole, file) != digest:
         digest = None  # it changed while it was decoded
-    return replace(photo, digest=digest)
+    return replace(photo, digest=digest, rating=stars.find(whole.file))
 
 
 def _open_kind(whole: Content, head: bytes, path: Path, limits: Bounds) -> Photo:
@@ -456,7 +459,7 @@ def _reason(error: BaseException) -> str:
         return str(error)
     if isinstance(error, Unreadable):
         return error.reason
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         return "not enough memory to decode it"
     if isinstance(error, Image.DecompressionBombError):
         return "over Pillow's own limit for pictures of this format: save it as TIFF or PNG"

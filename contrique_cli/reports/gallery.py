@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote_from_bytes
 
-from contrique_cli.reports.rows import PROBABILITY_DIGITS, Row, printed
+from contrique_cli.reports.rows import Row, printed
 from contrique_cli.reports.thumbnails import MIME
 from contrique_cli.version import __version__
 
@@ -43,7 +43,7 @@ END_OF_BLOCK = "."
 ID_DIGITS = 12
 """Hexadecimal digits by which the page remembers a picked photo."""
 
-SCRIPTS = "data filter layout grid large picks page".split()
+SCRIPTS = "data filter layout grid stars large picks compare keys page".split()
 """The page's script files, in the order in which they build on each other."""
 
 _IN_SCRIPT = str.maketrans({"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"})
@@ -113,20 +113,27 @@ def _in_script(value: Any) -> str:
 
 def _data(rows: Sequence[Row], folder: Path) -> dict[str, Any]:
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - see `_photo`
+    scored = [row for row in rows if row.score is not None]
+    flaws = list(dict.fromkeys(name for row in scored for name, _ in row.flaws))
     return {
         "format": FORMAT,
         "mime": MIME,
         "block": BLOCK,
         "separator": os.sep,
-        "photos": [_photo(row, place) for row in rows if row.score is not None],
+        "folder": str(Path.cwd()),
+        "flaws": flaws,
+        "photos": [_photo(row, place, flaws) for row in scored],
         "failed": [
             {"path": str(row.path), "error": row.error or ""} for row in rows if row.score is None
         ],
     }
 
 
-def _photo(row: Row, place: Path) -> dict[str, Any]:
-    """What the page knows of a photo; facts that there are none of are left out."""
+def _photo(row: Row, place: Path, flaws: Sequence[str]) -> dict[str, Any]:
+    """What the page knows of a photo; facts that there are none of are left out.
+
+    Probabilities are in thousandths, in the order of the flaws: their names are in the page once.
+    """
     absolute = os.path.abspath(row.path)  # noqa: PTH100 - `resolve` would follow symbolic links
     facts = {
         "id": hashlib.sha256(os.fsencode(absolute)).hexdigest()[:ID_DIGITS],
@@ -136,15 +143,23 @@ def _photo(row: Row, place: Path) -> dict[str, Any]:
         "score": None if row.score is None else printed(row.score),
         "flaw": row.flaw,
         "probability": row.flaw_probability,
-        "flaws": {name: round(chance, PROBABILITY_DIGITS) for name, chance in row.flaws} or None,
+        "chances": _in_thousandths(row, flaws),
         "width": row.width,
         "height": row.height,
         "source": row.source,
         "burst": row.burst,
         "best": row.is_burst_best or None,
         "kind": row.burst_kind,
+        "companion": None if row.companion is None else str(row.companion),
+        "note": row.note,
+        "rating": getattr(row, "rating", None),
     }
     return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _in_thousandths(row: Row, flaws: Sequence[str]) -> list[int | None] | None:
+    chances = {name: round(chance * 1000) for name, chance in row.flaws}
+    return [chances.get(name) for name in flaws] if chances else None
 
 
 def link(path: Path, folder: Path) -> str:

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 def read(data: bytes, name: str) -> list[Row]:
     """The rows of a report, in its order.
 
-    Of a photo listed twice the later row holds, as in a stream that goes on.
+    Of a photo listed twice the later row holds, as in a stream that goes on; and a RAW file whose
+    JPEG comes later is that one's companion, no longer a photo of its own.
 
     Args:
         data: the whole report, of any kind that `tables.parse` knows, columns in any order.
@@ -58,6 +60,7 @@ def rows_of(table: Table, name: str) -> list[Row]:
         row = _row(record, f"{name}, {table.unit} {number}", is_text=table.is_text)
         rows.pop(str(row.path), None)
         rows[str(row.path)] = row
+        rows.pop(str(row.companion), None)
     return _with_quality(list(rows.values()))
 
 
@@ -116,13 +119,14 @@ def _row(record: Mapping[str, Any], where: str, *, is_text: bool) -> Row:
 
     def other(name: str) -> Path | None:
         value = record.get(name)
-        return None if value in (None, "") else _path(value, where)
+        return None if value in (None, "") else to_path(value, where)
 
     return Row(
-        path=_path(record.get("path"), where),
+        path=to_path(record.get("path"), where),
         reference=other("reference"),
         rank=count("rank"),
         score=number("score"),
+        rating=number("rating"),
         raw=number("raw"),
         flaw=text("flaw"),
         flaw_probability=number("flaw_probability"),
@@ -141,17 +145,26 @@ def _row(record: Mapping[str, Any], where: str, *, is_text: bool) -> Row:
 
 def _flaws(record: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
     """Probabilities of flaws; what else is in columns so called, someone's notes, is none."""
-    return tuple(
-        (name.removeprefix(FLAW_PREFIX).replace("_", " "), float(value))
-        for name, value in record.items()
-        if name.startswith(FLAW_PREFIX)
-        and name not in COLUMNS
-        and isinstance(value, int | float)
-        and 0.0 <= value <= 1.0
-    )
+    found = []
+    for name, value in record.items():
+        if not name.startswith(FLAW_PREFIX) or name in COLUMNS or value is None:
+            continue
+        with suppress(ValueError):
+            if 0.0 <= (chance := tables.number(value)) <= 1.0:
+                found.append((name.removeprefix(FLAW_PREFIX).replace("_", " "), chance))
+    return tuple(found)
 
 
-def _path(value: Any, where: str) -> Path:
+def to_path(value: Any, where: str) -> Path:
+    """A path from a stranger's file.
+
+    Args:
+        value: what stands there.
+        place: where, for the message.
+
+    Raises:
+        BadReport: it is no text, or none that a file could be called.
+    """
     try:
         if isinstance(value, str) and value and b"\0" not in os.fsencode(value):
             return Path(value)

@@ -18,13 +18,15 @@ SCHEMA = 1
 """Version of the columns and of the JSON around them; raised when one changes its meaning."""
 
 COLUMNS = [
-    *"rank path score flaw flaw_probability raw width height source".split(),
+    *"rank path score rating flaw flaw_probability raw width height source".split(),
     *"burst burst_best burst_kind companion note error".split(),
 ]
 """Of every report, in this order; `reference` comes second in full-reference reports."""
 
 KINDS = dict.fromkeys("rank width height burst".split(), "int64")
-KINDS |= dict.fromkeys("score flaw_probability raw".split(), "double") | {"burst_best": "bool"}
+KINDS |= dict.fromkeys("score rating flaw_probability raw".split(), "double") | {
+    "burst_best": "bool"
+}
 """What the columns that do not hold text hold, in Parquet's words."""
 
 FLAW_PREFIX = "flaw_"
@@ -52,6 +54,7 @@ class Row:
         rank: 1 for the best of the run; None while unranked or without a score.
         path: as found.
         score: 0-100, higher is better; None where the photo could not be scored.
+        rating: a person's stars, 1 to 5, or -1 for a rejected photo; None where nobody gave any.
         raw: the regressor's own value, on the scale and in the direction it was fitted on.
         quality: the same, unclipped as well, turned so that higher is better; it ranks photos whose
             scores are equal, and is in no column. None where the direction is not known.
@@ -74,6 +77,7 @@ class Row:
     path: Path
     rank: int | None = None
     score: float | None = None
+    rating: float | None = None
     raw: float | None = None
     quality: float | None = None
     flaw: str | None = None
@@ -123,22 +127,22 @@ def printed(score: float) -> float:
     return round(score, SCORE_DIGITS)
 
 
-def to_csv(rows: Sequence[Row]) -> bytes:
-    """UTF-8 CSV with a header line, and without a column for every flaw, to fit on a screen.
+def to_csv(rows: Sequence[Row], *, has_flaws: bool = False) -> bytes:
+    """UTF-8 CSV with a header line, and without a column for every flaw unless told.
 
     A cell that a spreadsheet could take for a formula is made harmless: a path gets "./" in front,
     which names the same file, other text an apostrophe. Within a cell the separator that would
     let one begin, for a reader of semicolons, say, and the bytes of a name that are not UTF-8
     appear as backslash escapes.
     """
-    names = columns(rows, has_flaws=False)
+    names = columns(rows, has_flaws=has_flaws)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(names)
     for row in rows:
         found = cells(row)
-        line = [harmless(name, found[name]) for name in names]
+        line = [harmless(name, found.get(name)) for name in names]
         has_return = any(isinstance(cell, str) and "\r" in cell for cell in line)
         (quoting if has_return else writer).writerow(line)  # Python 3.11 leaves "\r" unquoted
     return text.getvalue().encode("utf-8", "backslashreplace")
@@ -178,10 +182,18 @@ def to_parquet(rows: Sequence[Row], about: Mapping[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def to_bytes(rows: Sequence[Row], file_format: str, about: Mapping[str, Any]) -> bytes:
-    """A whole report as "csv", "json", "jsonl" or "parquet"."""
+def to_bytes(
+    rows: Sequence[Row], file_format: str, about: Mapping[str, Any], *, has_flaws: bool = False
+) -> bytes:
+    """A whole report as "csv", "json", "jsonl" or "parquet".
+
+    Args:
+        rows, about: see `to_json`.
+        file_format: one of the four.
+        has_flaws: whether CSV has a column for every flaw, too.
+    """
     if file_format == "csv":
-        return to_csv(rows)
+        return to_csv(rows, has_flaws=has_flaws)
     if file_format == "parquet":
         return to_parquet(rows, about)
     if file_format == "json":
@@ -198,7 +210,7 @@ def columns(rows: Sequence[Row], *, has_flaws: bool = True) -> list[str]:
     """Names of the columns of a report; those of each flaw follow that of the dominant one's."""
     names = list(COLUMNS)
     if has_flaws:
-        flaws = dict.fromkeys(_column(name) for row in rows for name, _ in row.flaws)
+        flaws = dict.fromkeys(flaw_column(name) for row in rows for name, _ in row.flaws)
         column = names.index("flaw_probability") + 1
         names[column:column] = [name for name in flaws if name not in COLUMNS]
     if any(row.reference is not None for row in rows):
@@ -206,19 +218,20 @@ def columns(rows: Sequence[Row], *, has_flaws: bool = True) -> list[str]:
     return names
 
 
-def _column(flaw: str) -> str:
+def flaw_column(flaw: str) -> str:
     """Name of the column of a flaw's probability, such as flaw_motion_blur."""
     return FLAW_PREFIX + flaw.replace(" ", "_")
 
 
 def cells(row: Row) -> dict[str, Any]:
     """What a row holds in each column, with the digits that reports show."""
-    flaws = {_column(name): round(chance, PROBABILITY_DIGITS) for name, chance in row.flaws}
+    flaws = {flaw_column(name): round(chance, PROBABILITY_DIGITS) for name, chance in row.flaws}
     return flaws | {
         "rank": row.rank,
         "path": str(row.path),
         "score": None if row.score is None else printed(row.score),
         "raw": None if row.raw is None else round(row.raw, RAW_DIGITS),
+        "rating": _short(row.rating),
         "flaw": row.flaw,
         "flaw_probability": None
         if row.flaw_probability is None
@@ -234,6 +247,11 @@ def cells(row: Row) -> dict[str, Any]:
         "error": row.error,
         "reference": None if row.reference is None else str(row.reference),
     }
+
+
+def _short(number: float | None) -> float | None:
+    """The same number, a whole one as people write it."""
+    return int(number) if number is not None and number.is_integer() else number
 
 
 def _utf8(value: Any) -> Any:

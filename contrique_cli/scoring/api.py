@@ -6,9 +6,10 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from io import IOBase, TextIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -57,6 +58,7 @@ class Score:
         raw: the regressor's own value; None without a score.
         flaw, flaw_probability: see `rows.Row`.
         width, height: in upright pixels, before any reduction.
+        companion: in folders, the other file of the same shot: the RAW file of a JPEG.
         note: what is wrong with a photo that has a score: parts of it are missing.
         error: why there is no score; None where there is one.
     """
@@ -68,6 +70,7 @@ class Score:
     flaw_probability: float | None
     width: int | None
     height: int | None
+    companion: Path | None
     note: str | None
     error: str | None
 
@@ -113,8 +116,9 @@ class Scorer:
 
         Args:
             items: one photo or several, of the kinds of `Item`, mixed as you like. A folder stands
-                for the photos in it, at any depth, in name order; an array or tensor with four
-                axes for the pictures along its first.
+                for the photos in it, at any depth, in name order, a RAW file and its JPEG for one
+                as for the command, while each file that is named stands for itself; an array or
+                tensor with four axes for the pictures along its first.
 
         Returns:
             One result per photo, in the order of the items. What is no photo is a result with an
@@ -136,7 +140,8 @@ class Scorer:
         """
         found = self.score(items)
         columns = {one.name: [getattr(row, one.name) for row in found] for one in fields(Score)}
-        columns["path"] = [None if path is None else str(path) for path in columns["path"]]
+        for name in ("path", "companion"):
+            columns[name] = [None if path is None else str(path) for path in columns[name]]
         return frames.to_frame(columns, self.about)
 
     def score_one(self, item: Item) -> Score:
@@ -156,28 +161,34 @@ class Scorer:
         Args:
             items: taken one after the other; may be endless.
         """
-        origins: deque[Path | None] = deque()
+        origins: deque[_Origin] = deque()
 
         def opened() -> Iterator[Pending]:
             for item in items:
-                for path, found in self._open(item):
-                    origins.append(path)
+                for origin, found in self._open(item):
+                    origins.append(origin)
                     yield found
 
-        for row in verb.score(opened(), self._pipeline, self._work):
-            yield _result(row, origins.popleft())
+        score = partial(verb.score, pipeline=self._pipeline, work=self._work)
+        for row in score(opened()):
+            origin = origins.popleft()
+            if origin.companion is None:
+                yield _result(row, origin.path)
+            else:
+                (pair,) = verb.pair([row], {row.path: origin.companion}, score)
+                yield _result(pair, pair.path)
 
-    def _open(self, item: Any) -> Iterator[tuple[Path | None, Pending]]:
-        """The photos an item stands for, each with the path to report."""
+    def _open(self, item: Any) -> Iterator[tuple[_Origin, Pending]]:
+        """The photos an item stands for, each with what to report of it."""
         if isinstance(item, str | os.PathLike):
             yield from _walk(Path(item))
         elif isinstance(item, _BYTES) or _is_file(item):
-            yield None, _read(item)
+            yield _Origin(), _read(item)
         elif isinstance(item, np.ndarray | torch.Tensor) and item.ndim == _BATCH_AXES:
             for one in item:
-                yield None, self._take(one)
+                yield _Origin(), self._take(one)
         else:
-            yield None, self._take(item)
+            yield _Origin(), self._take(item)
 
     def _take(self, item: Any) -> Photo | Unreadable:
         """A picture in memory at working size, or why it is none."""
@@ -193,13 +204,22 @@ class Scorer:
             return problem
 
 
-def _walk(source: Path) -> Iterator[tuple[Path, Path | Unreadable]]:
+class _Origin(NamedTuple):
+    """Where a photo comes from: nowhere, from memory; or a file, and the companion beside it."""
+
+    path: Path | None = None
+    companion: Path | None = None
+
+
+def _walk(source: Path) -> Iterator[tuple[_Origin, Path | Unreadable]]:
     """A file as it is, however often it is named; a folder as the command searches it."""
     if not source.is_dir():
-        yield source, source
+        yield _Origin(source), source
         return
-    for found in finding.find([source], Counter()):
-        yield (found.path if isinstance(found, Unreadable) else found), found
+    companions: dict[Path, Path] = {}
+    for found in finding.find([source], Counter(), companions):
+        path = found.path if isinstance(found, Unreadable) else found
+        yield _Origin(path, companions.get(path)), found
 
 
 def _is_file(item: Any) -> bool:
@@ -242,6 +262,7 @@ def _result(row: Row, path: Path | None) -> Score:
         flaw_probability=row.flaw_probability,
         width=row.width,
         height=row.height,
+        companion=row.companion,
         note=row.note,
         error=row.error,
     )

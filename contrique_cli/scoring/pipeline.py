@@ -50,6 +50,12 @@ class Pipeline:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
+    @property
+    def flaws(self) -> list[str]:
+        """Names of the flaws whose probability is told; none without a probe."""
+        names = [] if self.probe is None else self.probe.names
+        return [name for name in names if name != flaws.NONE]
+
     @cached_property
     def model(self) -> Contrique:
         """The encoder, read when first needed: scoring from the cache alone never needs it.
@@ -85,6 +91,7 @@ class Pipeline:
         size: tuple[int, int],
         source: str,
         note: str | None = None,
+        rating: float | None = None,
     ) -> Row:
         """The unranked row of a photo, from its features.
 
@@ -92,7 +99,7 @@ class Pipeline:
             path: as found.
             values: features, shape (2F,).
             size: width and height of the file, in upright pixels.
-            source, note: see `opening.Photo`.
+            source, note, rating: see `opening.Photo`.
         """
         raw = self.regressor.predict(values[None])  # (1, 2F) -> (1,)
         flaw = None
@@ -117,6 +124,7 @@ class Pipeline:
             height=size[1],
             source=source,
             note=note,
+            rating=rating,
         )
 
 

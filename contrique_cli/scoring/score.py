@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from contrique_cli.collection.ratings import Sidecars
 from contrique_cli.encoder.cache import recall
 from contrique_cli.encoder.cache.featurecache import FeatureCache
 from contrique_cli.encoder.seen import Features
@@ -79,8 +80,27 @@ def pair(
         )
 
 
+def rated(rows: Iterable[Row]) -> Iterator[Row]:
+    """Give photos on the disk a person's stars: in a sidecar, else inside, else the companion's.
+
+    What a sidecar says is looked up in its folder's listing, made when the first photo of the
+    folder comes; what is inside a photo was read, or remembered, with its features.
+    """
+    beside = Sidecars()
+    for row in rows:
+        rating = beside.find(row.files, inside=row.rating)
+        yield row if rating == row.rating else replace(row, rating=rating)
+
+
 def _row(item: Features | Unreadable, pipeline: Pipeline) -> Row:
     if isinstance(item, Unreadable):
         return Row(path=item.path, error=item.reason)
     size = item.width, item.height
-    return pipeline.judge(item.path, item.values, size=size, source=item.source, note=item.note)
+    return pipeline.judge(
+        item.path,
+        item.values,
+        size=size,
+        source=item.source,
+        note=item.note,
+        rating=item.rating,
+    )

@@ -1,12 +1,10 @@
-"""What runs on a cluster's machines: tasks that read shards, and actors that judge their photos."""
+"""What judges on a cluster's machines: actors, each with a model and its share of the machine."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,22 +14,13 @@ import torch
 from contrique_cli.encoder import capacity
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import ClusterError, Unreadable
-from contrique_cli.files import reading, tables
+from contrique_cli.files import tables
 from contrique_cli.photos.opening import Encoded, Pending
-from contrique_cli.reports.rows import KINDS
 from contrique_cli.scoring import pipeline
 from contrique_cli.scoring import score as verb
-from contrique_cli.shards.listing import Shard
-from contrique_cli.shards.parquets import Columns
-from contrique_cli.shards.picture import MAX_BYTES, Picture, held
-from contrique_cli.shards.results import COLUMNS, cells, utf8
-from contrique_cli.shards.score import Begin, End, read
-
-BLOCK = 8 << 20
-"""Bytes of photos that go to an actor at once."""
-
-MARK = -1
-"""Index of the record at a shard's end, which tells how many others it has."""
+from contrique_cli.shards.picture import Picture
+from contrique_cli.shards.results import cells, columns, kind_of
+from contrique_cli.shards.tasks import MARK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,84 +56,6 @@ class Share:
     actors: int
 
 
-# ---------------------------------------------------------------------------------- the tasks
-
-
-def read_batch(batch: Any, image: str | None) -> Iterator[Any]:
-    """Shards to tables of photos not yet decoded, each with a mark of its end."""
-    for record in batch.to_pylist():
-        number = record.pop("number")
-        yield from _read_shard(number, Shard(**record), Columns(image=image))
-
-
-def _read_shard(number: int, shard: Shard, columns: Columns) -> Iterator[Any]:
-    left_out: Counter[str] = Counter()
-    records: list[dict[str, Any]] = []
-    size = total = 0
-    for item in read(shard, columns, left_out):
-        if isinstance(item, Begin):
-            continue
-        if isinstance(item, End):
-            mark = {
-                "index": MARK,
-                "total": total,
-                "left_out": json.dumps(left_out),
-                "problem": None if item.problem is None else str(item.problem),
-            }
-            records.append({"number": number, **mark})
-            continue
-        records.append({"number": number, "index": total, **_message(item)})
-        total += 1
-        size += len(records[-1]["data"] or b"")
-        if size >= BLOCK:
-            yield _table(records)
-            records, size = [], 0
-    yield _table(records)
-
-
-def _message(picture: Picture) -> dict[str, Any]:
-    photo = _load(picture.photo) if isinstance(picture.photo, Path) else picture.photo
-    return {
-        "member": None if picture.member is None else utf8(picture.member),
-        "key": None if picture.key is None else utf8(picture.key),
-        "name": utf8(str(photo.path)),
-        "data": bytes(photo.data) if isinstance(photo, Encoded) else None,
-        "problem": photo.reason if isinstance(photo, Unreadable) else None,
-    }
-
-
-def _load(path: Path) -> Encoded | Unreadable:
-    try:
-        with reading.opened(path) as file:
-            return held(path, file.read(MAX_BYTES + 1))
-    except Unreadable as problem:
-        return problem
-    except (OSError, ValueError) as error:
-        return Unreadable(path, reading.why(error))
-
-
-def _table(records: list[dict[str, Any]]) -> Any:
-    pa, _ = tables.arrow()
-    text, whole = pa.string(), pa.int64()
-    schema = pa.schema(
-        {
-            "number": whole,
-            "index": whole,
-            "total": whole,
-            "left_out": text,
-            "problem": text,
-            "member": text,
-            "key": text,
-            "name": text,
-            "data": pa.large_binary(),
-        }
-    )
-    return pa.Table.from_pylist(records, schema=schema)
-
-
-# ---------------------------------------------------------------------------------- the actors
-
-
 class Actor:
     """Judges tables of photos, with one model and its share of the machine."""
 
@@ -158,6 +69,7 @@ class Actor:
                 f"a machine of the cluster has another model: {found} instead of "
                 f"{judging.about}; install the same version and models on all"
             )
+        self._names = columns(self._pipeline.flaws)
         self._work = self._pipeline.sized(judging.work)
         if self._work.workers is None and self._work.chosen_device.type == "cpu":
             workers = capacity.count_workers(self._work.max_side, part=share.part)
@@ -177,8 +89,8 @@ class Actor:
         rows = verb.score(map(_photo, photos), self._pipeline, self._work)
         for record, row in zip(photos, rows, strict=True):
             picture = Picture(member=record["member"], key=record["key"], photo=_photo(record))
-            record |= {**cells(picture, row), "problem": None}
-        return _judged(records)
+            record |= {**cells(picture, row, self._names), "problem": None}
+        return _judged(records, self._names)
 
 
 def _photo(record: Mapping[str, Any]) -> Pending:
@@ -188,10 +100,10 @@ def _photo(record: Mapping[str, Any]) -> Pending:
     return Encoded(path=path, data=record["data"])
 
 
-def _judged(records: list[dict[str, Any]]) -> Any:
+def _judged(records: list[dict[str, Any]], columns: list[str]) -> Any:
     pa, _ = tables.arrow()
     marks = {"number": "int64", "index": "int64", "total": "int64", "left_out": "string"}
-    names = {name: KINDS.get(name, "string") for name in COLUMNS[1:]} | marks
+    names = {name: kind_of(name) for name in columns[1:]} | marks
     kinds = {
         name: pa.type_for_alias(kind) for name, kind in (names | {"problem": "string"}).items()
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contrique_cli.errors import BadOption, NoImagesFound
@@ -14,6 +16,11 @@ from contrique_cli.shards.picture import is_picture
 
 TAR, PARQUET, FOLDER = "tar", "parquet", "folder"
 """Kinds of shards; a folder is one of the photos that lie directly in it."""
+
+PART = 1000
+"""Photos of a folder beyond which it is divided: a part is begun again where a run was killed."""
+
+_PART_NAME = re.compile(r"(.+)\.\d{5,}-of-(\d{5,})")
 
 SUFFIXES = {".tar": TAR, ".tar.gz": TAR, ".tgz": TAR, ".parquet": PARQUET}
 
@@ -26,11 +33,20 @@ class Shard:
         source: path or URL.
         name: of its result, without suffix; holds slashes where it lay in inner folders.
         kind: one of `TAR`, `PARQUET` and `FOLDER`.
+        photos: of a folder, all that lie in it.
+        part, parts: which of its photos these are, by `holds`; counted from 0.
     """
 
     source: str
     name: str
     kind: str
+    photos: int = 0
+    part: int = 0
+    parts: int = 1
+
+    def holds(self, photo: str) -> bool:
+        """Whether a photo of the folder, by its name alone, is in this part of it."""
+        return zlib.crc32(photo.encode("utf-8", "surrogateescape")) % self.parts == self.part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,21 +125,51 @@ def _find(source: str, left_out: Counter[str]) -> Iterator[Shard]:
             f"{places.shown(source)} is no shard: give .tar, .tar.gz or .parquet files, or "
             "folders; single photos go into a report with --output FILE"
         )
-    photos = set()
+    photos: Counter[str] = Counter()
     for name in places.walk(source):
         kind = kind_of(name)
         folder = name.rpartition("/")[0]
         if kind is not None:
             yield Shard(source=places.join(source, name), name=_stem(name), kind=kind)
-        elif is_picture(name) and folder not in photos:
-            photos.add(folder)
-            yield Shard(
-                source=places.join(source, folder) if folder else source.rstrip("/"),
-                name=folder or _own_name(source),
-                kind=FOLDER,
-            )
-        elif not is_picture(name):
+        elif is_picture(name):
+            photos[folder] += 1
+        else:
             left_out["neither shard nor photo"] += 1
+    for folder, count in photos.items():
+        yield Shard(
+            source=places.join(source, folder) if folder else source.rstrip("/"),
+            name=folder or _own_name(source),
+            kind=FOLDER,
+            photos=count,
+        )
+
+
+def divide(shards: Iterable[Shard], results: Collection[str]) -> list[Shard]:
+    """Large folders in parts, which machines share and a run that was killed goes on with.
+
+    Which part a photo is in hangs on its name and the number of parts, a power of two, so that
+    photos that come later move no other. Results that are there say how many parts there are.
+
+    Args:
+        shards: see `find`.
+        results: names of results that are there, as shards have them.
+
+    Raises:
+        BadOption: two results would have one name.
+    """
+    begun = {match[1]: int(match[2]) for match in map(_PART_NAME.fullmatch, results) if match}
+    divided = []
+    for shard in shards:
+        wanted = 1 << (math.ceil(shard.photos / PART) - 1).bit_length() if shard.photos else 1
+        parts = 1 if shard.name in results else max(1, begun.get(shard.name, wanted))
+        if shard.kind != FOLDER or parts == 1:
+            divided.append(shard)
+            continue
+        for part in range(parts):
+            name = f"{shard.name}.{part:05}-of-{parts:05}"
+            divided.append(replace(shard, name=name, part=part, parts=parts))
+    _check_names(divided)
+    return divided
 
 
 def _own_name(folder: str) -> str:

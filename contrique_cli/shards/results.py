@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
@@ -22,7 +22,10 @@ COLUMNS = [
     *"shard member key score flaw flaw_probability raw width height".split(),
     *"source note error".split(),
 ]
-"""Of every result, in this order; kept columns follow."""
+"""Of every result, in this order, but for `FLAWLESS` with one for each flaw; kept ones follow."""
+
+FLAWLESS = ("csv",)
+"""Formats without a column for every flaw, as in reports: their rows fit on a screen."""
 
 KEPT_PREFIX = "kept_"
 """In front of a kept column's name that is one of ours."""
@@ -48,20 +51,28 @@ class Folder:
         place: path or URL.
         format: one of `config.SHARD_FORMATS`.
         about: facts of the model, which every result here shares.
+        flaws: names of the flaws that its probe knows.
     """
 
     place: str
     format: str
     about: Mapping[str, Any] = field(default_factory=dict)
+    flaws: Sequence[str] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """Of every result, before those that are kept."""
+        return columns(() if self.format in FLAWLESS else self.flaws)
 
     def target(self, shard: Shard) -> str:
         """The result of a shard."""
         return places.join(self.place, f"{shard.name}.{self.format}")
 
-    def unfinished(self, shards: list[Shard]) -> list[Shard]:
-        """Shards without a result; a result that is there is whole."""
-        found = set(places.walk(self.place)) if places.is_folder(self.place) else set()
-        return [shard for shard in shards if f"{shard.name}.{self.format}" not in found]
+    def finished(self) -> set[str]:
+        """Names of the shards that have a result; one that is there is whole."""
+        found = places.walk(self.place) if places.is_folder(self.place) else ()
+        end = f".{self.format}"
+        return {name.removesuffix(end) for name in found if name.endswith(end)}
 
     def claim(self) -> None:
         """Say which model's results these are, or find that they are the same model's.
@@ -101,8 +112,8 @@ class Folder:
         """
         with places.written(self.target(shard)) as file:
             facts = {"schema": SCHEMA, **self.about}
-            written = _FILES[self.format](file, kept, facts)
-            result = Result(shard, written)
+            written = _FILES[self.format](file, self.columns, kept, facts)
+            result = Result(shard, written, self.columns)
             try:
                 yield result
             except BaseException:
@@ -119,14 +130,15 @@ class Result:
         shard: whose, as reports call it.
     """
 
-    def __init__(self, shard: Shard, file: _File) -> None:
+    def __init__(self, shard: Shard, file: _File, names: Sequence[str]) -> None:
         self.shard = places.shown(shard.source)
         self._file = file
+        self._names = names
         self._rows: list[dict[str, Any]] = []
 
     def add(self, picture: Picture, row: Row) -> None:
         """Add a picture's row."""
-        self.add_cells(cells(picture, row))
+        self.add_cells(cells(picture, row, self._names))
 
     def add_cells(self, row: dict[str, Any]) -> None:
         """Add a row as `cells` gives it."""
@@ -145,16 +157,35 @@ class Result:
         self._rows = []
 
 
-def cells(picture: Picture, row: Row) -> dict[str, Any]:
-    """A picture's row in the result of its shard but for the shard, rounded as reports are."""
+def columns(flaws: Sequence[str]) -> list[str]:
+    """Of a result: as in a report, those of each flaw follow that of the dominant one's."""
+    place = COLUMNS.index("flaw_probability") + 1
+    return [*COLUMNS[:place], *map(report_rows.flaw_column, flaws), *COLUMNS[place:]]
+
+
+def kind_of(column: str) -> str:
+    """What one of our columns holds, in Parquet's words."""
+    if column.startswith(report_rows.FLAW_PREFIX):
+        return "double"
+    return report_rows.KINDS.get(column, "string")
+
+
+def cells(picture: Picture, row: Row, names: Sequence[str]) -> dict[str, Any]:
+    """A picture's row in the result of its shard but for the shard, rounded as reports are.
+
+    Args:
+        picture, row: the picture, and what came of it.
+        names: of the result's columns, the shard's first.
+    """
     found = report_rows.cells(row) | {"member": picture.member, "key": picture.key}
-    ours = {name: utf8(found[name]) for name in COLUMNS[1:]}
+    ours = {name: utf8(found.get(name)) for name in names[1:]}
     return ours | {kept_name(name): cell for name, cell in picture.kept.items()}
 
 
 def kept_name(column: str) -> str:
     """What a kept column is called beside our own."""
-    return f"{KEPT_PREFIX}{column}" if column in COLUMNS else column
+    is_ours = column in COLUMNS or column.startswith(report_rows.FLAW_PREFIX)
+    return f"{KEPT_PREFIX}{column}" if is_ours else column
 
 
 def _same(about: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,9 +204,15 @@ def utf8(cell: Any) -> Any:
 class _Parquet:
     """Parquet; the metadata `contrique` holds the schema's version and the model's fingerprint."""
 
-    def __init__(self, file: IO[bytes], kept: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        names: Sequence[str],
+        kept: Mapping[str, Any],
+        about: Mapping[str, Any],
+    ) -> None:
         pa, parquet = tables.arrow()
-        kinds = {name: pa.type_for_alias(report_rows.KINDS.get(name, "string")) for name in COLUMNS}
+        kinds = {name: pa.type_for_alias(kind_of(name)) for name in names}
         kinds |= {kept_name(name): kind for name, kind in kept.items()}
         self._schema = pa.schema(list(kinds.items()), metadata={"contrique": json.dumps(about)})
         self._table = pa.Table
@@ -191,9 +228,15 @@ class _Parquet:
 class _Csv:
     """CSV with a header line; cells that a spreadsheet could take for formulas are harmless."""
 
-    def __init__(self, file: IO[bytes], kept: Mapping[str, Any], _about: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        names: Sequence[str],
+        kept: Mapping[str, Any],
+        _about: Mapping[str, Any],
+    ) -> None:
         self._file = file
-        self._names = [*COLUMNS, *map(kept_name, kept)]
+        self._names = [*names, *map(kept_name, kept)]
         self._put([self._names])
 
     def write(self, rows: list[dict[str, Any]]) -> None:
@@ -218,7 +261,11 @@ class _JsonLines:
     """One object per line."""
 
     def __init__(
-        self, file: IO[bytes], _kept: Mapping[str, Any], _about: Mapping[str, Any]
+        self,
+        file: IO[bytes],
+        _names: Sequence[str],
+        _kept: Mapping[str, Any],
+        _about: Mapping[str, Any],
     ) -> None:
         self._file = file
 
@@ -230,7 +277,9 @@ class _JsonLines:
         """Nothing stands after the last line."""
 
 
-_FILES: dict[str, Callable[[IO[bytes], Mapping[str, Any], Mapping[str, Any]], _File]] = {
+_FILES: dict[
+    str, Callable[[IO[bytes], Sequence[str], Mapping[str, Any], Mapping[str, Any]], _File]
+] = {
     "parquet": _Parquet,
     "csv": _Csv,
     "jsonl": _JsonLines,

@@ -174,7 +174,7 @@ def _folder(shard: Shard, _columns: Columns, _left_out: Counter[str]) -> Iterato
     """Photos of a disk are opened where they are decoded; those of a store are read here."""
     yield Begin(shard, {})
     for name in places.files(shard.source):
-        if is_picture(name):
+        if is_picture(name) and shard.holds(name):
             place = places.join(shard.source, name)
             photo: Pending = Path(place)
             if places.is_store(place):

@@ -13,6 +13,7 @@ import pytest
 from contrique_cli.reports import reading
 from tests.conftest import make_photo
 from tests.dng import save_dng
+from tests.sidecars import packet
 
 pytest.importorskip("rawpy")
 pytestmark = pytest.mark.usefixtures("tiny_regressor")
@@ -206,3 +207,13 @@ def test_both_files_of_a_pair_get_the_stars(card, report, contrique, names, expe
 def test_scoring_gives_both_their_stars(card, contrique):
     contrique("score", card, "--xmp", *TINY)
     assert (card / "a.dng.xmp").read_bytes() == (card / "a.jpg.xmp").read_bytes()
+
+
+def test_a_persons_stars_on_one_file_of_a_pair_are_those_of_the_photo(card, report, contrique):
+    (card / "a.dng.xmp").write_bytes(packet('xmp:Rating="5"'))
+    make_photo(1, 160, 120).save(card / "B.JPG", quality=90, xmp=packet('xmp:Rating="2"'))
+    done = contrique("rate", "--from", report)
+    assert "2 written" in done.err
+    assert "4 kept" in done.err
+    found = [name for name in files(card) if name.endswith(".xmp")]
+    assert found == ["a.dng.xmp", "alone.jpg.xmp", "raw.dng.xmp"]

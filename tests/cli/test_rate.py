@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -169,3 +170,164 @@ def test_no_sidecar_is_made_that_hides_a_persons_stars(contrique, photos, report
     assert "2 written, 0 unchanged, 1 kept" in done.err
     assert not (photos / ours).exists()
     assert (photos / theirs).read_text() == human
+
+
+# --------------------------------------------------------------------------- a list of picks
+
+
+def listed(folder: Path, *photos: tuple[str, int], **more: object) -> Path:
+    """picks.json in the current folder, as a gallery of `folder` downloads it."""
+    document = {
+        "format": "contrique-picks",
+        "version": 1,
+        "folder": str(folder),
+        "photos": [{"path": path, "rating": rating} for path, rating in photos],
+    }
+    Path("picks.json").write_text(json.dumps(document | more))
+    return Path("picks.json")
+
+
+@pytest.fixture
+def desk(photos, tmp_path, monkeypatch):
+    """The current folder, with photos/ of three; a.jpg has a person's five stars in a.xmp."""
+    (photos / "a.xmp").write_text(rated("<xmp:Rating>5</xmp:Rating>"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+PICKED = (("photos/a.jpg", 2), ("photos/b.jpg", -1), ("photos/c.jpg", 0))
+
+
+def test_picks_become_a_persons_stars_and_undo_takes_them_back_whole(contrique, desk, photos):
+    before = state(photos)
+    done = contrique("rate", "--from", listed(desk, *PICKED))
+    assert done.status == 0, done.err
+    assert "sidecars: 2 written, 1 unchanged, 0 failed" in done.err
+    found = [ratings.find_stars(photos / name) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    assert found == [2, -1, None]
+    assert not (photos / "a.jpg.xmp").exists()
+    kept = contrique("score", "photos", "--xmp", *TINY)
+    assert "2 kept (rated by a person)" in kept.err
+    (photos / "c.jpg.xmp").unlink()
+    command = re.search("to take them back: contrique undo (.*)", done.err)[1]
+    shown = contrique("undo", command, "--dry-run")
+    assert shown.out == f"remove {photos / 'b.jpg.xmp'}\nrestore {photos / 'a.xmp'}\n"
+    undone = contrique("undo", command)
+    assert (undone.status, undone.err) == (
+        0,
+        "sidecars: 2 put back, 0 as before already, 0 failed\n",
+    )
+    Path(command).unlink()
+    assert state(photos) == before
+
+
+def test_a_sidecar_that_changed_since_is_left_by_undo(contrique, desk, photos):
+    contrique("rate", "--from", listed(desk, *PICKED), "--undo-file", "u")
+    changed = (photos / "b.jpg.xmp").read_text().replace("-1", "1")
+    (photos / "b.jpg.xmp").write_text(changed)
+    done = contrique("undo", "u")
+    assert (done.status, "left: " in done.err) == (3, True)
+    assert (photos / "b.jpg.xmp").read_text() == changed
+    assert b">5<" in (photos / "a.xmp").read_bytes()
+
+
+def test_a_dry_run_of_picks_writes_nothing(contrique, desk, photos):
+    before = state(photos)
+    done = contrique("rate", "--from", listed(desk, *PICKED), "--dry-run")
+    assert done.out.splitlines() == [
+        "photos/a.xmp would get 2 stars",
+        "photos/b.jpg.xmp would get -1 (rejected) (a new file)",
+        "photos/c.jpg.xmp has 0 stars already",
+    ]
+    assert (done.status, state(photos)) == (0, before)
+    assert sorted(os.listdir(desk)) == ["home", "photos", "picks.json"]
+
+
+def test_picks_through_a_pipe_and_a_pair(contrique, desk, photos):
+    (photos / "b.raf").write_bytes((photos / "b.jpg").read_bytes())
+    photo = {"path": "photos/b.jpg", "rating": 3, "companion": "photos/b.raf"}
+    data = listed(desk, photos=[photo]).read_bytes()
+    done = contrique("rate", "--from", "-", "--undo-file", "u", stdin=data)
+    assert (done.status, "2 written" in done.err) == (0, True)
+    assert [ratings.find_stars(photos / name) for name in ("b.jpg", "b.raf")] == [3, 3]
+
+
+def test_nothing_to_write_makes_no_undo_file(contrique, desk, photos):
+    done = contrique("rate", "--from", listed(desk, ("photos/c.jpg", 0)), "--undo-file", "u")
+    assert (done.status, Path("u").exists()) == (0, False)
+    assert "take them back" not in done.err
+
+
+def test_picks_made_in_another_folder_ask_for_the_base(contrique, desk, photos, monkeypatch):
+    """There may be another IMG_0001.jpg here."""
+    other = desk / "other" / "photos"
+    shutil.copytree(photos, other)
+    monkeypatch.chdir(desk / "other")
+    done = contrique("rate", "--from", listed(desk, *PICKED))
+    assert (done.status, f"give --base {desk}, or --base ." in done.err) == (1, True)
+    assert not list(other.glob("*.jpg.xmp"))
+    done = contrique("rate", "--from", "picks.json", "--base", desk, "--undo-file", "u")
+    assert (done.status, (photos / "b.jpg.xmp").exists()) == (0, True)
+    assert f"contrique undo u --base {photos}" in done.err
+    assert contrique("undo", "u").status == 1
+    assert contrique("undo", "u", "--base", photos).status == 0
+    assert not (photos / "b.jpg.xmp").exists()
+    assert not list(other.glob("*.jpg.xmp"))
+
+
+def test_picks_of_a_folder_below_are_found_there(contrique, desk, photos):
+    shutil.copy(photos / "c.jpg", "b.jpg")  # another photo of that name
+    assert contrique("rate", "--from", listed(photos, ("b.jpg", 4))).status == 0
+    assert ratings.find_stars(photos / "b.jpg") == 4
+    assert not Path("b.jpg.xmp").exists()
+
+
+def test_a_strangers_picks_reach_nothing_outside_and_nothing_but_photos(
+    contrique, desk, photos, monkeypatch
+):
+    (desk / "here").mkdir()
+    monkeypatch.chdir(desk / "here")
+    (desk / "here" / "notes.txt").write_text("mine")
+    shutil.copy(photos / "b.jpg", "b.jpg")
+    before = state(photos)
+    for path in (str(photos / "c.jpg"), "../photos/c.jpg"):
+        done = contrique("rate", "--from", listed(desk / "here", ("b.jpg", 1), (path, 5)))
+        assert (done.status, "give --base" in done.err) == (1, True)
+    done = contrique("rate", "--from", listed(desk / "here", ("b.jpg", 1), ("notes.txt", 5)))
+    assert (done.status, "not a photo" in done.err) == (3, True)
+    assert state(photos) == before
+    assert sorted(path.name for path in Path().glob("*.xmp")) == ["b.jpg.xmp"]
+
+
+def test_an_undo_file_that_cannot_be_written_means_no_rating(contrique, desk, photos):
+    done = contrique("rate", "--from", listed(desk, *PICKED), "--undo-file", "no/u")
+    assert (done.status, "give another --undo-file" in done.err) == (1, True)
+    assert not list(photos.glob("*.jpg.xmp"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(("--thresholds", "1,2,3,4,5"), "has stars"), (("--names", "x"), "choose full")],
+)
+def test_options_that_picks_have_no_use_for_are_wrong_usage(contrique, desk, options, message):
+    done = contrique("rate", "--from", listed(desk, *PICKED), *options)
+    assert (done.status, message in done.err) == (2, True)
+
+
+def test_scores_need_no_undo_file(contrique, report):
+    done = contrique("rate", "--from", report, "--undo-file", "u")
+    assert (done.status, "belongs to a list of picks" in done.err) == (2, True)
+
+
+def test_a_list_of_picks_is_no_report(contrique, desk, photos):
+    """Other commands take none for one, and a damaged one is a line."""
+    for arguments in (("select", "--list"), ("gallery", "--output", "g.html")):
+        done = contrique(arguments[0], "--from", listed(desk, *PICKED), *arguments[1:])
+        assert (done.status, len(done.err.splitlines())) == (1, 1)
+    Path("picks.json").write_bytes(Path("picks.json").read_bytes()[:-9])
+    done = contrique("rate", "--from", "picks.json")
+    assert (done.status, len(done.err.splitlines())) == (1, 1)

@@ -10,8 +10,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from contrique_cli.models import flaws
+from contrique_cli.models.flaws import FlawProbe
 from tests.conftest import spawn
 from tests.shards.samples import (
     BROKEN,
@@ -161,6 +164,63 @@ def test_finished_shards_are_skipped_and_damaged_results_never_appear(score, tmp
         assert (path.stat().st_mtime_ns == before) == (path.name != "1.parquet")
     third = score("in", "--output", "scores/")
     assert (third.status, third.out) == (0, "")
+
+
+def test_a_large_folder_is_gone_on_with_in_the_middle_and_shared(score, tmp_path, monkeypatch):
+    from contrique_cli.shards import listing
+
+    monkeypatch.setattr(listing, "PART", 10)
+    write_folder(tmp_path / "trip", few(24))
+    assert score("trip", "--output", "scores/", "--shard", "2/2").status == 0
+    done = sorted(path.name for path in Path("scores").glob("*.parquet"))
+    assert done == ["trip.00001-of-00004.parquet", "trip.00003-of-00004.parquet"]
+    before = len(rows_of(Path("scores")))
+    assert 0 < before < 24
+    again = score("trip", "--output", "scores/")
+    assert "2 of 4 shards have their result" in again.err
+    assert f"{24 - before} of {24 - before} photos scored, results of 2 shards" in again.err
+    rows = by_name(rows_of(Path("scores")))
+    assert sorted(row["member"] for row in rows.values()) == list(few(24))
+    for name, data in few(30, start=100).items():
+        (tmp_path / "trip" / name).write_bytes(data)
+    assert score("trip", "--output", "scores/").err == "4 of 4 shards have their result\n"
+
+
+def test_results_have_the_columns_of_a_report(score, tiny_regressor, home, tmp_path):
+    """Bytes have neither a rank among all shards nor companions nor a burst."""
+    from pyarrow import parquet
+
+    (home / "flaws").mkdir()
+    probe = FlawProbe(
+        names=["none", "blur", "motion blur"],
+        weights=np.zeros((tiny_regressor.weights.size, 3), np.float32),
+        bias=np.array([0.0, 2.0, 1.0], np.float32),
+        confidence=0.5,
+        encoder=tiny_regressor.encoder,
+    )
+    flaws.save(home / "flaws" / "tiny.safetensors", probe)
+    write_folder(tmp_path / "files", few(3) | {"broken.jpg": b"no photo"})
+    write_tar(tmp_path / "in.tar", few(3) | {"broken.jpg": b"no photo"})
+    assert score("files", "--output", "report.parquet").status == 3
+    assert score("in.tar", "--output", "scores/").status == 3
+    assert score("in.tar", "--output", "lines/", "--format", "jsonl").status == 3
+    assert score("in.tar", "--output", "sheets/", "--format", "csv").status == 3
+    report = parquet.ParquetFile("report.parquet").read()
+    result = parquet.ParquetFile("scores/in.parquet").read()
+    own = "rank path burst burst_best burst_kind companion".split()
+    expected = [field for field in report.schema if field.name not in own]
+    assert [field.name for field in expected].count("flaw_blur") == 1
+    assert list(result.schema)[3:] == expected
+    assert result.schema.names[:3] == ["shard", "member", "key"]
+    rows = {Path(row["path"]).name: row for row in report.to_pylist()}
+    for row in result.to_pylist():
+        assert {name: rows[row["member"]][name] for name in result.schema.names[3:]} == {
+            name: row[name] for name in result.schema.names[3:]
+        }
+    lines = [json.loads(line) for line in Path("lines/in.jsonl").read_text().splitlines()]
+    assert lines == result.to_pylist()
+    with Path("sheets/in.csv").open(newline="") as file:
+        assert not [name for name in next(csv.reader(file)) if name.startswith("flaw_bl")]
 
 
 def test_machines_share_a_list(score, tmp_path):

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from contrique_cli.cli import watch as cli_watch
+from contrique_cli.reports import reading
 from tests.conftest import make_photo, spawn
+from tests.dng import save_dng
+from tests.sidecars import packet
 
 TINY = ("--regressor", "tiny", "--device", "cpu", "--interval", "0.1")
 
@@ -120,6 +123,30 @@ def test_an_older_photo_put_in_place_of_one_that_was_scored_is_scored(look, fold
     assert look()[0] == ["first.jpg"] * 2
     one, other = map(json.loads, (tmp_path / "report.jsonl").read_bytes().splitlines())
     assert one["score"] != other["score"]
+
+
+def test_a_pair_is_one_line_and_a_report_has_it_once(contrique, look, folder, tmp_path):
+    pytest.importorskip("rawpy")
+    save_dng(folder / "first.dng", make_photo(3, 160, 120))
+    (folder / "first.dng").rename(tmp_path / "first.dng")
+    assert look()[0] == ["first.jpg"]
+    (tmp_path / "first.dng").rename(folder / "first.dng")
+    (folder / "first.dng.xmp").write_bytes(packet('xmp:Rating="4"'))
+    save_dng(folder / "second.dng", make_photo(4, 160, 120))
+    names, err = look()
+    assert sorted(names[1:]) == ["first.jpg", "second.dng"]
+    assert "2 photos scored" in err
+    make_photo(5).save(folder / "second.jpg")
+    assert look()[0][3:] == ["second.jpg"]
+    assert look()[0][4:] == []  # all is known
+    found = contrique("select", "--from", tmp_path / "report.jsonl", "--output", tmp_path / "a.csv")
+    assert found.status == 0
+    rows = {row.path.name: row for row in reading.read((tmp_path / "a.csv").read_bytes(), "a.csv")}
+    assert sorted(rows) == ["first.jpg", "second.jpg"]
+    assert rows["first.jpg"].companion == folder / "first.dng"
+    assert rows["first.jpg"].rating == 4
+    names, _ = look("--no-pairs")
+    assert sorted(names[4:]) == ["first.dng", "first.jpg", "second.jpg"]  # second.dng is known
 
 
 def test_a_second_watch_of_one_report_is_refused(contrique, folder, tmp_path):

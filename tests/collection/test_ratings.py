@@ -12,8 +12,8 @@ from contrique_cli import config
 from contrique_cli.collection import ratings, xmp
 from contrique_cli.errors import BadOption
 from contrique_cli.reports.rows import Row
-from tests.conftest import without_privileges
-from tests.sidecars import DARKTABLE, rated
+from tests.conftest import make_photo, without_privileges
+from tests.sidecars import DARKTABLE, packet, rated
 
 HUMAN = rated("<xmp:Rating>5</xmp:Rating>")
 
@@ -186,15 +186,141 @@ def test_a_sidecar_that_another_program_writes_meanwhile_is_not_overwritten(
     sidecar = tmp_path / "a.jpg.xmp"
     if existed:
         sidecar.write_text(DARKTABLE)
-    real = xmp.merge
+    step = "merge" if existed else "new"
+    real = getattr(xmp, step)
 
-    def slow(data: bytes, mark: xmp.Mark) -> bytes | None:
-        merged = real(data, mark)
+    def slow(*args: object) -> bytes | None:
+        made = real(*args)
         sidecar.write_text(HUMAN)
-        return merged
+        return made
 
-    monkeypatch.setattr(xmp, "merge", slow)
+    monkeypatch.setattr(xmp, step, slow)
     (outcome,) = rate((tmp_path / "a.jpg", 50.0))
     assert outcome.result == "failed"
     assert "meanwhile; run again" in (outcome.reason or "")
     assert sidecar.read_text() == HUMAN
+
+
+# ------------------------------------------------------------------------- a person's stars
+
+
+def give(given: dict[Path, int], **options) -> list[tuple[str, str]]:
+    outcomes = ratings.give(given, **({"naming": "full"} | options))
+    return [(outcome.sidecar.name, outcome.result) for outcome in outcomes]
+
+
+def stars_of(photo: Path) -> float | None:
+    photo.touch()
+    return ratings.find_stars(photo)
+
+
+@pytest.mark.parametrize("naming", ["full", "stem"])
+@pytest.mark.parametrize("theirs", ["a.xmp", "a.jpg.xmp"])
+def test_a_persons_stars_change_where_they_are_whatever_the_naming(tmp_path, naming, theirs):
+    (tmp_path / theirs).write_text(HUMAN)
+    photo = tmp_path / "a.jpg"
+    assert give({photo: 2}, naming=naming) == [(theirs, "written")]
+    assert os.listdir(tmp_path) == [theirs]
+    assert stars_of(photo) == 2
+
+
+def test_no_sidecar_is_left_that_says_otherwise(tmp_path):
+    photo = tmp_path / "a.jpg"
+    rate((photo, 90.0), naming="stem")
+    (tmp_path / "a.jpg.xmp").write_text(HUMAN)
+    assert give({photo: -1}) == [("a.jpg.xmp", "written"), ("a.xmp", "written")]
+    assert (stars_of(photo), b'"-1"' in (tmp_path / "a.xmp").read_bytes()) == (-1, True)
+
+
+def test_the_sidecar_of_a_photo_called_by_the_stem_is_not_that_photos(tmp_path):
+    for name in ("a.jpg", "a.jpg.jpg"):
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff\xe0")
+    (tmp_path / "a.jpg.xmp").write_text(HUMAN)
+    assert give({tmp_path / "a.jpg.jpg": 2}) == [("a.jpg.jpg.xmp", "written")]
+    assert (tmp_path / "a.jpg.xmp").read_text() == HUMAN
+
+
+def test_no_stars_clear_a_rating_and_make_no_file(tmp_path):
+    (tmp_path / "a.jpg.xmp").write_text(HUMAN)
+    rate((tmp_path / "b.jpg", 90.0))
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff\xe0")
+    given = {tmp_path / name: 0 for name in ("a.jpg", "b.jpg", "c.jpg")}
+    results = ["written", "written", "unchanged"]
+    assert [result for _, result in give(given, is_dry_run=True)] == results
+    assert [result for _, result in give(given)] == results
+    assert sorted(path.name for path in tmp_path.glob("*.xmp")) == ["a.jpg.xmp", "b.jpg.xmp"]
+    assert [stars_of(photo) for photo in given] == [None] * 3
+
+
+def test_of_photos_that_share_a_sidecar_the_most_stars_count(tmp_path):
+    given = {tmp_path / "a.jpg": -1, tmp_path / "a.raf": 3}
+    assert give(given, naming="stem") == [("a.xmp", "written")]
+    assert stars_of(tmp_path / "a.jpg") == 3
+
+
+def test_stars_that_a_pick_label_would_hide_are_not_written(tmp_path):
+    label = '<d:PickLabel xmlns:d="http://www.digikam.org/ns/1.0/">1</d:PickLabel>'
+    (tmp_path / "a.jpg.xmp").write_text(rated(label))
+    (outcome,) = ratings.give({tmp_path / "a.jpg": 4}, naming="full")
+    assert (outcome.result, "says otherwise" in (outcome.reason or "")) == ("failed", True)
+    assert (tmp_path / "a.jpg.xmp").read_text() == rated(label)
+
+
+def test_neither_a_link_out_of_the_folder_nor_what_is_no_xmp_is_written_to(tmp_path):
+    home, photos = tmp_path / "home", tmp_path / "photos"
+    home.mkdir()
+    photos.mkdir()
+    (home / "mine.xmp").write_text(HUMAN)
+    (photos / "a.jpg.xmp").symlink_to(home / "mine.xmp")
+    (photos / "b.xmp").write_text("<")
+    (photos / "c.jpg.xmp").mkdir()
+    given = {photos / name: 4 for name in ("a.jpg", "b.jpg", "c.jpg")}
+    assert give(given) == [("a.jpg.xmp", "failed"), ("b.xmp", "failed"), ("c.jpg.xmp", "failed")]
+    assert (home / "mine.xmp").read_text() == HUMAN
+    assert sorted(os.listdir(photos)) == ["a.jpg.xmp", "b.xmp", "c.jpg.xmp"]
+
+
+def test_a_change_is_written_down_before_it_is_made(tmp_path):
+    sidecar = tmp_path / "a.jpg.xmp"
+    sidecar.write_text(HUMAN)
+    seen = []
+
+    def record(path: Path, before: bytes | None, after: bytes) -> None:
+        seen.append((path, before))
+        assert sidecar.read_bytes() == before != after
+
+    give({tmp_path / "a.jpg": 1}, record=record)
+    give({tmp_path / "a.jpg": 1}, record=record)  # unchanged
+    assert seen == [(sidecar, HUMAN.encode())]
+
+
+@pytest.mark.parametrize("naming", ["full", "stem"])
+def test_stars_inside_the_photo_are_a_persons_and_no_sidecar_hides_them(tmp_path, naming):
+    """Issue 18, the debt beside point 6."""
+    make_photo(0, 64, 48).save(tmp_path / "a.jpg", xmp=packet('xmp:Rating="5"'))
+    make_photo(1, 64, 48).save(tmp_path / "b.tif")
+    make_photo(2, 64, 48).save(tmp_path / "c.jpg", xmp=packet('xmp:Rating="0"'))  # not rated
+    make_photo(3, 64, 48).save(tmp_path / "d.jpg", xmp=b"<no XMP")
+    done = rate(
+        *[(tmp_path / name, 10.0) for name in ("a.jpg", "b.tif", "c.jpg", "d.jpg")], naming=naming
+    )
+    assert results(done) == ["kept", "written", "written", "written"]
+    assert done[0].reason == "a.jpg"
+    assert not [name for name in os.listdir(tmp_path) if name in ("a.xmp", "a.jpg.xmp")]
+
+
+def test_the_sidecar_of_a_namesake_is_not_taken_for_ones_own(tmp_path):
+    """a.jpg.xmp is name.xmp of a.jpg.jpg and name.ext.xmp of a.jpg (`../shared/cases/14`)."""
+    for name in ("a.jpg", "a.jpg.jpg"):
+        make_photo(0, 64, 48).save(tmp_path / name)
+    done = rate((tmp_path / "a.jpg.jpg", 90.0), (tmp_path / "a.jpg", 10.0), naming="stem")
+    assert results(done) == ["failed", "written"]
+    assert done[0].reason == "it would be taken for the sidecar of a.jpg: use --names full"
+    assert sorted(os.listdir(tmp_path)) == ["a.jpg", "a.jpg.jpg", "a.xmp"]
+
+
+def test_a_photo_without_a_suffix_is_no_namesake_of_itself(tmp_path):
+    make_photo(0, 64, 48).save(tmp_path / "a", "JPEG")
+    assert results(rate((tmp_path / "a", 90.0), naming="stem")) == ["written"]
+    assert sorted(os.listdir(tmp_path)) == ["a", "a.xmp"]

@@ -153,7 +153,7 @@ def test_of_400_mixed_sets_nearly_all_are_told_apart(monkeypatch):
     rng = np.random.default_rng(18)
     sets = [simulate(rng, number) for number in range(400)]
     shots = [one for _, members in sets for one in members]
-    found = {one: kind for kind, members in bursts._groups(shots, 3.0) for one in members}
+    found = {one: kind for kind, members in bursts.groups(shots, gap=3.0) for one in members}
     told: Counter[tuple[str, str]] = Counter()
     start = 0
     for truth, members in sets:

@@ -12,6 +12,7 @@ import pytest
 from contrique_cli.collection import xmp
 from contrique_cli.collection.xmp import Mark
 from contrique_cli.errors import BadSidecar
+from contrique_cli.photos.stars import parse as parse_stars
 from tests.sidecars import BY_PROGRAM, DARKTABLE, DIGIKAM, EMPTY, EXIFTOOL, RDF, XMP, rated
 
 ENCODINGS = {
@@ -195,3 +196,66 @@ def test_exiftool_reads_the_rating_after_our_edit_in_both_forms(tmp_path, text, 
     command = ["exiftool", "-s3", "-warning", "-Rating", "-XMP-contrique:Score", path]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["4", "85.50"]
+
+
+# ------------------------------------------------------------------------- a person's stars
+
+
+@pytest.mark.parametrize("program", BY_PROGRAM)
+@pytest.mark.parametrize("stars", [5, 1, -1])
+def test_a_persons_stars_go_into_any_sidecar_and_are_no_score_of_ours(program, stars):
+    before = BY_PROGRAM[program].encode()
+    after = xmp.merge(before, xmp.Mark(stars))
+    assert parse_stars(after) == stars
+    assert b"contrique" not in after
+    assert xmp.merge(after, xmp.Mark(stars)) == after
+    assert xmp.merge(after, xmp.Mark(2, 50.0)) is None  # a person's, so not ours to change
+
+
+@pytest.mark.parametrize("program", BY_PROGRAM)
+def test_stars_of_ours_become_a_persons_also_where_they_are_the_same(program):
+    ours = xmp.merge(BY_PROGRAM[program].encode(), xmp.Mark(3, 61.23))
+    for stars in (3, 4, 0, -1):
+        after = xmp.merge(ours, xmp.Mark(stars))
+        assert b"GivenRating" not in after
+        assert parse_stars(after) == (stars or None)
+        assert xmp.merge(after, xmp.Mark(5, 99.0)) is None
+
+
+@pytest.mark.parametrize(
+    "rating",
+    [
+        f'<xmp:Rating>3</xmp:Rating><c:GivenRating xmlns:c="{xmp.OURS}">3</c:GivenRating>',
+        "<xmp:Rating> 3 </xmp:Rating>",
+        "<xmp:Rating></xmp:Rating>",
+    ],
+)
+def test_stars_take_the_place_of_an_element(rating):
+    after = xmp.merge(rated(rating).encode(), xmp.Mark(4))
+    assert after == rated("<xmp:Rating>4</xmp:Rating>").encode()
+
+
+def test_no_stars_in_a_sidecar_without_a_rating_change_nothing():
+    for text in BY_PROGRAM.values():
+        if "Rating" not in text:
+            assert xmp.merge(text.encode(), xmp.Mark(0)) == text.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<xmp:Rating rdf:parseType="Resource"><xmp:x>1</xmp:x></xmp:Rating>',
+        "<xmp:Rating/>",
+        '<c:GivenRating xmlns:c="urn:contrique:xmp:1/"/><xmp:x/>',
+    ],
+)
+def test_what_cannot_be_followed_is_left_alone(text):
+    with pytest.raises(BadSidecar):
+        xmp.merge(rated(text).encode(), xmp.Mark(4))
+
+
+def test_utf_16_stays_what_it_is():
+    before = DARKTABLE.replace("UTF-8", "UTF-16").encode("utf-16")
+    after = xmp.merge(before, xmp.Mark(4))
+    assert after.startswith(before[:2])
+    assert 'xmp:Rating="4"' in after.decode("utf-16")

@@ -143,6 +143,21 @@ def test_a_photo_that_no_memory_holds_is_one_row(mixed, tiny, monkeypatch, batch
 
 
 @pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize(
+    "words", ["could not create a primitive", "[enforce fail] can't allocate memory"]
+)
+def test_libraries_that_lack_memory_say_so_in_words_of_their_own(
+    mixed, tiny, monkeypatch, batch_size, words
+):
+    def full(_image):
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(features, "to_tensor", full)
+    (found,) = extract(mixed[:1], tiny, batch_size=batch_size)
+    assert "not enough memory" in found.reason
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
 def test_an_error_of_ours_is_not_taken_for_a_lack_of_memory(mixed, tiny, monkeypatch, batch_size):
     def broken(embed, pixels):
         raise RuntimeError("a mistake")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.hostile import mutations
 from tests.hostile.counting import Count
+from tests.sidecars import DARKTABLE
 
 JPEG = b"\xff\xd8\xff\xe0"
 
@@ -68,7 +69,8 @@ def mutate_undo(data: bytes, root: Path, rng: Random) -> bytes:
     for _ in range(rng.choice((1, 1, 2, 5))):
         line = rng.choice(lines)
         if rng.random() < 0.7:
-            line[rng.choice(("from", "to"))] = places(root, rng)
+            names = ("sidecar",) if "sidecar" in line else ("from", "to")
+            line[rng.choice(names)] = places(root, rng)
         else:
             lines[lines.index(line)] = mutations.value_of(line, rng)
     return "".join(json.dumps(line) + "\n" for line in lines).encode()
@@ -107,6 +109,50 @@ def test_hostile_undo_files_lose_nothing(tmp_path, contrique, monkeypatch):
 def test_many_hostile_undo_files_lose_nothing(tmp_path, contrique, monkeypatch):
     with Count("undo files") as count:
         try_undo(tmp_path, contrique, monkeypatch, count, 3000)
+
+
+def try_ratings(tmp_path, contrique, monkeypatch, count: Count, most: int) -> None:
+    """Sidecars stay or are put back; nothing else is ever written, least of all outside."""
+    rng = Random(0)
+    paths = ("a/x.jpg", "a/y.jpg", "b/x.jpg", "b/z.jpg")
+    for number in range(most):
+        root = tmp_path / str(number)
+        desk = make(root, monkeypatch)
+        (desk / "a" / "x.jpg.xmp").write_text(DARKTABLE)
+        (root / "home" / "mine.jpg.xmp").write_text(DARKTABLE)
+        before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        photos = [{"path": path, "rating": rng.randrange(-1, 6)} for path in paths]
+        document = {"format": "contrique-picks", "version": 1, "folder": str(desk)}
+        text = json.dumps(document | {"photos": photos}).encode()
+        if rng.random() < 0.5:
+            text = mutations.bytes_of(text, rng)
+        (desk / "picks").write_bytes(text)
+        with count.one(about=text):
+            done = contrique("rate", "--from", "picks", "--undo-file", "u")
+            assert done.status in (0, 1, 2, 3)
+            if (desk / "u").exists():
+                (desk / "u").write_bytes(mutate_undo((desk / "u").read_bytes(), root, rng))
+                done = contrique("undo", "u", *rng.choice(((), ("--base", root))))
+                assert done.status in (0, 1, 2, 3)
+            assert "\x1b" not in done.out + done.err
+        after = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+        changed -= {desk / "picks", desk / "u"}
+        assert {path.suffix for path in changed} <= {".xmp"}
+        assert {path.parent.parent for path in changed} <= {desk}
+
+
+def test_hostile_lists_of_picks_and_their_undo_files_write_sidecars_only(
+    tmp_path, contrique, monkeypatch
+):
+    with Count("lists of picks") as count:
+        try_ratings(tmp_path, contrique, monkeypatch, count, 30)
+
+
+@pytest.mark.slow
+def test_many_hostile_lists_of_picks_write_sidecars_only(tmp_path, contrique, monkeypatch):
+    with Count("lists of picks") as count:
+        try_ratings(tmp_path, contrique, monkeypatch, count, 2000)
 
 
 def mutate_report(data: bytes, root: Path, rng: Random) -> bytes:

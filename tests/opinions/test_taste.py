@@ -16,8 +16,9 @@ from contrique_cli.models import regressor
 from contrique_cli.models.regressor import Regressor
 from contrique_cli.opinions import taste
 from contrique_cli.opinions.dataset import Dataset
-from tests.collection.test_stars import packet
 from tests.conftest import blurred, make_photo
+from tests.dng import save_dng
+from tests.sidecars import packet
 
 SIDE = 64
 F = 12
@@ -137,13 +138,47 @@ def shoot(folder: Path, moments: list[str | None]) -> None:
 def test_photos_are_grouped_by_day_and_on_few_days_by_pauses(tmp_path):
     shoot(tmp_path, [f"2024:05:{1 + day:02} 10:00:00" for day in range(5)] * 2)
     found = taste.find_stars(tmp_path)
-    assert (found.group_column, len({row.group for row in found.rows})) == ("day", 5)
+    assert (found.group_column, len({row.group for row in found.rows})) == ("burst and day", 5)
     assert [row.mos for row in found.rows] == [1, 2, 3, 4, 5] * 2
     other = tmp_path / "other"
     other.mkdir()
     shoot(other, [f"2024:05:01 1{hour}:00:0{second}" for hour in range(6) for second in range(2)])
     found = taste.find_stars(other)
-    assert (found.group_column, len({row.group for row in found.rows})) == ("series", 6)
+    assert (found.group_column, len({row.group for row in found.rows})) == ("burst and series", 6)
+
+
+def groups_of(folder: Path) -> dict[str, str | None]:
+    return {row.path.stem: row.group for row in taste.find_stars(folder).rows}
+
+
+def test_a_burst_joins_the_two_days_it_was_taken_on_and_a_copy_has_the_day_of_its_photo(tmp_path):
+    """Issue 18.3: grouped by burst and by day, so that the printed agreement is honest."""
+    days = [f"2024:05:{day:02} 10:00:00" for day in range(10, 15)]
+    shoot(tmp_path, [*days, "2024:05:01 23:59:59", "2024:05:02 00:00:01", "2024:05:02 10:00:00"])
+    night = make_photo(99, 96, 64)
+    for name in ("05", "06"):
+        with Image.open(tmp_path / f"{name}.jpg") as photo:
+            night.save(tmp_path / f"{name}.jpg", exif=photo.getexif(), xmp=packet('xmp:Rating="3"'))
+    copies = tmp_path / "exports"
+    copies.mkdir()
+    for name in ("00", "01"):
+        with Image.open(tmp_path / f"{name}.jpg") as photo:
+            photo.save(copies / f"copy{name}.jpg", quality=95, xmp=packet('xmp:Rating="3"'))
+    found = groups_of(tmp_path)
+    assert found["05"] == found["06"] == found["07"]
+    assert found["copy00"] == found["00"] != found["copy01"] == found["01"]
+    assert len(set(found.values())) == 6
+
+
+def test_a_raw_file_and_its_jpeg_are_one_opinion(tmp_path):
+    pytest.importorskip("rawpy")
+    for name in ("a", "b"):
+        make_photo(1, 160, 120).save(tmp_path / f"{name}.jpg")
+        save_dng(tmp_path / f"{name}.dng", make_photo(7, 160, 120))
+    (tmp_path / "a.xmp").write_bytes(packet('xmp:Rating="4"'))
+    (tmp_path / "b.dng.xmp").write_bytes(packet('xmp:Rating="2"'))
+    found = {row.path.name: row.mos for row in taste.find_stars(tmp_path).rows}
+    assert found == {"a.jpg": 4, "b.jpg": 2}
 
 
 def test_photos_of_a_single_moment_have_no_groups(tmp_path):
@@ -180,7 +215,7 @@ def test_a_persons_stars_are_fitted_and_rank_from_the_command_line(
     assert done.status == 0, done.err
     assert "0, as tiny ranks" in done.out
     assert "0.5 of tiny blended in" in done.out
-    assert "by day (6 groups" in " ".join(done.out.split())
+    assert "by burst and day (6 groups" in " ".join(done.out.split())
     assert "95 % interval" in done.err
     scored = contrique("score", folder, "--regressor", "mine", "--device", "cpu")
     assert scored.status == 0

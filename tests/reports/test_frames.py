@@ -40,7 +40,7 @@ def test_every_format_reads_into_the_same_frame(tmp_path, form):
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "parquet"])
 def test_every_column_comes_back(tmp_path, form):
     row = report_rows.Row(
-        **dict.fromkeys(("score", "raw", "flaw_probability"), 0.5),
+        **dict.fromkeys(("score", "raw", "rating", "flaw_probability"), 0.5),
         **dict.fromkeys(("rank", "width", "height", "burst"), 7),
         **{name: f"a {name}" for name in ("flaw", "source", "burst_kind", "note")},
         path=Path("a.jpg"),

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,9 @@ def test_every_photo_has_its_facts_and_those_without_a_score_their_reason():
         flaws=(("blur", 0.75), ("noise", 0.1234)),
         burst=3,
         is_burst_best=True,
+        burst_kind="bracket",
+        companion=Path("photos/é.raf"),
+        note="damaged: half",
     )
     found = data(
         page([best, *scored("b.jpg"), Row(path=Path("bad.jpg"), error="the file is empty")])
@@ -113,9 +117,27 @@ def test_every_photo_has_its_facts_and_those_without_a_score_their_reason():
         "probability": 0.75,
     }
     assert (photo["burst"], photo["best"], photo["width"]) == (3, True, 40)
-    assert photo["flaws"] == {"blur": 0.75, "noise": 0.123}
-    assert not {"burst", "flaws"} & found["photos"][1].keys()
+    assert (photo["kind"], photo["companion"], photo["note"]) == (
+        *("bracket", "photos/é.raf"),
+        "damaged: half",
+    )
+    assert (found["flaws"], photo["chances"]) == (["blur", "noise"], [750, 123])
+    facts = {"burst", "chances", "kind", "companion", "note", "rating"}
+    assert not facts & found["photos"][1].keys()
+    assert found["folder"] == str(Path.cwd())
     assert found["failed"] == [{"path": "bad.jpg", "error": "the file is empty"}]
+
+
+def test_a_flaw_that_a_photo_says_nothing_of_leaves_its_place():
+    rows = [
+        replace(row, flaws=flaws)
+        for row, flaws in zip(
+            scored("a", "b", "c"), [(("blur", 0.5),), (("noise", 1.0),), ()], strict=True
+        )
+    ]
+    found = data(page(rows))
+    assert found["flaws"] == ["blur", "noise"]
+    assert [photo.get("chances") for photo in found["photos"]] == [[500, None], [None, 1000], None]
 
 
 def test_thumbnails_lie_in_blocks_in_the_order_of_the_photos():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,94 +11,24 @@ import pytest
 
 from contrique_cli.reports import gallery, thumbnails
 from contrique_cli.reports.rows import Row
-from tests.browser import CHROMIUM, Browser
+from tests.browser import CHROMIUM
 from tests.conftest import make_photo
+from tests.pages import (
+    COUNT,
+    FLAWS,
+    FOCUSED,
+    HOSTILE,
+    LARGE,
+    LARGE_PATH,
+    SHOWN,
+    open_fresh,
+    picked_in,
+    ranked,
+    show,
+    write,
+)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, which is not installed")
-
-SHOWN = "[...document.querySelectorAll('.cell')].map(e => e.querySelector('.name').textContent)"
-COUNT = "document.querySelector('#count').textContent"
-FOCUSED = "document.activeElement.closest('.cell')?.querySelector('.name').textContent"
-LARGE = "document.querySelector('#large').open"
-LARGE_PATH = "document.querySelector('#large-path').textContent"
-HOSTILE = [
-    "<img src=x onerror=alert(1)>.jpg",
-    "<|script><script>alert(1)<|script>.jpg".replace("|", "\\"),
-    "'\"-alert(1)-'\".jpg",
-    "\u202egpj.exe",
-    "two\nlines.jpg",
-    os.fsdecode(b"caf\xe9.jpg"),
-    "naïve 照片.jpg",
-]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    one = Browser(tmp_path_factory.mktemp("browser"))
-    yield one
-    one.close()
-
-
-def write(folder: Path, rows: list[Row]) -> str:
-    """A gallery of generated photos that exist; its address."""
-    for number, row in enumerate(rows):
-        if row.score is not None:
-            (folder / row.path).parent.mkdir(parents=True, exist_ok=True)
-            make_photo(number % 5, row.width, row.height).save(folder / row.path, "JPEG")
-    made = thumbnails.make(
-        (folder / row.path for row in rows if row.score is not None), max_side=64
-    )
-    with (folder / "gallery.html").open("wb") as file:
-        gallery.write(file, rows, [one for one in made if isinstance(one, bytes)], folder=folder)
-    return f"file://{folder}/gallery.html"
-
-
-def ranked(names: list[str], **more: object) -> list[Row]:
-    """Rows with scores 95, 85, 75 ... in the order of the names."""
-    return [
-        Row(path=Path(name), rank=place + 1, score=95.0 - 10 * place, width=96, height=64, **more)
-        for place, name in enumerate(names)
-    ]
-
-
-@pytest.fixture(scope="module")
-def six_address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of a gallery of a.jpg to f.jpg in two folders, the first two blurred, and a failure."""
-    rows = ranked(["x/a.jpg", "x/b.jpg"], flaw="blur")
-    rows += ranked(["", "", "x/c.jpg", "y/d.jpg", "y/e.jpg", "y/f.jpg"], flaw="none")[2:]
-    rows.append(Row(path=Path("y/bad.jpg"), error="the file is empty"))
-    folder = tmp_path_factory.mktemp("six")
-    with contextlib.chdir(folder):
-        return write(folder, rows)
-
-
-@pytest.fixture
-def six(browser, six_address) -> Browser:
-    open_fresh(browser, six_address)
-    return browser
-
-
-def open_fresh(browser: Browser, address: str) -> None:
-    browser.complaints.clear()
-    browser.requests.clear()
-    browser.resize(1000, 700)
-    browser.run("try { localStorage.clear() } catch {}")  # all local files share one
-    browser.open(address)
-
-
-def show(browser: Browser, count: str) -> None:
-    browser.until(f"{COUNT} === {count!r}")
-
-
-def picked_in(browser: Browser, button: str, name: str) -> bytes:
-    """The list of picks that a button downloads."""
-    for old in browser.downloads.iterdir():
-        old.unlink()
-    browser.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(browser.downloads))
-    browser.click(button)
-    target = browser.downloads / name
-    browser.wait(lambda: target.exists() and target.stat().st_size, name)
-    return target.read_bytes()
 
 
 def test_it_opens_from_disk_without_a_complaint_and_asks_for_nothing_else(six, six_address):
@@ -191,8 +119,38 @@ def test_it_sorts_by_the_probability_of_each_flaw(browser, tmp_path, monkeypatch
     browser.slide("#sort", "flaw <b>")
     browser.until(f"{SHOWN}.join() === 'a.jpg,c.jpg,b.jpg,d.jpg'")
     options = browser.run("[...document.querySelectorAll('#sort option')].map(o => o.textContent)")
-    assert options[-2:] == ["Most blur", "Most <b>"]
+    assert options[-5:] == ["Most stars", "Most blur", "Most <b>", "Least blur", "Least <b>"]
+    browser.slide("#sort", "least blur")
+    browser.until(f"{FLAWS}.join() === 'blur 10 %,blur 40 %,blur 90 %,'")
+    assert browser.run(SHOWN) == ["a.jpg", "c.jpg", "b.jpg", "d.jpg"]
     assert browser.complaints == []
+
+
+def test_photos_are_filtered_by_the_probability_of_a_flaw(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        replace(row, flaws=(("blur", chance), ("noise", 0.5)))
+        for row, chance in zip(ranked(["a.jpg", "b.jpg", "c.jpg"]), (0.1, 0.9, 0.4), strict=True)
+    ]
+    open_fresh(browser, write(tmp_path, [*rows, *ranked(["", "", "", "d.jpg"])[3:]]))
+    assert browser.run("document.querySelector('#chance').disabled")
+    browser.slide("#chance-of", "0")
+    browser.until(f"{SHOWN}.join() === 'b.jpg'")
+    assert browser.run(FLAWS) == ["blur 90 %"]
+    browser.slide("#chance", 30)
+    browser.until(f"{SHOWN}.join() === 'b.jpg,c.jpg'")
+    browser.slide("#sort", "path")
+    browser.slide("#chance", 0)
+    browser.until(f"{SHOWN}.join() === 'a.jpg,b.jpg,c.jpg'")  # nothing is known of d
+    browser.click("#sort-by-chance")
+    browser.until(f"{SHOWN}.join() === 'b.jpg,c.jpg,a.jpg'")
+    browser.click("#reset")
+    show(browser, "4 photos")
+    assert browser.complaints == []
+
+
+def test_a_page_without_probabilities_offers_no_filter_by_them(six):
+    assert six.run("document.querySelector('#chance-field').hidden")
 
 
 def test_a_photo_without_a_score_is_listed_with_its_reason(six):

@@ -19,6 +19,7 @@ from contrique_cli import Score, Scorer
 from contrique_cli.encoder import merged
 from contrique_cli.errors import RegressorMismatch, UnknownModel
 from tests.conftest import ROOT, make_photo
+from tests.dng import save_dng
 
 
 @pytest.fixture
@@ -48,6 +49,25 @@ def test_the_scores_are_those_of_the_command(scorer, contrique, photos):
     ]
     assert [one.score for one in found] == pytest.approx([row["score"] for row in rows], abs=0.005)
     assert [one.raw for one in found] == pytest.approx([row["raw"] for row in rows], abs=1e-6)
+
+
+def test_a_pair_in_a_folder_is_one_result_and_files_that_are_named_are_two(scorer, tmp_path):
+    pytest.importorskip("rawpy")
+    for seed, name in enumerate(["a.jpg", "b.jpg"]):
+        make_photo(seed).save(tmp_path / name)
+    for name in ("a.dng", "b.dng"):
+        save_dng(tmp_path / name, make_photo(7, 160, 120))
+    (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff and no more")
+    pair, broken = scorer.score(tmp_path)
+    assert (pair.path, pair.companion) == (tmp_path / "a.jpg", tmp_path / "a.dng")
+    assert (broken.path, broken.companion) == (tmp_path / "b.dng", tmp_path / "b.jpg")
+    assert "scored instead of b.jpg" in broken.note
+    frame = scorer.frame(tmp_path)
+    assert list(frame["companion"]) == [str(tmp_path / name) for name in ("a.dng", "b.jpg")]
+    named = [tmp_path / "a.jpg", tmp_path / "a.dng"]
+    found = scorer.score([*named, tmp_path])
+    assert [(one.path, one.companion) for one in found[:2]] == [(path, None) for path in named]
+    assert found[2:] == [pair, broken]
 
 
 def test_one_photo_gives_the_same_score_in_every_form(scorer, tmp_path):

@@ -20,7 +20,7 @@ class Look:
 
     def __call__(self, seconds: float = 1.0) -> list[str]:
         self.now += seconds
-        ready, troubles = self.watcher.poll(self.now)
+        ready, self.companions, troubles = self.watcher.poll(self.now)
         return [path.name for path in ready] + [f"!{one.reason}" for one in troubles]
 
 
@@ -103,6 +103,19 @@ def test_known_photos_are_ready_only_if_they_changed(tmp_path):
     assert look() == []
     assert sorted(look()) == ["larger.jpg", "newer.jpg", "older.jpg", "replaced.jpg"]
     assert look() == []
+
+
+def test_a_raw_file_that_comes_beside_its_jpeg_makes_the_pair_ready_again(tmp_path):
+    look = Look(tmp_path)
+    write(tmp_path / "a.jpg")
+    assert [look(), look()] == [[], ["a.jpg"]]
+    assert look.companions == {}
+    write(tmp_path / "a.dng")
+    assert [look(), look()] == [[], ["a.jpg"]]
+    assert look.companions == {tmp_path / "a.jpg": tmp_path / "a.dng"}
+    assert [look(), look()] == [[], []]
+    (tmp_path / "a.dng").unlink()
+    assert [look(), look()] == [[], ["a.jpg"]]
 
 
 def test_a_folder_that_comes_back_is_told_once_and_its_photos_stay_known(tmp_path):

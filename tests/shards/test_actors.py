@@ -10,7 +10,7 @@ import pytest
 
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import ClusterError
-from contrique_cli.shards import actors, cluster, listing
+from contrique_cli.shards import actors, cluster, listing, tasks
 from contrique_cli.shards.actors import Share
 from contrique_cli.shards.parquets import Columns
 from contrique_cli.shards.results import Folder
@@ -34,7 +34,7 @@ def judging_by(model, about) -> actors.Judging:
 
 def test_the_tasks_and_actors_give_the_rows_of_one_machine(contrique, model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(actors, "BLOCK", 20_000)
+    monkeypatch.setattr(tasks, "BLOCK", 20_000)
     write_all(tmp_path / "in", photos(30))
     whole = (tmp_path / "in/tar/0.tar").read_bytes()
     (tmp_path / "in/tar/0.tar").write_bytes(whole[: len(whole) // 2])
@@ -52,7 +52,7 @@ def test_the_tasks_and_actors_give_the_rows_of_one_machine(contrique, model, tmp
     blocks = [
         actor(table).to_pylist()
         for number, shard in enumerate(shards)
-        for table in actors.read_batch(
+        for table in tasks.read_batch(
             pa.Table.from_pylist([{"number": number, **vars(shard)}]), None
         )
     ]

@@ -83,6 +83,28 @@ def test_a_folder_that_holds_itself_is_searched_once(tmp_path):
     assert len(found(tmp_path / "a")[0]) == 1
 
 
+def test_a_large_folder_is_divided_by_its_photos_names(monkeypatch):
+    monkeypatch.setattr(listing, "PART", 10)
+    folder = Shard(source="in/trip", name="trip", kind=FOLDER, photos=25)
+    parts = listing.divide([folder], ())
+    assert [part.name for part in parts] == [f"trip.0000{part}-of-00004" for part in range(4)]
+    names = [f"{number}.jpg" for number in range(25)]
+    assert [sum(part.holds(name) for part in parts) for name in names] == [1] * 25
+    assert all(any(part.holds(name) for name in names) for part in parts)
+    small = Shard(source="in/small", name="small", kind=FOLDER, photos=10)
+    tar = Shard(source="in/a.tar", name="a", kind=TAR)
+    assert listing.divide([small, tar], ()) == [small, tar]
+    assert all(small.holds(name) for name in names)
+
+
+def test_results_that_are_there_say_how_a_folder_is_divided(monkeypatch):
+    monkeypatch.setattr(listing, "PART", 10)
+    grown = Shard(source="in/trip", name="trip", kind=FOLDER, photos=1000)
+    assert len(listing.divide([grown], {"trip.00001-of-00004", "other"})) == 4
+    assert listing.divide([grown], {"trip"}) == [grown]
+    assert len(listing.divide([grown], {"other.00001-of-00004"})) == 128
+
+
 def test_turns_share_all_shards_without_overlap():
     shards = [Shard(source=str(number), name=str(number), kind=TAR) for number in range(50)]
     parts = [Turn.parse(f"{number}/16").take(shards) for number in range(1, 17)]

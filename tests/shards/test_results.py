@@ -30,13 +30,13 @@ def test_a_result_appears_when_it_is_whole_and_not_before(tmp_path, kind):
     with pytest.raises(RuntimeError), folder.written(SHARD, {}) as result:
         for number in range(results.ROWS_AT_ONCE + 1):  # so that some are written already
             add(result, number)
-        assert folder.unfinished([SHARD]) == [SHARD]
+        assert folder.finished() == set()
         raise RuntimeError
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     with folder.written(SHARD, {}) as result:
         add(result, 1)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == [f"0.{kind}"]
-    assert folder.unfinished([SHARD]) == []
+    assert folder.finished() == {"deep/0"}
 
 
 def test_rows_are_rounded_as_reports_are(tmp_path):

@@ -45,7 +45,7 @@ _MOST_UNWRITTEN = 512  # photos kept back meanwhile, or marked as used in one tr
 _KEPT_SHARE = 0.9  # of the limit, left after making room
 _COLUMNS = (
     "id INTEGER PRIMARY KEY, origin BLOB, photo BLOB, used INTEGER, width INTEGER, "
-    "height INTEGER, source TEXT, note TEXT, checksum INTEGER, features BLOB"
+    "height INTEGER, source TEXT, note TEXT, rating REAL, checksum INTEGER, features BLOB"
 )
 _SCHEMA = (
     "CREATE TABLE origins (digest BLOB PRIMARY KEY, facts TEXT)",
@@ -55,7 +55,7 @@ _SCHEMA = (
     "CREATE TABLE files (file BLOB PRIMARY KEY, state BLOB, digest BLOB) WITHOUT ROWID",
 )
 _SELECT = (
-    "SELECT id, used, width, height, source, note, checksum, features FROM photos "
+    "SELECT id, used, width, height, source, note, rating, checksum, features FROM photos "
     "WHERE origin = ? AND photo = ? AND length(features) = ?"
 )
 
@@ -95,6 +95,7 @@ class Remembered(NamedTuple):
         source: what was decoded, see `opening.Photo`.
         values: features, shape (2F,), float32.
         note: what is wrong with it, see `opening.Photo`.
+        rating: a person's stars inside it, see `opening.Photo`.
     """
 
     width: int
@@ -102,6 +103,7 @@ class Remembered(NamedTuple):
     source: str
     values: np.ndarray
     note: str | None = None
+    rating: float | None = None
 
 
 class Part(NamedTuple):
@@ -180,7 +182,7 @@ class FeatureCache:
     def keep(self, origin: Origin, key: bytes, found: Remembered) -> None:
         """Remember a photo; on disk when the batch is full, or when the cache is closed."""
         values = found.values.astype(STORED, copy=False).tobytes()
-        facts = (found.width, found.height, found.source, found.note)
+        facts = (found.width, found.height, found.source, found.note, found.rating)
         row = (origin.digest, key, self._hour(), *facts)
         with self._lock:
             self._origins.setdefault(origin.digest, json.dumps(asdict(origin)))
@@ -299,7 +301,7 @@ class FeatureCache:
         with transaction(file):
             file.executemany("INSERT OR IGNORE INTO origins VALUES (?, ?)", self._origins.items())
             file.executemany(
-                "INSERT OR REPLACE INTO photos VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO photos VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 self._unwritten,
             )
             file.executemany(
@@ -333,13 +335,13 @@ def _forget(file: sqlite3.Connection, photos: int) -> None:
         )
 
 
-def _checksum(facts: tuple[int, int, str, str | None], values: bytes) -> int:
+def _checksum(facts: tuple[int, int, str, str | None, float | None], values: bytes) -> int:
     return zlib.crc32(values, zlib.crc32(repr(facts).encode()))
 
 
 def _parse(facts: list[Any]) -> Remembered | None:
     """What a row says, or None where it cannot be believed; its length is right already."""
-    width, height, source, note, checksum, values = facts
+    width, height, source, note, rating, checksum, values = facts
     is_sound = (
         isinstance(values, bytes)
         and isinstance(width, int)
@@ -347,14 +349,15 @@ def _parse(facts: list[Any]) -> Remembered | None:
         and min(width, height) > 0
         and isinstance(source, str)
         and isinstance(note, str | None)
-        and checksum == _checksum((width, height, source, note), values)
+        and isinstance(rating, float | None)
+        and checksum == _checksum((width, height, source, note, rating), values)
     )
     if not is_sound:
         return None
     numbers = np.frombuffer(values, dtype=STORED)
     if not np.isfinite(numbers).all():
         return None
-    return Remembered(width, height, source, numbers, note)
+    return Remembered(width, height, source, numbers, note, rating)
 
 
 def _facts(text: object) -> dict[str, Any]:

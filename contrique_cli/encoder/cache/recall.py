@@ -173,6 +173,7 @@ class _Queue:
             values=found.values,
             source=found.source,
             note=found.note,
+            rating=found.rating,
         )
 
 
@@ -197,5 +198,7 @@ def _keep(shelf: Shelf, found: Features | Unreadable) -> None:
     """Keep what was computed under the hash of the very bytes that it was computed from."""
     if isinstance(found, Unreadable) or found.digest is None:
         return
-    kept = Remembered(found.width, found.height, found.source, found.values, found.note)
+    kept = Remembered(
+        found.width, found.height, found.source, found.values, found.note, found.rating
+    )
     shelf.cache.keep(shelf.origin, identity.make_key(found.digest, found.path), kept)

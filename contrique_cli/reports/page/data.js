@@ -3,6 +3,8 @@
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 
+const MOST_STARS = 5;
+
 // Control and direction characters and stray bytes, which could make a name look like another.
 const INVISIBLE =
   /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
@@ -45,6 +47,20 @@ function isWithin(folder, outer) {
 
 function fromRoot(folder) {
   return folder.slice(root && !root.endsWith(data.separator) ? root.length + 1 : root.length);
+}
+
+// The address of the photo's file, decoded once; null where it cannot be shown. Local pages may
+// show local files; over a network the page stays with what it carries.
+async function original(photo) {
+  if (location.protocol !== "file:") return null;
+  const image = new Image();
+  image.src = photo.href;
+  try {
+    await image.decode();
+  } catch {
+    return null; // moved, or of a format that browsers do not know
+  }
+  return image.src;
 }
 
 const blocks = new Map();

@@ -6,17 +6,35 @@ const state = {
   terms: [],
   folder: null,
   flaw: null,
+  chanceOf: null, // place of a flaw among data.flaws
+  least: 50, // per cent
+  stars: "all",
   pickedOnly: false,
   sort: "best",
   isStacked: true,
   open: new Set(), // bursts that are spread out
 };
 
+// Thousandths of a flaw's probability; `otherwise` where it is not known.
+const chanceOf = (photo, flaw, otherwise) => photo.chances?.[flaw] ?? otherwise;
+
+// Of stars as people give them: what each choice lets through.
+const starTests = {
+  all: () => true,
+  unrated: (number) => number === 0,
+  rated: (number) => number !== 0,
+  rejected: (number) => number < 0,
+  kept: (number) => number >= 0,
+};
+for (let least = 1; least <= MOST_STARS; least += 1) starTests[least] = (number) => number >= least;
+
 const tests = {
   score: (photo) => photo.score >= state.low && photo.score <= state.high,
   name: (photo) => state.terms.every((term) => photo.searchable.includes(term)),
   folder: (photo) => state.folder === null || isWithin(photo.folder, state.folder),
   flaw: (photo) => state.flaw === null || photo.flaw === state.flaw,
+  chance: (photo) => state.chanceOf === null || chanceOf(photo, state.chanceOf, -1) >= state.least * 10,
+  stars: (photo) => starTests[state.stars](stars.of(photo)),
   picked: (photo) => !state.pickedOnly || picks.has(photo),
 };
 
@@ -47,11 +65,18 @@ const orders = {
   folder: (a, b) => collator.compare(a.folder, b.folder) || byRank(a, b),
 };
 
-// Flaws whose probability is known, each with an order of its own: the likeliest first.
-const chances = [...new Set(photos.flatMap((photo) => Object.keys(photo.flaws ?? {})))];
-for (const flaw of chances) {
-  const chance = (photo) => photo.flaws?.[flaw] ?? -1;
-  orders[`flaw ${flaw}`] = (a, b) => chance(b) - chance(a) || byRank(a, b);
+orders.stars = (a, b) => stars.of(b) - stars.of(a) || byRank(a, b);
+
+// Two orders for each flaw whose probability is known; photos that say nothing of it come last.
+data.flaws.forEach((name, flaw) => {
+  orders[`flaw ${name}`] = (a, b) => chanceOf(b, flaw, -1) - chanceOf(a, flaw, -1) || byRank(a, b);
+  orders[`least ${name}`] = (a, b) => chanceOf(a, flaw, 1001) - chanceOf(b, flaw, 1001) || byRank(a, b);
+});
+
+// The flaw that photos are sorted or filtered by; -1 for none.
+function flawInView() {
+  const sorted = data.flaws.findIndex((name) => state.sort === `flaw ${name}` || state.sort === `least ${name}`);
+  return sorted < 0 ? (state.chanceOf ?? -1) : sorted;
 }
 
 // Items of the grid: photos, each burst behind its best one unless it is open, and headings.

@@ -123,7 +123,8 @@ function makeCell(item) {
     "div",
     {},
     element("strong", { textContent: photo.score.toFixed(1) }),
-    element("span", { className: "flaw", textContent: flawOf(photo) }),
+    element("span", { className: "given" }),
+    element("span", { className: "flaw" }),
   );
   const folder = readable(fromRoot(photo.folder));
   const second = element(
@@ -133,12 +134,32 @@ function makeCell(item) {
     element("span", { className: "name", textContent: readable(photo.name) }),
   );
   const caption = element("div", { className: "caption" }, first, second);
-  const node = element("li", { className: "cell" }, opener, pick, stack, caption);
+  const badges = element("div", { className: "badges" });
+  if (photo.companion) badges.append(element("span", { textContent: `+ ${suffixOf(photo.companion)}`, title: readable(photo.companion) }));
+  if (photo.note) badges.append(element("span", { className: "note", textContent: readable(photo.note).split(":")[0], title: readable(photo.note) }));
+  const node = element("li", { className: "cell" }, opener, pick, stack, caption, badges);
   node.dataset.index = photo.index;
   return node;
 }
 
+const suffixOf = (path) => readable(path.slice(path.lastIndexOf(".") + 1)).toUpperCase();
+
+// Bursts are the usual case; brackets and panoramas say what they are.
+const kindOf = (photo) => (photo.kind === undefined ? "burst" : readable(photo.kind));
+
+const inPercent = (thousandths) => `${Math.round(thousandths / 10)} %`;
+
+// The flaw a photo is looked at for, with its probability, or else its own.
+function flawWords(photo) {
+  const flaw = flawInView();
+  const chance = chanceOf(photo, flaw, null);
+  return chance === null ? flawOf(photo) : `${readable(data.flaws[flaw])} ${inPercent(chance)}`;
+}
+
 const flawOf = (photo) => (photo.flaw === undefined || photo.flaw === "none" ? "" : readable(photo.flaw));
+
+// A frame of a bracket or panorama on its own, which says what it is of.
+const isLoose = (photo, members) => members < 2 && photo.burst !== undefined && kindOf(photo) !== "burst";
 
 function place(node, { left, width }, { top, height }) {
   Object.assign(node.style, {
@@ -151,8 +172,10 @@ function place(node, { left, width }, { top, height }) {
 
 // What may change while a cell lives: its thumbnail, its pick, its burst.
 function dress(node, { photo, members, isOpen }) {
-  const [opener, pick, stack] = node.children;
+  const [opener, pick, stack, caption] = node.children;
   const isPicked = picks.has(photo);
+  const number = stars.of(photo);
+  const [, given, flaw] = caption.firstChild.children;
   if (!opener.firstChild) {
     const source = thumbnail(photo);
     if (source) {
@@ -163,17 +186,33 @@ function dress(node, { photo, members, isOpen }) {
       opener.append(element("span", { className: "missing", textContent: "no thumbnail" }));
     }
   }
+  given.textContent = stars.symbols(number);
+  given.classList.toggle("is-new", stars.isGiven(photo));
+  flaw.textContent = flawWords(photo);
+  node.classList.toggle("rejected", number < 0);
   node.classList.toggle("picked", isPicked);
   node.classList.toggle("member", isOpen);
   opener.tabIndex = photo === grid.current ? 0 : -1;
-  const words = [photo.name, `score ${photo.score.toFixed(1)}`, flawOf(photo), isPicked ? "picked" : ""];
+  const words = [
+    photo.name,
+    `score ${photo.score.toFixed(1)}`,
+    number === 0 ? "" : stars.words(number),
+    flawWords(photo),
+    isPicked ? "picked" : "",
+    photo.companion && `with ${photo.companion}`,
+    photo.note,
+  ];
   opener.setAttribute("aria-label", readable(words.filter(Boolean).join(", ")));
   pick.setAttribute("aria-pressed", isPicked);
-  stack.hidden = members < 2;
+  stack.hidden = members < 2 && !isLoose(photo, members);
+  stack.disabled = members < 2;
   if (members > 1) {
-    stack.textContent = isOpen ? `${members} −` : `${members} +`;
-    stack.title = isOpen ? "Close this burst" : `Show all ${members} of this burst`;
+    const kind = kindOf(photo);
+    stack.textContent = `${members} ${kind === "burst" ? "" : `${kind} `}${isOpen ? "−" : "+"}`;
+    stack.title = isOpen ? `Close this ${kind}` : `Show all ${members} of this ${kind}`;
     stack.setAttribute("aria-label", stack.title);
     stack.setAttribute("aria-expanded", isOpen);
+  } else if (!stack.hidden) {
+    stack.textContent = kindOf(photo);
   }
 }

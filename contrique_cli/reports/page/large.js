@@ -31,19 +31,14 @@ const large = {
     if (photo) this.show(photo);
   },
 
-  // Local pages may show local files; over a network the page stays with what it carries.
   async load(photo) {
-    const original = new Image();
-    try {
-      if (location.protocol !== "file:") throw new Error("not local");
-      original.src = photo.href;
-      await original.decode();
-    } catch {
-      if (this.photo === photo) this.zoom(false); // moved, or of a format that browsers do not know
+    const source = await original(photo);
+    if (this.photo !== photo) return;
+    if (source === null) {
+      this.zoom(false);
       return;
     }
-    if (this.photo !== photo) return;
-    $("picture").src = original.src;
+    $("picture").src = source;
     this.hasOriginal = true;
     this.fit();
     this.describe();
@@ -85,17 +80,21 @@ const large = {
   describe() {
     const { photo } = this;
     const position = grid.placeOf.get(photo) ?? -1;
-    const certainty = photo.probability === undefined ? "" : ` ${Math.round(photo.probability * 100)} %`;
+    const certainty = photo.probability === undefined ? "" : ` ${inPercent(photo.probability * 1000)}`;
     const facts = [
-      flawOf(photo) && flawOf(photo) + certainty,
+      flawInView() < 0 ? flawOf(photo) && flawOf(photo) + certainty : flawWords(photo),
+      photo.burst !== undefined && `of a ${kindOf(photo)}`,
       photo.width && `${photo.width} × ${photo.height}`,
       photo.source && photo.source !== "photo" && readable(photo.source),
       `rank ${photo.rank.toLocaleString()}`,
-      `${(position + 1).toLocaleString()} of ${grid.shown.length.toLocaleString()} shown`,
+      position >= 0 && `${(position + 1).toLocaleString()} of ${grid.shown.length.toLocaleString()} shown`,
       this.hasOriginal ? "" : "thumbnail",
     ];
     $("large-score").textContent = photo.score.toFixed(1);
-    $("large-path").textContent = readable(photo.path);
+    $("large-path").textContent = readable(photo.path) + (photo.companion ? ` + ${suffixOf(photo.companion)}` : "");
+    $("large-note").textContent = readable(photo.note ?? "");
+    $("large-compare").hidden = framesOf(photo).length < 2;
+    showStarButtons("large-stars", stars.of(photo));
     $("large-more").textContent = facts.filter(Boolean).join("  ·  ");
     $("original").href = photo.href;
     $("previous").disabled = position <= 0;

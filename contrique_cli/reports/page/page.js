@@ -39,11 +39,14 @@ function showCounts() {
 
 const isFiltered = () =>
   state.low > 0 || state.high < 100 || state.terms.length > 0 || state.pickedOnly ||
-  state.folder !== null || state.flaw !== null;
+  state.folder !== null || state.flaw !== null || state.stars !== "all" || state.chanceOf !== null;
 
 function showPicks() {
-  $("tray").hidden = picks.size === 0;
+  $("tray").hidden = picks.size + stars.size === 0;
+  $("picked-tools").hidden = picks.size === 0;
+  $("rated-tools").hidden = stars.size === 0;
   $("picked").textContent = `${picks.size.toLocaleString()} picked`;
+  $("rated").textContent = `${stars.size.toLocaleString()} rated`;
   document.body.classList.toggle("has-picks", picks.size > 0);
 }
 
@@ -138,12 +141,39 @@ function setPicks(some, isPicked, words = null) {
   }
 }
 
+// Whether picks or stars decide what the grid shows, or where.
+const isByPicks = () => state.pickedOnly || state.stars !== "all" || state.sort === "stars";
+
 function afterPicks() {
-  if (state.pickedOnly && !large.dialog.open) update();
+  if (isByPicks() && viewOf() === grid) update();
   grid.render();
   showPicks();
   showCounts();
   if (large.dialog.open) large.describe();
+  if (compare.dialog.open) compare.describe();
+}
+
+function giveStars(some, number) {
+  stars.set(some, number);
+  afterPicks();
+}
+
+function clearStars() {
+  const before = stars.snapshot();
+  stars.replace([]);
+  afterPicks();
+  toast(`Stars of ${plural(before.size, "photo")} cleared.`, () => {
+    stars.replace(before);
+    afterPicks();
+  });
+}
+
+// From another view to the photo it showed, or to the stack that it is in.
+function backToGrid(photo) {
+  grid.current = photo;
+  if (isByPicks()) update();
+  grid.current = grid.successor(grid.shown);
+  if (grid.current) grid.focus(grid.current);
 }
 
 const togglePick = (photo) => setPicks([photo], !picks.has(photo));
@@ -177,6 +207,9 @@ function connectFilters() {
     state.sort = field.value;
     scrollTo(0, 0);
   });
+  onInput("stars", (field) => {
+    state.stars = field.value;
+  });
   onInput("picked-only", (field) => {
     state.pickedOnly = field.checked;
   });
@@ -189,14 +222,35 @@ function connectFilters() {
   });
   $("reset").addEventListener("click", () => {
     Object.assign(state, { low: 0, high: 100, terms: [], pickedOnly: false, folder: null, flaw: null });
-    for (const [id, value] of [["low", 0], ["high", 100], ["find", ""]]) $(id).value = value;
+    Object.assign(state, { stars: "all", chanceOf: null });
+    for (const [id, value] of [["low", 0], ["high", 100], ["find", ""], ["stars", "all"], ["chance-of", ""]]) $(id).value = value;
     $("picked-only").checked = false;
+    $("chance").disabled = $("sort-by-chance").disabled = true;
     update();
   });
   $("show-panel").addEventListener("click", () => {
     const isShown = document.body.classList.toggle("shows-panel");
     $("show-panel").setAttribute("aria-expanded", isShown);
     grid.arrange();
+  });
+}
+
+// One flaw, its least probability, and the order by it.
+function connectChances() {
+  $("chance-field").hidden = data.flaws.length === 0;
+  $("chance-of").append(...data.flaws.map((flaw, place) => new Option(readable(flaw), place)));
+  onInput("chance-of", (field) => {
+    state.chanceOf = field.value === "" ? null : Number(field.value);
+    $("chance").disabled = $("sort-by-chance").disabled = state.chanceOf === null;
+  });
+  onInput("chance", (field) => {
+    state.least = Number(field.value);
+    $("least").textContent = `${state.least} %`;
+  });
+  $("sort-by-chance").addEventListener("click", () => {
+    $("sort").value = state.sort = `flaw ${data.flaws[state.chanceOf]}`;
+    scrollTo(0, 0);
+    update();
   });
 }
 
@@ -209,8 +263,10 @@ function connectPicks() {
   $("download").addEventListener("click", () => download("\n", "picks.txt"));
   $("download-nul").addEventListener("click", () => download("\0", "picks-nul.txt"));
   $("clear").addEventListener("click", () => setPicks(picks.list(), false, `${plural(picks.size, "pick")} cleared.`));
+  $("download-stars").addEventListener("click", downloadStars);
+  $("clear-stars").addEventListener("click", clearStars);
   addEventListener("beforeunload", (event) => {
-    if (!memory.works && picks.size > 0) event.preventDefault(); // they would be lost
+    if (!memory.works && picks.size + stars.size > 0) event.preventDefault(); // they would be lost
   });
 }
 
@@ -258,18 +314,16 @@ function connectLarge() {
   const move = (step) => large.step(grid.neighbour(large.photo, step, false));
   $("previous").addEventListener("click", () => move(-1));
   $("next").addEventListener("click", () => move(1));
+  makeStarButtons("large-stars", () => large.photo);
   $("large-pick").addEventListener("click", () => togglePick(large.photo));
+  $("large-compare").addEventListener("click", () => compare.open(large.photo));
   $("zoom").addEventListener("click", () => large.toggleZoom());
   $("close").addEventListener("click", () => large.dialog.close());
   connectStage(move);
   addEventListener("resize", () => {
     if (large.dialog.open) large.fit();
   });
-  large.dialog.addEventListener("close", () => {
-    const { photo } = large;
-    if (state.pickedOnly) update();
-    grid.focus(grid.shown.includes(photo) ? photo : grid.current);
-  });
+  large.dialog.addEventListener("close", () => backToGrid(large.photo));
 }
 
 // A click zooms, a drag moves the zoomed photo, a swipe leads to the next.
@@ -294,55 +348,6 @@ function connectStage(move) {
   });
 }
 
-// ----------------------------------------------------------------------------------- keys
-
-const STEPS = { ArrowLeft: [-1, false], ArrowRight: [1, false], ArrowUp: [-1, true], ArrowDown: [1, true] };
-
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
-  const isInLarge = large.dialog.open;
-  const isInField = event.target.matches("input, select, textarea");
-  if (isInField && !(event.key === "Escape" && event.target === $("find"))) return;
-  const photo = isInLarge ? large.photo : grid.current;
-  const isOnPhoto = isInLarge || event.target.closest("#grid") || event.target === document.body;
-  if (act(event, photo, isInLarge, isOnPhoto)) event.preventDefault();
-}
-
-// Whether the key meant something here.
-function act(event, photo, isInLarge, isOnPhoto) {
-  const isOnButton = event.target.closest("button, a") && !event.target.closest(".photo");
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (key === "Escape" && event.target === $("find")) $("find").blur();
-  else if (key === "/" && !isInLarge) openFind();
-  else if (key === "?" && !isInLarge) $("keys").showModal();
-  else if (!photo || !isOnPhoto) return false;
-  else if (key in STEPS) go(photo, ...STEPS[key], isInLarge);
-  else if (key === "Home" || key === "End") goTo(grid.shown.at(key === "Home" ? 0 : -1), isInLarge);
-  else if (key === "p" || (key === " " && !isOnButton)) togglePick(photo);
-  else if (key === "b" && !isInLarge) toggleBurst(photo);
-  else if (key === "z" && isInLarge) large.toggleZoom();
-  else if (key === "Enter" && isInLarge && !isOnButton) large.dialog.close();
-  else return false;
-  return true;
-}
-
-function go(photo, step, isByRow, isInLarge) {
-  if (isInLarge) large.step(grid.neighbour(photo, step, false));
-  else if (!grid.root.contains(document.activeElement)) grid.focus(photo);
-  else goTo(grid.neighbour(photo, step, isByRow) ?? photo, false);
-}
-
-function goTo(photo, isInLarge) {
-  if (isInLarge) large.step(photo);
-  else grid.focus(photo);
-}
-
-function openFind() {
-  if (!$("panel").checkVisibility?.()) $("show-panel").click();
-  $("find").focus();
-  $("find").select();
-}
-
 // ---------------------------------------------------------------------------------- start
 
 function connectTheme() {
@@ -361,11 +366,16 @@ function start() {
   document.title = `${plural(photos.length, "photo")} by score`;
   const isWorstFirst = photos.length > 1 && photos[0].rank > photos.at(-1).rank;
   state.sort = isWorstFirst ? "worst" : "best";
-  $("sort").append(...chances.map((flaw) => new Option(`Most ${readable(flaw)}`, `flaw ${flaw}`)));
+  $("sort").append(new Option("Most stars", "stars"));
+  $("sort").append(...data.flaws.map((flaw) => new Option(`Most ${readable(flaw)}`, `flaw ${flaw}`)));
+  $("sort").append(...data.flaws.map((flaw) => new Option(`Least ${readable(flaw)}`, `least ${flaw}`)));
+  for (let least = 1; least <= MOST_STARS; least += 1) $("stars").append(new Option(least < MOST_STARS ? `${"★".repeat(least)} and more` : "★★★★★", least));
   $("sort").value = state.sort;
   $("size").value = memory.get("size") ?? (innerWidth < 700 ? 130 : 190);
   $("stack-field").hidden = !photos.some((photo) => photo.burst !== undefined);
-  $("flaw-section").hidden = flaws.length === 0;
+  const kinds = [...new Set(photos.filter((photo) => photo.burst !== undefined).map(kindOf))];
+  $("stack-words").textContent = `Stack ${kinds.map((kind) => `${kind}s`).sort().join(", ") || "bursts"}`;
+  $("flaw-section").hidden = flaws.length + data.flaws.length === 0;
   $("folder-section").hidden = folders.length === 0;
   $("folder-section").classList.toggle("is-long", folders.length > 6);
   $("show-keys").addEventListener("click", () => $("keys").showModal());
@@ -374,6 +384,8 @@ function start() {
   connectPicks();
   connectGrid();
   connectLarge();
+  connectCompare();
+  connectChances();
   document.addEventListener("keydown", onKey);
   showFailed();
   update();

@@ -52,13 +52,17 @@ function listAsBlob(some, separator) {
 
 function download(separator, name) {
   const some = picks.list();
-  const address = URL.createObjectURL(listAsBlob(some, separator));
+  offer(listAsBlob(some, separator), name);
+  toast(`${plural(some.length, "path")} in ${name}. ${separator === "\n" ? brokenLines(some) : ""}`);
+}
+
+function offer(blob, name) {
+  const address = URL.createObjectURL(blob);
   const link = element("a", { href: address, download: name });
   document.body.append(link);
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(address), 60000);
-  toast(`${plural(some.length, "path")} in ${name}. ${separator === "\n" ? brokenLines(some) : ""}`);
 }
 
 async function copyPaths() {
@@ -95,6 +99,7 @@ let toastTimer;
 
 function toast(text, undo = null) {
   clearTimeout(toastTimer);
+  ([...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body).append($("toast")); // on top
   $("toast").replaceChildren(text.trim());
   if (undo) {
     const button = element("button", { textContent: "Undo" });

@@ -11,23 +11,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from contrique_cli.collection import ratings, stars, xmp
+from contrique_cli.collection import ratings, xmp
 from contrique_cli.errors import BadSidecar
+from contrique_cli.photos import stars
 from tests.conftest import make_photo
-from tests.sidecars import BY_PROGRAM, RDF, XMP
-
-MICROSOFT = "http://ns.microsoft.com/photo/1.0/"
-DIGIKAM = "http://www.digikam.org/ns/1.0/"
-
-
-def packet(inside: str) -> bytes:
-    """XMP with these attributes."""
-    spaces = f'xmlns:xmp="{XMP}" xmlns:m="{MICROSOFT}" xmlns:d="{DIGIKAM}"'
-    return (
-        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">'
-        f'<rdf:Description rdf:about="" {spaces} {inside}/></rdf:RDF></x:xmpmeta>'
-    ).encode()
-
+from tests.sidecars import BY_PROGRAM, RDF, XMP, packet
 
 FOUR = packet('xmp:Rating="4"')
 

@@ -1,31 +1,49 @@
 """A person's stars in XMP: in a sidecar, or inside a JPEG, TIFF, DNG, PNG or WebP.
 
-Nothing of it is trusted: a file is walked by its lengths in bounded steps, no more than `xmp.LIMIT`
+Nothing of it is trusted: a file is walked by its lengths in bounded steps, no more than `LIMIT`
 bytes are parsed, and a DOCTYPE, without which no entity can be declared, is refused.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Literal
 from xml.parsers import expat
 
-from contrique_cli.collection import xmp
 from contrique_cli.errors import BadSidecar
 
 REJECTED = -1.0
 
+LIMIT = 16 * 2**20
+"""Bytes of XMP above which it is not read."""
+
+DEPTH = 64
+"""Levels of elements above which it is not read: XMP has about ten."""
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+XMP = "http://ns.adobe.com/xap/1.0/"
+OURS = "urn:contrique:xmp:1/"
+"""Namespaces. Ours ends in a slash because Exiv2 (darktable, digiKam) appends one otherwise."""
+
+RATING = (XMP, "Rating")
+GIVEN = (OURS, "GivenRating")
+"""Properties: what people see; and the same as we wrote it, which tells our stars from a person's.
+On purpose not contrique:Rating: `exiftool -Rating` would find two."""
+
+NUMBER = re.compile(rb"\s{0,99}[+-]?\d{1,9}(\.\d{0,9})?\s{0,99}")
+
 _MICROSOFT = "http://ns.microsoft.com/photo/1.0"
 _DIGIKAM = "http://www.digikam.org/ns/1.0/"
-_RATING, _GIVEN = (" ".join(name) for name in (xmp.RATING, xmp.GIVEN))
+_RATING, _GIVEN = (" ".join(name) for name in (RATING, GIVEN))
 _PERCENTS = (f"{_MICROSOFT} Rating", f"{_MICROSOFT}/ Rating")
 _PICK = f"{_DIGIKAM} PickLabel"
 _PICK_REJECTED, _PICK_ACCEPTED = 1.0, 3.0
 _ACCEPTED_STARS = 3.0  # no stars, but better than rejected: the middle
 _MOST_STARS = 5.0
 _WANTED = {_RATING, _GIVEN, *_PERCENTS, _PICK}
-_RDF, _DESCRIPTION = f"{xmp.RDF} RDF", f"{xmp.RDF} Description"
+_RDF, _DESCRIPTION = f"{RDF} RDF", f"{RDF} Description"
 _LONGEST = 32  # characters of a number
 
 _JPEG_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
@@ -50,8 +68,8 @@ def parse(packet: bytes) -> float | None:
     Raises:
         BadSidecar: it is no well-formed XML, has a DOCTYPE, or is too large or too deep.
     """
-    if len(packet) > xmp.LIMIT:
-        raise BadSidecar(f"larger than {xmp.LIMIT // 2**20} MB")
+    if len(packet) > LIMIT:
+        raise BadSidecar(f"larger than {LIMIT // 2**20} MB")
     is_wide = b"\0" in packet[:4]  # UTF-16; in other texts zeros only fill up the end
     reader = _Reader()
     try:
@@ -59,6 +77,11 @@ def parse(packet: bytes) -> float | None:
     except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: its encoding
         raise BadSidecar(f"not well-formed XML ({error})") from error
     return _judge(reader.values)
+
+
+def refuse_doctype(*_: object) -> None:
+    """Refuse what alone declares entities: the parser's handler of a DOCTYPE."""
+    raise BadSidecar("a DOCTYPE, which XMP does not have")
 
 
 def _judge(values: dict[str, str]) -> float | None:
@@ -77,7 +100,7 @@ def _judge(values: dict[str, str]) -> float | None:
 
 
 def _number(text: str) -> float | None:
-    return float(text) if xmp.NUMBER.fullmatch(text.encode()) else None
+    return float(text) if NUMBER.fullmatch(text.encode()) else None
 
 
 class _Reader:
@@ -89,13 +112,13 @@ class _Reader:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._add
-        self.parser.StartDoctypeDeclHandler = xmp.refuse_doctype
+        self.parser.StartDoctypeDeclHandler = refuse_doctype
         self._path: list[str] = []
         self._open: str | None = None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self._path) >= xmp.DEPTH:
-            raise BadSidecar(f"nested more than {xmp.DEPTH} levels deep")
+        if len(self._path) >= DEPTH:
+            raise BadSidecar(f"nested more than {DEPTH} levels deep")
         self._path.append(name)
         if self._path[-2:] == [_RDF, _DESCRIPTION]:
             for wanted in _WANTED & attributes.keys():
@@ -115,8 +138,22 @@ class _Reader:
 # ---------------------------------------------------------------------------------- inside photos
 
 
+def find(file: BinaryIO) -> float | None:
+    """A person's stars inside a photo; None, too, where its XMP makes no sense.
+
+    Args:
+        file: a photo, read from its start.
+    """
+    file.seek(0)
+    packet = find_packet(file)
+    try:
+        return None if packet is None else parse(packet)
+    except BadSidecar:
+        return None
+
+
 def find_packet(file: BinaryIO) -> bytes | None:
-    """XMP inside a photo, cut off soon after `xmp.LIMIT`; None where there is none.
+    """XMP inside a photo, cut off soon after `LIMIT`; None where there is none.
 
     Args:
         file: at its start; a file of another kind, or a damaged one, holds none for us.
@@ -166,7 +203,7 @@ def _in_png(file: BinaryIO) -> bytes | None:
     for name, size in _chunks(file, 8, "big", 4):
         if name != b"iTXt":
             continue
-        content = file.read(min(size, xmp.LIMIT + 1))
+        content = file.read(min(size, LIMIT + 1))
         if not content.startswith(_PNG_HEAD):
             continue
         is_compressed = content[len(_PNG_HEAD) :][:1] == b"\1"
@@ -174,7 +211,7 @@ def _in_png(file: BinaryIO) -> bytes | None:
         if not is_compressed:
             return text
         try:
-            return zlib.decompressobj().decompress(text, xmp.LIMIT + 1)
+            return zlib.decompressobj().decompress(text, LIMIT + 1)
         except zlib.error:
             return None
     return None
@@ -183,7 +220,7 @@ def _in_png(file: BinaryIO) -> bytes | None:
 def _in_webp(file: BinaryIO) -> bytes | None:
     for name, size in _chunks(file, 12, "little", 0):
         if name == b"XMP ":
-            return file.read(min(size, xmp.LIMIT + 1))
+            return file.read(min(size, LIMIT + 1))
     return None
 
 
@@ -197,5 +234,5 @@ def _in_tiff(file: BinaryIO, order: Literal["little", "big"]) -> bytes | None:
         length, offset = (int.from_bytes(tags[at + by : at + by + 4], order) for by in (4, 8))
         if number == _TIFF_TAG and kind in (1, 7):
             file.seek(offset)
-            return file.read(min(length, xmp.LIMIT + 1))
+            return file.read(min(length, LIMIT + 1))
     return None
