@@ -129,13 +129,13 @@ def _group(
 ) -> tuple[list[Label], str | None]:
     """The rows with their groups, and what those are; without them where there are too few."""
     shots: dict[int, Shot] = {}
-    for place, shot in enumerate(bursts.look([row.path for row in rows])):
+    for index, shot in enumerate(bursts.look([row.path for row in rows])):
         if shot is not None:
-            shots[place] = shot
-        on_photo(place + 1, len(rows))
-    places = list(shots)
-    together = [[places[one] for one in found] for _, found in bursts.groups(list(shots.values()))]
-    taken = [shots[place].taken if place in shots else None for place in range(len(rows))]
+            shots[index] = shot
+        on_photo(index + 1, len(rows))
+    indices = list(shots)
+    together = [[indices[one] for one in found] for _, found in bursts.groups(list(shots.values()))]
+    taken = [shots[index].taken if index in shots else None for index in range(len(rows))]
     folders = [str(row.path.parent) for row in rows]
     days = [None if moment is None else str(moment.date()) for moment in taken]
     for names, what in ((days, "day"), (_series(taken), "series")):
@@ -167,13 +167,13 @@ def _joined(
     Args:
         names: of days or series; None where a photo says neither.
         folders: that stand in for a name that no other photo of the burst has.
-        together: bursts, by places in `names`.
+        together: bursts, by indices in `names`.
     """
     full = list(names)
     for burst in together:
-        known = next((full[place] for place in burst if full[place] is not None), None)
-        for place in burst:
-            full[place] = full[place] or known
+        known = next((full[index] for index in burst if full[index] is not None), None)
+        for index in burst:
+            full[index] = full[index] or known
     labels = [name or folder for name, folder in zip(full, folders, strict=True)]
     root = {label: label for label in labels}
 
@@ -183,8 +183,8 @@ def _joined(
         return label
 
     for burst in together:
-        for place in burst[1:]:
-            root[find(labels[place])] = find(labels[burst[0]])
+        for index in burst[1:]:
+            root[find(labels[index])] = find(labels[burst[0]])
     return [find(label) for label in labels]
 
 

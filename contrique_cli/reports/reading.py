@@ -160,7 +160,7 @@ def to_path(value: Any, where: str) -> Path:
 
     Args:
         value: what stands there.
-        place: where, for the message.
+        where: in words, for the message.
 
     Raises:
         BadReport: it is no text, or none that a file could be called.
