@@ -37,7 +37,8 @@ def write(folder: Path, rows: list[Row]) -> str:
     for number, row in enumerate(rows):
         if row.score is not None:
             (folder / row.path).parent.mkdir(parents=True, exist_ok=True)
-            make_photo(number % 5, row.width, row.height).save(folder / row.path, "JPEG")
+            photo = make_photo(number % 5).resize((row.width, row.height))
+            photo.save(folder / row.path, "JPEG")
     made = thumbnails.make(
         (folder / row.path for row in rows if row.score is not None), max_side=64
     )

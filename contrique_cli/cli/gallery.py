@@ -37,8 +37,8 @@ def gallery(
 
     The photos come in the order of the report; select makes a smaller one.
     Stars given there are downloaded as picks.json, which `contrique rate` writes
-    into sidecars. Probabilities of flaws to sort and filter by come from reports
-    that hold them, such as JSON.
+    into sidecars. Probabilities of flaws to sort and filter by come from JSON,
+    Parquet, or CSV of `contrique score --flaws`.
 
     Example: contrique gallery --from report.csv --output gallery.html
 

@@ -23,7 +23,7 @@ from contrique_cli.reports.rows import Row
 
 if TYPE_CHECKING:
     from contrique_cli.collection import ratings
-    from contrique_cli.collection.picks import PickedRow, Picks
+    from contrique_cli.collection.picks import Picks
 
 _REJECTED = "-1 (rejected)"
 _USUAL = ",".join(f"{score:g}" for score in config.XMP_THRESHOLDS)
@@ -106,7 +106,6 @@ def _give(
 ) -> int:
     """Write a person's stars and sum up."""
     from contrique_cli.collection import ratings
-    from contrique_cli.collection.picks import PickedRow
     from contrique_cli.collection.select import check_inside, locate
 
     located = locate(found.rows if base is not None else _resolve(found), base)
@@ -114,8 +113,7 @@ def _give(
     source.name_missing(located.missing, quiet=quiet)
     given: dict[Path, int] = {}
     for row in located.rows:
-        if isinstance(row, PickedRow):
-            given |= dict.fromkeys(row.files, row.stars)
+        given |= dict.fromkeys(row.files, int(row.rating or 0))
     plan = list(ratings.give(given, naming=wanted.naming, is_dry_run=True))
     changing = [one.sidecar for one in plan if one.result == ratings.WRITTEN]
     if wanted.is_dry_run or not changing:
@@ -155,7 +153,7 @@ def _write_given(
     return done
 
 
-def _resolve(found: Picks) -> list[PickedRow]:
+def _resolve(found: Picks) -> list[Row]:
     """The rows of a list of picks, with relative paths that start from the current folder.
 
     Raises:

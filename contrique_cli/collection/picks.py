@@ -28,29 +28,19 @@ _IS_LIST = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class PickedRow(Row):
-    """One photo of a list.
-
-    Attributes:
-        stars: 1 to 5, 0 for none, -1 for rejected.
-    """
-
-    stars: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Picks:
     """A list of picks.
 
     Attributes:
         folder: absolute, that relative paths start from; None where the list does not say.
-        rows: photos in the order of the list, each once; of one listed twice the later holds.
+        rows: photos in the order of the list, each once, with their rating, which may be 0, and
+            nothing else; of one listed twice the later holds.
     """
 
     folder: Path | None
-    rows: list[PickedRow]
+    rows: list[Row]
 
-    def moved_to(self, folder: Path) -> list[PickedRow]:
+    def moved_to(self, folder: Path) -> list[Row]:
         """The rows with relative paths that start from elsewhere."""
         return [
             replace(
@@ -93,7 +83,7 @@ def parse(data: bytes, name: str) -> Picks:
     folder, photos = document.get("folder"), document.get("photos")
     if not isinstance(photos, list) or not photos:
         raise BadReport(f"{name} lists no photo; rate some in the gallery and download it again")
-    rows: dict[Path, PickedRow] = {}
+    rows: dict[Path, Row] = {}
     for number, photo in enumerate(photos, start=1):
         row = _row(photo, f"{name}, photo {number}")
         rows.pop(row.path, None)
@@ -108,14 +98,14 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _row(photo: Any, place: str) -> PickedRow:
+def _row(photo: Any, place: str) -> Row:
     if not isinstance(photo, dict):
         raise BadReport(f"{place} is no photo with a path and a rating")
     rating, companion = photo.get("rating"), photo.get("companion")
     if type(rating) is not int or rating not in RATINGS:
         raise BadReport(f"{place}: its rating is none of -1 (rejected), 0 (none) and 1 to 5 stars")
-    return PickedRow(
+    return Row(
         path=to_path(photo.get("path"), place),
         companion=None if companion is None else to_path(companion, place),
-        stars=rating,
+        rating=rating,
     )

@@ -43,6 +43,9 @@ END_OF_BLOCK = "."
 ID_DIGITS = 12
 """Hexadecimal digits by which the page remembers a picked photo."""
 
+MOST_STARS = 5
+"""What a person may give; a stranger's report may say anything."""
+
 SCRIPTS = "data filter layout grid stars large picks compare keys page".split()
 """The page's script files, in the order in which they build on each other."""
 
@@ -152,7 +155,7 @@ def _photo(row: Row, place: Path, flaws: Sequence[str]) -> dict[str, Any]:
         "kind": row.burst_kind,
         "companion": None if row.companion is None else str(row.companion),
         "note": row.note,
-        "rating": getattr(row, "rating", None),
+        "rating": row.rating if -1 <= (row.rating or 0) <= MOST_STARS else None,
     }
     return {name: fact for name, fact in facts.items() if fact is not None}
 

@@ -331,3 +331,26 @@ def test_a_list_of_picks_is_no_report(contrique, desk, photos):
     Path("picks.json").write_bytes(Path("picks.json").read_bytes()[:-9])
     done = contrique("rate", "--from", "picks.json")
     assert (done.status, len(done.err.splitlines())) == (1, 1)
+
+
+def test_an_interruption_leaves_what_undo_takes_back(contrique, desk, photos, monkeypatch):
+    before = state(photos)
+    real = ratings.give
+
+    def interrupted(*args, **options):
+        outcomes = real(*args, **options)
+        if options.get("is_dry_run"):
+            return list(outcomes)
+        return stopped(outcomes)
+
+    def stopped(outcomes):
+        yield next(outcomes)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ratings, "give", interrupted)
+    done = contrique("rate", "--from", listed(desk, *PICKED), "--undo-file", "u")
+    assert (done.status, "sidecars: 1 written" in done.err) == (130, True)
+    assert "to take them back: contrique undo u" in done.err
+    assert state(photos) != before
+    assert contrique("undo", "u").status == 0
+    assert state(photos) == before

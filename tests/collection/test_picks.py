@@ -29,7 +29,7 @@ def test_a_list_says_photos_stars_and_where_it_was_made():
         "picks.json",
     )
     assert found.folder == Path("/photos")
-    assert [(row.path, row.companion, row.stars) for row in found.rows] == [
+    assert [(row.path, row.companion, row.rating) for row in found.rows] == [
         (Path("a.jpg"), Path("a.raf"), 5),
         (Path(raw), None, -1),
         (Path("c.jpg"), None, 0),
@@ -42,7 +42,7 @@ def test_of_a_photo_listed_twice_the_later_holds():
         listed({"path": "a", "rating": 1}, {"path": "b", "rating": 2}, {"path": "a", "rating": 3}),
         "picks.json",
     )
-    assert [(row.path.name, row.stars) for row in found.rows] == [("b", 2), ("a", 3)]
+    assert [(row.path.name, row.rating) for row in found.rows] == [("b", 2), ("a", 3)]
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_mutated_lists_are_read_or_refused():
             found = picks.parse(data, "picks.json")
         except BadReport:
             continue
-        assert all(row.stars in picks.RATINGS for row in found.rows)
+        assert all(row.rating in picks.RATINGS for row in found.rows)

@@ -140,6 +140,15 @@ def test_a_flaw_that_a_photo_says_nothing_of_leaves_its_place():
     assert [photo.get("chances") for photo in found["photos"]] == [[500, None], [None, 1000], None]
 
 
+@pytest.mark.parametrize(
+    ("rating", "shown"),
+    [(4.0, 4), (3.5, 3.5), (-1.0, -1), (None, None), (1e300, None), (-2.0, None)],
+)
+def test_a_persons_stars_are_shown_where_they_are_any(rating, shown):
+    found = data(page([replace(scored("a")[0], rating=rating)]))
+    assert found["photos"][0].get("rating") == shown
+
+
 def test_thumbnails_lie_in_blocks_in_the_order_of_the_photos():
     count = gallery.BLOCK + 1
     text = page(scored(*(f"{number}.jpg" for number in range(count))))

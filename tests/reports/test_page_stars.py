@@ -9,8 +9,6 @@ import pytest
 
 from contrique_cli.collection import picks
 from contrique_cli.collection.ratings import find_stars
-from contrique_cli.reports import gallery
-from contrique_cli.reports.rows import Row
 from tests.browser import CHROMIUM
 from tests.pages import (
     FOCUSED,
@@ -71,7 +69,7 @@ def test_the_list_is_what_rate_reads(browser, tmp_path, monkeypatch, contrique):
     assert data.isascii()
     assert not set(b"<>&\0\x1b\x7f") & set(data)
     found = picks.parse(data, "picks.json")
-    assert [(row.path, row.stars) for row in found.rows] == [
+    assert [(row.path, row.rating) for row in found.rows] == [
         (row.path, -1 if number == 0 else number % 5 + 1) for number, row in enumerate(rows)
     ]
     done = contrique("rate", "--from", "-", "--undo-file", "u", stdin=data)
@@ -155,13 +153,9 @@ def test_a_report_with_a_persons_stars_shows_them_until_others_are_given(
     browser, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    real = gallery._photo
-
-    def rated(row: Row, *rest: object) -> dict:
-        return real(row, *rest) | ({"rating": 4} if row.path.name == "a.jpg" else {})
-
-    monkeypatch.setattr(gallery, "_photo", rated)
-    open_fresh(browser, write(tmp_path, ranked(["a.jpg", "b.jpg"])))
+    rows = ranked(["a.jpg", "b.jpg"])
+    rows[0] = replace(rows[0], rating=4.0)
+    open_fresh(browser, write(tmp_path, rows))
     assert browser.run(STARS) == ["★★★★", ""]
     assert browser.run("document.querySelector('#tray').hidden")
     browser.press("ArrowRight")
