@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ def save_dng(
     orientation: int = 1,
     taken: str = "2024:05:06 07:08:09",
     promised: tuple[int, int] | None = None,
+    exposure: Sequence[Tag] = (),
 ) -> None:
     """Write a DNG whose sensor saw `image`.
 
@@ -65,6 +67,7 @@ def save_dng(
         preview: an embedded JPEG, or bytes in its place.
         orientation: EXIF orientation of sensor and preview.
         taken: EXIF DateTimeOriginal.
+        exposure: further EXIF tags.
         promised: width and height that the header tells instead of the true ones.
     """
     width, height = promised or image.size
@@ -80,7 +83,7 @@ def save_dng(
     at_samples = 8
     at_jpeg = at_samples + len(samples)
     at_exif = at_jpeg + len(jpeg)
-    exif = _folder([(0x9003, ASCII, taken.encode() + b"\0")], at_exif)
+    exif = _folder([(0x9003, ASCII, taken.encode() + b"\0"), *exposure], at_exif)
     at_raw = at_exif + len(exif)
     about: list[Tag] = [
         (0x010F, ASCII, b"Contrique\0"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -111,24 +112,50 @@ UNKNOWN = Exposure()
 def read_exposure(image: Image.Image) -> Exposure:
     """How the photo was exposed; nothing is known of it where its tags are broken.
 
-    Source: Exif 2.32, section 4.6.5 (ExposureMode 2 is an auto bracket).
+    Source: Exif 2.32, section 4.6.5 (ExposureMode 2 is an auto bracket). Of makers' own notes
+    Pillow reads those of Fujifilm.
     """
+    return _exposure(image.getexif)
+
+
+def read_raw_exposure(file: BinaryIO) -> Exposure:
+    """How a RAW file was exposed, where it is built as a TIFF: DNG, NEF, CR2, ARW, PEF ..."""
+
+    def load() -> Image.Exif:
+        file.seek(0)
+        exif = Image.Exif()
+        exif.load_from_fp(file)
+        return exif
+
+    return _exposure(load)
+
+
+def measure_stops(time: float | None, aperture: float | None, speed: float | None) -> float | None:
+    """See `Exposure.stops`.
+
+    Args:
+        time: in seconds.
+        aperture: F number; None where unknown, as in the two below.
+        speed: ISO sensitivity.
+    """
+    return (
+        math.log2(time) + math.log2(speed or 100) - 2 * math.log2(aperture or 1) if time else None
+    )
+
+
+def _exposure(load: Callable[[], Image.Exif]) -> Exposure:
     try:
-        exif = image.getexif()
+        exif = load()
         tags = exif.get_ifd(_EXIF_IFD)
         notes = exif.get_ifd(_MAKER_NOTE) if _MAKER_NOTE in tags else {}
     except Exception:  # noqa: BLE001 - Pillow raises anything on a broken tag, which says nothing
         return UNKNOWN
-    time, aperture = _number(tags.get(_EXPOSURE_TIME)), _number(tags.get(_F_NUMBER))
-    speed = _number(tags.get(_ISO_SPEED))
-    stops = None
-    if time:
-        stops = math.log2(time) + math.log2(speed or 100) - 2 * math.log2(aperture or 1)
+    light = (_number(tags.get(tag)) for tag in (_EXPOSURE_TIME, _F_NUMBER, _ISO_SPEED))
     return Exposure(
         is_bracketed=tags.get(_EXPOSURE_MODE) == _AUTO_BRACKET
         or notes.get(_FUJIFILM_BRACKETING) == 1,
         bias=_number(tags.get(_EXPOSURE_BIAS), is_positive=False),
-        stops=stops,
+        stops=measure_stops(*light),
         distance=_number(tags.get(_SUBJECT_DISTANCE)),
     )
 

@@ -11,11 +11,17 @@ HEAD = 256
 """Bytes that tell the kind of a file."""
 
 _HEIF_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs".split())
+_PICTURE_BRANDS = _HEIF_BRANDS | frozenset(b"avif avis mif1 msf1".split())
 _JXL = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")
-_ORDINARY = (
-    *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"),
-    b"\x00\x00\x00\x0cjP  \r\n\x87\n",
+_ORDINARY = re.compile(
+    rb"\xff\xd8\xff"  # JPEG
+    rb"|\x89PNG\r\n\x1a\n"
+    rb"|GIF8[79]a"
+    rb"|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"  # BMP, by the length of its header
+    rb"|\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",  # JPEG 2000
+    re.DOTALL,
 )
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RAW = (
     *(b"FUJIFILMCCD-RAW", b"FOVb", b"\x00MRM", b"IIRO", b"IIRS", b"MMOR", b"IIU\x00"),
     *(b"II\x1a\x00\x00\x00HEAPCCDR",),
@@ -46,19 +52,6 @@ _FOREIGN = (
     (b"ID3", "a sound"),
     (b"version https://git-lfs", "a Git LFS pointer: fetch the photo with git lfs pull"),
 )
-_BEGINNINGS = re.compile(
-    rb"\xff\xd8\xff"  # JPEG
-    rb"|\x89PNG\r\n\x1a\n"
-    rb"|GIF8[79]a"
-    rb"|RIFF....WEBP"
-    rb"|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"  # BMP, by the length of its header
-    rb"|II[*+]\0|MM\0[*+]"  # TIFF, and the RAW files of most cameras
-    rb"|IIR[OS]|IIU\0|FUJIFILMCCD-RAW|\0MRM|FOVb"  # Olympus, Panasonic, Fujifilm, Minolta, Sigma
-    rb"|....ftyp(avi[fs]|hei[cxmsf]|hev[cx]|mif[12]|msf1|crx )"  # AVIF, HEIC, Canon
-    rb"|\xff\x0a|\0\0\0\x0c(JXL |jP  )\r\n\x87\n|\xff\x4f\xff\x51",  # JPEG XL, JPEG 2000
-    re.DOTALL,
-)
-
 _FILMS = (b"avc1", b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"qt  ", b"3gp")
 
 
@@ -88,7 +81,7 @@ def is_decoded_whole(head: bytes) -> bool:
 
 def is_ordinary(head: bytes) -> bool:
     """Whether it is a picture that no camera's RAW file looks like."""
-    return head.startswith(_ORDINARY) or is_decoded_whole(head)
+    return _ORDINARY.match(head) is not None or is_decoded_whole(head)
 
 
 def is_raw(head: bytes) -> bool:
@@ -130,4 +123,9 @@ def is_photo(path: Path) -> bool:
         OSError: it cannot be opened.
     """
     with reading.opened(path) as file:
-        return _BEGINNINGS.match(file.read(HEAD)) is not None
+        head = file.read(HEAD)
+    if is_raw(head) or head.startswith(_TIFF):
+        return True
+    if found := brands(head):
+        return not _PICTURE_BRANDS.isdisjoint(found)
+    return is_ordinary(head)

@@ -89,7 +89,7 @@ class Photo:
         profile: the ICC colour profile that the samples of an RGB file are in; None for none.
         source: what was decoded: `PHOTO`, `PREVIEW` or `RAW`.
         taken: when, by the camera's own clock; None where the file does not say.
-        exposure: as far as the file says; nothing of a RAW file.
+        exposure: as far as the file says.
         note: what is wrong with it that left it a picture; None where nothing is.
         rating: a person's stars inside the file, see `stars.parse`; None where there are none.
         digest: of the bytes that were decoded, see `content.digest`; None unless asked for, or
@@ -404,7 +404,14 @@ def _load_tiff(image: Image.Image) -> None:
 def _open_raw(file: BinaryIO, path: Path, limits: Bounds) -> Photo:
     file.seek(0)
     with raw.opened(file) as opened:
-        return _decode_raw(opened, path, limits)
+        photo = _decode_raw(opened, path, limits)
+        stops = opened.stops
+    exposure = exif.read_raw_exposure(file)
+    if exposure == exif.UNKNOWN:
+        exposure = photo.exposure
+    if exposure.stops is None:
+        exposure = replace(exposure, stops=stops)
+    return replace(photo, exposure=exposure)
 
 
 def _decode_raw(file: RawFile, path: Path, limits: Bounds) -> Photo:

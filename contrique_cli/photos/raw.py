@@ -7,6 +7,7 @@ LibRaw is C++ in this process: a file made to exploit a fault in it can crash th
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from contrique_cli.errors import Refused
-from contrique_cli.photos import kinds
+from contrique_cli.photos import exif, kinds
 
 EXTENSIONS = frozenset(
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .kdc .mef .mos .mrw .nef .nrw .orf "
@@ -40,6 +41,7 @@ class RawFile:
         stored: width and height of the sensor data, which can exceed those of the picture in it.
         orientation: EXIF orientation that turns the sensor's rows upright: 1, 3, 6 or 8.
         taken: by the camera's clock, to the second; None where the file does not say.
+        stops: see `exif.Exposure`.
     """
 
     def __init__(self, libraw: Any) -> None:
@@ -50,6 +52,7 @@ class RawFile:
         self.width, self.height = sides[::-1] if self.orientation in (6, 8) else sides
         self.stored: tuple[int, int] = (sizes.raw_width, sizes.raw_height)
         self.taken = _taken(libraw)
+        self.stops = _stops(libraw)
 
     def preview(self) -> bytes | np.ndarray | None:
         """The largest embedded preview.
@@ -145,6 +148,16 @@ def _taken(libraw: Any) -> datetime | None:
     except (AttributeError, OverflowError, OSError, ValueError):
         return None
     return None if moment.year <= 1970 else moment  # noqa: PLR2004 - 0 where unknown
+
+
+def _stops(libraw: Any) -> float | None:
+    try:
+        known = libraw.other
+        values = (float(known.shutter_speed), float(known.aperture), float(known.iso_speed))
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        return None
+    light = (value if math.isfinite(value) and value > 0 else None for value in values)
+    return exif.measure_stops(*light)
 
 
 def _reason(error: Exception) -> str:

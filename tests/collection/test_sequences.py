@@ -19,6 +19,7 @@ from contrique_cli.collection.likeness import Shot
 from contrique_cli.photos import exif, opening
 from contrique_cli.photos.exif import Exposure
 from tests.conftest import make_photo
+from tests.dng import RATIONAL, SHORT, save_dng
 
 START = datetime(2026, 5, 1, 12)  # noqa: DTZ001 - a camera's own clock
 
@@ -168,6 +169,37 @@ def test_of_400_mixed_sets_nearly_all_are_told_apart(monkeypatch):
     assert right["single"] == 100
     assert told["bracket", "burst"] == 0  # nothing that is needed is thinned
     assert told["panorama", "burst"] <= 2
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+@pytest.mark.parametrize("kind", ["tagged", "times", "libraw", "preview"])
+def test_a_bracket_of_raw_files_is_one(contrique, tmp_path, monkeypatch, kind):
+    """Who brackets mostly shoots RAW: tags of the file, LibRaw's times, or the preview's tags."""
+    pytest.importorskip("rawpy")
+    if kind == "libraw":  # a RAW file that is no TIFF
+        monkeypatch.setattr(exif, "read_raw_exposure", lambda _file: exif.UNKNOWN)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, stops in enumerate((0, -2, 2)):
+        view, preview = exposed(make_photo(3, 320, 220), stops), None
+        time = (0x829A, RATIONAL, [0.01 * 2**stops])
+        tags = [] if kind == "preview" else [time]
+        if kind == "tagged":
+            tags = [(0xA402, SHORT, [2])]
+        if kind == "preview":
+            save(tmp_path / "preview.jpg", view, number, bias=stops)
+            preview = (tmp_path / "preview.jpg").read_bytes()
+            preview = preview[:2] + preview[20:]  # begins with its Exif, as cameras' do
+        save_dng(
+            folder / f"{number}.dng", view, preview=preview,
+            taken=f"2026:05:01 12:00:{number:02}", exposure=tags,
+        )  # fmt: skip
+    done = contrique(
+        *("score", folder, "--bursts", 3, "--regressor", "tiny", "--device", "cpu", "--format"),
+        "csv",
+    )
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [row["burst_kind"] for row in rows] == ["bracket"] * 3
 
 
 @pytest.mark.usefixtures("tiny_regressor")

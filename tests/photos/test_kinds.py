@@ -36,6 +36,37 @@ def test_the_content_decides_not_the_suffix(tmp_path, kind, suffix):
     assert (photo.source, photo.image.size) == ("photo", (160, 120))
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "JPEG2000", "TIFF", "AVIF"])
+def test_whatever_is_opened_is_a_photo(tmp_path, kind):
+    Image.init()
+    if kind not in Image.SAVE:
+        pytest.skip("Pillow came without it")
+    make_photo().save(tmp_path / "a", kind)
+    assert kinds.is_photo(tmp_path / "a")
+    assert opening.open_rgb(tmp_path / "a", max_side=64).width == 160
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"II\x1a\0\0\0HEAPCCDR", True),  # CRW, which `select` took for no photo
+        (b"\xff\x4f\xff\x51", True),
+        (b"MM\0+", True),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0heic", True),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1", True),
+        (b"\xff\x0a", True),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", False),
+        (b"\0\0\0\x18ftypisom\0\0\0\0mp42", False),
+        (b"BMX is a sport, and this a text about it", False),
+        (b"RIFF\0\0\0\0WAVE", False),
+        (b"GIF8 but no more", False),
+    ],
+)
+def test_a_photo_is_known_by_its_first_bytes(tmp_path, head, expected):
+    (tmp_path / "a").write_bytes(head + bytes(20))
+    assert kinds.is_photo(tmp_path / "a") is expected
+
+
 def test_raw_files_are_known_without_their_suffix():
     for head in (b"FUJIFILMCCD-RAW 0201", b"II*\0\x10\0\0\0CR\2\0", b"\0\0\0\x18ftypcrx \0\0\0\1"):
         assert kinds.is_raw(head)
