@@ -94,7 +94,7 @@ def extract(
     )
     patience = _Patience(max_seconds, room)
     if load.batch_size is None:
-        yield from _one_by_one(paths, decode, embed, load, patience, room)
+        yield from _one_by_one(paths, decode, embed, load, patience, room=room)
     else:
         yield from _in_batches(paths, decode, embed, load, patience)
 
@@ -128,6 +128,7 @@ def _one_by_one(
     embed: backend.Embed,
     load: Load,
     patience: _Patience,
+    *,
     room: Room,
 ) -> Iterator[Features | Unreadable]:
     """Each thread decodes a photo and embeds it: no core waits for another, none for a batch."""
