@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,8 @@ _NO_HARD_LINKS = {
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 """What a file system without locks answers."""
+
+_STDERR = ("/dev/stderr", "/dev/fd/2", "/proc/self/fd/2")
 
 _PRIVATE, _USUAL = 0o600, 0o666
 _LONGEST = 40  # letters of the target's name in that of a file under way, 160 bytes of at most 255
@@ -167,14 +170,13 @@ def append(descriptor: int, data: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path, otherwise: str) -> Iterator[None]:
-    """Keep a file for this process while the block runs; a killed one leaves no claim.
-
-    The lock is a hidden file beside it, whatever links lead there.
+def locked(path: Path, otherwise: str, *, lock: Path | None = None) -> Iterator[None]:
+    """Keep a file or folder for this process while the block runs; a killed one leaves no lock.
 
     Args:
-        path: the file, which need not exist.
+        path: the file, which need not exist, or the folder.
         otherwise: what to say where another process has it.
+        lock: the lock; by default a hidden file beside it, whatever links lead there.
 
     Raises:
         CannotWrite: another process has it, or the folder cannot be written to.
@@ -182,12 +184,12 @@ def locked(path: Path, otherwise: str) -> Iterator[None]:
     from filelock import FileLock, Timeout  # noqa: PLC0415 - `contrique --help` needs none
 
     target = path.resolve()
-    claim = FileLock(target.with_name(f".{target.name[:_LONGEST]}.lock"), timeout=0)
+    held = FileLock(lock or target.with_name(f".{target.name[:_LONGEST]}.lock"), timeout=0)
     try:
-        claim.acquire()
+        held.acquire()
     except Timeout as error:
         raise CannotWrite(f"{path}: {otherwise}") from error
-    except NotImplementedError:  # a file system without locks: no claim, no protection
+    except NotImplementedError:  # a file system without locks: no protection
         pass
     except OSError as error:
         if error.errno not in _NO_LOCKS:
@@ -195,7 +197,7 @@ def locked(path: Path, otherwise: str) -> Iterator[None]:
     try:
         yield
     finally:
-        claim.release()
+        held.release()
 
 
 def sweep(folder: Path) -> None:
@@ -287,7 +289,11 @@ def _pour(file: IO[bytes], path: Path) -> None:
     """Copy a finished file into a device or pipe; waits for a slow reader, but never for none."""
     file.seek(0)
     try:
-        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = (
+            os.dup(sys.stderr.fileno())  # ours: see `cli.streams.settle`
+            if str(path) in _STDERR
+            else os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        )
         os.set_blocking(descriptor, True)
         with os.fdopen(descriptor, "wb") as stream:
             shutil.copyfileobj(file, stream)

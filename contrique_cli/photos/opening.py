@@ -276,6 +276,7 @@ def _identify(whole: Content, head: bytes) -> Image.Image:
     if kinds.is_jxl(head):
         _register_jxl()
     _register_formats()
+    tiff.know_more_kinds()
     complaint = ""
     for name in FORMATS:
         factory, accept = Image.OPEN.get(name, (None, None))
@@ -379,7 +380,9 @@ def _decode(
             _load_tiff(image)
             if is_turned and image.size != (width, height):  # until Pillow 11, told as stored
                 width, height, size = height, width, size[::-1]
-        pixels = rgb.reduce(image, size, is_negative=tiff.is_negative(image))
+        pixels = rgb.reduce(
+            image, size, is_negative=tiff.is_negative(image), depth=tiff.depth(image)
+        )
     if exif.is_turned(orientation):
         width, height = height, width
     return Photo(
