@@ -232,7 +232,8 @@ def test_shards_of_googles_store_have_results_there(
 def test_without_its_package_a_store_says_what_to_install(
     contrique, tiny_regressor, tmp_path, monkeypatch
 ):
-    pytest.importorskip("fsspec")
+    registry = pytest.importorskip("fsspec.registry")
+    monkeypatch.delitem(registry._registry, "gs", raising=False)  # what was found before
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     done = contrique("score", "gs://photos/", "--output", f"{tmp_path}/scores/", *MODEL)
     assert done.status == 1
