@@ -2,13 +2,13 @@
 
 On purpose without Ray's own readers, measured with Ray 2.60 by `training/ray_readers.py` on three
 shards of ten photos, one of them bad. One name twice in a tar file, a tar or Parquet file cut short
-and a file that vanished fail the whole job. Where failed blocks may be passed over, the first two
-cost 10 photos of 30, of which 9 and 4 are good, the vanished file 4, of which 3 are, nobody says
-which, and the Parquet file still ends the job. And none says which row of its file a photo was,
-which is the key of Hugging Face's tables, nor where a shard ends, when its result is whole. The
-tasks read with `score.read` instead, so that broken pictures and shards are the same rows as
-without Ray, nothing is ever unpickled (Ray's default decoder of WebDataset does: CVE-2026-57516),
-and a run is resumed by the results that are there.
+and a file that vanished fail the whole job. Where failed blocks may be passed over, a bad tar file
+costs all of its ten photos, of which nine and six are whole, the vanished file four, of which three
+are there, nobody says which, and the Parquet file still ends the job. And none says which row of
+its file a photo was, which is the key of Hugging Face's tables, nor where a shard ends, when its
+result is whole. The tasks read with `score.read` instead, so that broken pictures and shards are
+the same rows as without Ray, nothing is ever unpickled (Ray's default decoder of WebDataset does:
+CVE-2026-57516), and a run is resumed by the results that are there.
 """
 
 from __future__ import annotations

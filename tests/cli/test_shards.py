@@ -187,7 +187,7 @@ def test_a_large_folder_is_gone_on_with_in_the_middle_and_shared(score, tmp_path
 
 
 def test_results_have_the_columns_of_a_report(score, tiny_regressor, home, tmp_path):
-    """Bytes have neither a rank among all shards nor companions nor a burst."""
+    """Bytes have neither a rank among all shards nor sidecars, companions or a burst."""
     from pyarrow import parquet
 
     (home / "flaws").mkdir()
@@ -207,7 +207,7 @@ def test_results_have_the_columns_of_a_report(score, tiny_regressor, home, tmp_p
     assert score("in.tar", "--output", "sheets/", "--format", "csv").status == 3
     report = parquet.ParquetFile("report.parquet").read()
     result = parquet.ParquetFile("scores/in.parquet").read()
-    own = "rank path burst burst_best burst_kind companion".split()
+    own = "rank path rating burst burst_best burst_kind companion".split()
     expected = [field for field in report.schema if field.name not in own]
     assert [field.name for field in expected].count("flaw_blur") == 1
     assert list(result.schema)[3:] == expected

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ from tests.shards.samples import (
 
 MODEL = ("--regressor", "tiny", "--device", "cpu")
 SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCY"  # noqa: S105 - of a server that ends with its test
+
+ANYBODY = {"token": "anon"}
 
 
 @pytest.fixture
@@ -133,38 +136,133 @@ def test_a_store_that_cannot_be_reached_is_told_without_its_secrets(
         assert SECRET not in path.read_text()
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """A server that speaks S3 on the loopback; its address, which fsspec finds by itself."""
-    pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
+@contextmanager
+def served(folder: Path, *command: str) -> Iterator[str]:
+    """A server of its own process on the loopback; its address. {port} in the command is its port.
+
+    Proxies of the environment are the caller's to leave out.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with (tmp_path / "server.log").open("wb") as log:
+    words = [word.format(port=port) for word in command]
+    with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=log,
-            stderr=log,
+            [sys.executable, "-m", *words], cwd=folder, stdout=log, stderr=log
         )
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while time.monotonic() < deadline:
                 with socket.socket() as probe:
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 time.sleep(0.1)
-            yield address
+            yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
             server.wait()
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_proxies: None) -> Iterator[str]:
+    """A server that speaks S3; its address, which fsspec finds by itself."""
+    pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with served(tmp_path, "moto.server", "-H", "127.0.0.1", "-p", "{port}") as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        yield address
+
+
+@pytest.fixture
+def gs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_proxies: None) -> Iterator[str]:
+    """A server that speaks Google's protocol, and the address, which gcsfs finds by itself."""
+    pytest.importorskip("gcp_storage_emulator")
+    # Read at import: what it has of late speaks gRPC, which the server does not, and waits for ever.
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    pytest.importorskip("gcsfs")
+    from fsspec import config
+
+    monkeypatch.setitem(config.conf, "gs", ANYBODY)
+    command = ("gcp_storage_emulator", "start", "--host=127.0.0.1", "--port={port}", "--in-memory")
+    with served(tmp_path, *command) as address:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
+        yield address
+
+
+def test_shards_of_googles_store_have_results_there(
+    gs, contrique, tiny_regressor, tmp_path, monkeypatch
+):
+    import gcsfs
+
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    store = gcsfs.GCSFileSystem(skip_instance_cache=True, **ANYBODY)
+    store.mkdir("photos")
+    files = photos(12)
+    path = write_tar(tmp_path / "0.tar", files)
+    store.pipe_file("photos/web/0.tar", path.read_bytes())
+    for name, data in files.items():
+        store.pipe_file(f"photos/flat/{name}", data or b"-")
+    done = contrique("score", "gs://photos/", "--output", "gs://photos/scores", *MODEL)
+    assert done.status == 3, done.err
+    assert "results of 2 shards in gs://photos/scores" in done.err
+    store.invalidate_cache()
+    for name in ("web/0", "flat"):
+        target = tmp_path / "run" / f"{name}.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(store.cat_file(f"photos/scores/{name}.parquet"))
+    rows = rows_of(tmp_path / "run")
+    tar = {row["member"]: row["score"] for row in rows if row["shard"].endswith(".tar")}
+    assert len(tar) == 12
+    flat = {row["member"]: row["score"] for row in rows if not row["shard"].endswith(".tar")}
+    assert flat == tar
+    again = contrique("score", "gs://photos/web", "--output", "gs://photos/scores/web", *MODEL)
+    assert "1 of 1 shards have their result" in again.err
+
+
+def test_without_its_package_a_store_says_what_to_install(
+    contrique, tiny_regressor, tmp_path, monkeypatch
+):
+    registry = pytest.importorskip("fsspec.registry")
+    monkeypatch.delitem(registry._registry, "gs", raising=False)  # what was found before
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    done = contrique("score", "gs://photos/", "--output", f"{tmp_path}/scores/", *MODEL)
+    assert done.status == 1
+    assert "gs://photos/ needs a package of its own" in done.err
+    assert "pip install 'contrique[cloud]'" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_list_of_web_addresses_has_a_result_for_each(
+    contrique, tiny_regressor, tmp_path, monkeypatch, no_proxies
+):
+    pytest.importorskip("aiohttp")
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    write_tar(tmp_path / "web/0.tar", {"a.jpg": jpeg(1)})
+    write_tar(tmp_path / "web/1.tar.gz", {"b.jpg": jpeg(2)}, "w:gz")
+    write_parquet(tmp_path / "web/2.parquet", {"c.jpg": jpeg(3)})
+    with served(tmp_path / "web", "http.server", "{port}", "--bind", "127.0.0.1") as address:
+        names = ("0.tar", "1.tar.gz?token=hush", "2.parquet", "gone.tar")
+        urls = "".join(f"{address}/{name}\n" for name in names).encode()
+        done = contrique("score", "-", "--output", "scores/", *MODEL, stdin=urls)
+    assert done.status == 3, done.err
+    assert "3 of 3 photos scored, results of 3 shards" in done.err
+    assert f"no result: {address}/gone.tar cannot be reached" in done.err
+    assert {row["key"]: row["shard"] for row in rows_of(Path("scores"))} == {
+        "a": f"{address}/0.tar",
+        "b": f"{address}/1.tar.gz",
+        "c": f"{address}/2.parquet",
+    }
 
 
 def test_shards_of_a_bucket_have_results_in_a_bucket(
