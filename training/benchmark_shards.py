@@ -39,8 +39,9 @@ from pyarrow import parquet
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli import config
 from contrique_cli.encoder.numerics import Choice
+
+from contrique_cli import config
 from contrique_cli.scoring import score as verb
 from contrique_cli.scoring import scorer
 from contrique_cli.shards import listing
