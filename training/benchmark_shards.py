@@ -39,11 +39,9 @@ from pyarrow import parquet
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from contrique_cli.encoder.numerics import Choice
-
-from contrique_cli import config
+from contrique_cli.encoder.work import Work
+from contrique_cli.scoring import pipeline
 from contrique_cli.scoring import score as verb
-from contrique_cli.scoring import scorer
 from contrique_cli.shards import listing
 from contrique_cli.shards import score as shards_score
 from contrique_cli.shards.parquets import Columns
@@ -136,8 +134,8 @@ def rates(desk: Path, count: int, rounds: int) -> dict[str, dict[str, float]]:
     """
     photos = jpegs(count, SIZE)
     sources = {way: write(desk / way, way, photos, SHARDS) for way in WAYS}
-    model = scorer.load_scorer()
-    judge = partial(verb.score, scorer=model, choice=Choice(None, config.PRECISION))
+    model = pipeline.load_pipeline()
+    judge = partial(verb.score, pipeline=model, work=model.sized(Work()))
     seconds: dict[str, dict[str, list[float]]] = {way: {"wall": [], "cpu": []} for way in WAYS}
     for turn in range(-1, rounds):
         for way in (*WAYS[turn % len(WAYS) :], *WAYS[: turn % len(WAYS)]):
