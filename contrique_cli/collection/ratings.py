@@ -116,9 +116,10 @@ class Sidecars:
                 with suppress(BadSidecar, Unreadable, OSError):
                     if (found := _stars_in_sidecar(photo, naming)) is not None:
                         return found
-        if inside is None and files[-1].suffix.lower() == _DNG:
+        companion = files[1] if len(files) > 1 else None
+        if inside is None and companion is not None and companion.suffix.lower() == _DNG:
             with suppress(BadSidecar, Unreadable, OSError):
-                return _stars_inside(files[-1])
+                return _stars_inside(companion)
         return inside
 
 

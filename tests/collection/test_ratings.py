@@ -310,6 +310,16 @@ def test_stars_inside_the_photo_are_a_persons_and_no_sidecar_hides_them(tmp_path
     assert not [name for name in os.listdir(tmp_path) if name in ("a.xmp", "a.jpg.xmp")]
 
 
+def test_stars_of_a_pair_are_found_and_a_raw_file_alone_is_not_opened(tmp_path, monkeypatch):
+    make_photo(0, 64, 48).save(tmp_path / "a.dng", "JPEG", xmp=packet('xmp:Rating="5"'))
+    beside = ratings.Sidecars()
+    assert beside.find((tmp_path / "a.jpg", tmp_path / "a.dng"), inside=None) == 5
+    assert beside.find((tmp_path / "a.jpg", tmp_path / "a.dng"), inside=3.0) == 3
+    assert beside.find((tmp_path / "none" / "a.jpg",), inside=None) is None
+    monkeypatch.setattr(ratings, "_stars_inside", None)
+    assert beside.find((tmp_path / "a.dng",), inside=None) is None
+
+
 def test_the_sidecar_of_a_namesake_is_not_taken_for_ones_own(tmp_path):
     """a.jpg.xmp is name.xmp of a.jpg.jpg and name.ext.xmp of a.jpg (`../shared/cases/14`)."""
     for name in ("a.jpg", "a.jpg.jpg"):
