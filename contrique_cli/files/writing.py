@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,8 @@ _NO_HARD_LINKS = {
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 """What a file system without locks answers."""
+
+_STDERR = ("/dev/stderr", "/dev/fd/2", "/proc/self/fd/2")
 
 _PRIVATE, _USUAL = 0o600, 0o666
 _LONGEST = 40  # letters of the target's name in that of a file under way, 160 bytes of at most 255
@@ -287,7 +290,11 @@ def _pour(file: IO[bytes], path: Path) -> None:
     """Copy a finished file into a device or pipe; waits for a slow reader, but never for none."""
     file.seek(0)
     try:
-        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = (
+            os.dup(sys.stderr.fileno())  # ours: see `cli.streams.settle`
+            if str(path) in _STDERR
+            else os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        )
         os.set_blocking(descriptor, True)
         with os.fdopen(descriptor, "wb") as stream:
             shutil.copyfileobj(file, stream)

@@ -31,16 +31,29 @@ _ABRUPT = 12
 _FRAME = 90
 """Percent of the opposite edge that has the colour of a frame."""
 
+_BLACK = 2
+"""Level up to which lossy formats leave black."""
+
 _WHITE = 250
 """Level from which on a band is a page."""
 
-_CANDIDATES, _REACH = 24, 6
-"""Rows looked at for a shift, those that differ most from the row before; rows between two."""
+_SMEAR, _RINGING = 4, 16
+"""Rows over which reducing a picture, and saving it with loss, spreads an edge."""
 
-_STEP, _ALIKE, _AS_GOOD, _BETTER, _SEAM = 4.0, 0.6, 0.85, 0.3, 24
-"""Of a shift: times the step to the row before is that of the rows around; how alike neighbours
-are, as a correlation; the part of that which moved rows reach; how much more alike that is than in
-place; rows below in which the former edges meet."""
+_SMALL = 0.1
+"""Of the height: a smaller grey band is a picture's end only where that breaks off within
+`_SMEAR`; where it does not, another program has saved it, and it may be meant."""
+
+_CANDIDATES, _REACH, _GAP = 3, 6, 5
+"""Rows looked at for a shift, those that differ most from the row before; rows between two; rows
+from one to what it is compared with, since a lossy format mixes neighbours."""
+
+_STEP, _ALIKE, _NEAREST, _GAIN, _STILL, _LEFT, _FLAT = 3.4, 0.6, 12, 1.9, 1.2, 1.25, 4.0
+"""Of a shift: times the step to the row before is that of the rows around; how alike the rows are
+when moved back, as a correlation; columns by which its peak may miss the shift; times rows are more
+alike when moved back, next to it and farther off; times they then
+differ at most as rows do elsewhere; levels that they vary at least. Of 1,500 sound photos none of
+whose three candidates had a gain above 1.53 within that difference."""
 
 _FORMATS_OF_SAMPLES = ("TIFF", "BMP", "PPM")
 
@@ -82,7 +95,7 @@ def see(pixels: np.ndarray) -> str | None:
         A note; None where nothing is wrong.
     """
     rows = len(pixels)
-    for start, end in _empty_bands(pixels):
+    for start, end in _empty_bands(np.where(pixels > _BLACK, pixels, 0)):
         share = f"{max(1, round(100 * (end - start) / rows))} % of the picture are missing"
         if end == rows and _is_lost(pixels, start, end):
             return f"damaged: the last {share}"
@@ -114,23 +127,39 @@ def _is_lost(pixels: np.ndarray, start: int, end: int) -> bool:
     """
     rows = len(pixels)
     colour = pixels[start, 0].astype(int)
+    colour[colour <= _BLACK] = 0
     opposite = pixels[0] if end == rows else pixels[-1]
     is_frame = np.percentile(abs(opposite.astype(int) - colour), _FRAME) <= _ABRUPT
     if is_frame or colour.min() > _WHITE:
         return False
     is_grey = bool((abs(colour - _GREY) <= 1).all())
     if end == rows and is_grey:
-        return True
+        return end - start >= _SMALL * rows or _breaks_off(pixels, start)
     if end < rows and not is_grey and colour.max() > 0:
         return False
-    beside = []
-    if start > 0:
-        beside.append(pixels[max(0, start - 10) : max(0, start - 2)])
-    if end < rows:
-        beside.append(pixels[end + 2 : end + 10])
-    return all(
-        len(part) > 0 and float(np.median(abs(part - colour).max(axis=2))) > _ABRUPT
-        for part in beside
+    above = pixels[max(0, start - _RINGING - 10) : start][::-1]
+    below = pixels[end : end + _RINGING + 10]
+    parts = [above] if end == rows else [above, below]
+    return all(_is_abrupt(part, colour) for part in parts if start > 0 or part is below)
+
+
+def _breaks_off(pixels: np.ndarray, start: int) -> bool:
+    """Whether a picture is there up to a few rows before a band; its last blocks may be missing."""
+    last = pixels[max(0, start - _SMEAR)].astype(int)
+    return float(np.percentile(abs(last - _GREY).max(axis=1), 95)) > 2 * _ABRUPT
+
+
+def _is_abrupt(part: np.ndarray, colour: np.ndarray) -> bool:
+    """Whether the rows beside a band, nearest first, leave its colour at once; see `_RINGING`."""
+    apart = np.median(abs(part - colour).max(axis=2), axis=1)
+    first = int((apart > _ABRUPT).argmax()) if len(apart) else 0
+    there = apart[first + 2 : first + 10]
+    before = apart[first - 3] if first >= 3 else 0.0  # noqa: PLR2004 - rows of an edge
+    return (
+        first <= _RINGING
+        and len(there) > 0
+        and float(np.median(there)) > _ABRUPT
+        and float(apart[min(first + 1, len(apart) - 1)] - before) > _ABRUPT
     )
 
 
@@ -140,10 +169,10 @@ def _is_shifted(pixels: np.ndarray) -> bool:
     There rows are unlike their neighbours, unless one is moved: then they are as alike as
     neighbours are elsewhere.
     """
-    green = pixels[..., 1]
-    steps = np.abs(green[1:].astype(np.int16) - green[:-1]).mean(axis=1, dtype=np.float32)
+    green = pixels[..., 1].astype(np.int16)
+    steps = np.abs(green[1:] - green[:-1]).mean(axis=1, dtype=np.float32)
     seen: list[int] = []
-    for row in map(int, np.argsort(steps)[: -_CANDIDATES - 1 : -1]):
+    for row in map(int, np.argsort(steps)[::-1][: _CANDIDATES * _REACH * 2]):
         is_near = any(abs(row - other) < _REACH for other in seen)
         if not 2 * _REACH <= row < len(steps) - 2 * _REACH or is_near:
             continue
@@ -152,35 +181,55 @@ def _is_shifted(pixels: np.ndarray) -> bool:
         is_step = steps[row] > _STEP * (float(np.median(around)) + 0.5)
         if is_step and _continues_aside(green, row):
             return True
+        if len(seen) == _CANDIDATES:
+            break
     return False
 
 
 def _continues_aside(green: np.ndarray, row: int) -> bool:
     """Whether the rows after one continue those before it at another column."""
-    lines = green[[row - 7, row - 2, row + 3, row + 8]].astype(np.float64)
+    before, after = green[row - 2], green[row + 3]
+    lines = np.stack([before, after]).astype(np.float64)
     lines -= lines.mean(axis=1, keepdims=True)
-    spread = lines.std(axis=1, keepdims=True)
-    if spread[1:3].min() < _ABRUPT or spread.min() == 0.0:
+    if lines.std(axis=1).min() < _FLAT:
         return False
-    lines /= spread * np.sqrt(lines.shape[1])
-    alike = min(float(lines[0] @ lines[1]), float(lines[2] @ lines[3]))
-    spectra = np.fft.rfft(lines[1:3])
-    moved = np.fft.irfft(np.conj(spectra[0]) * spectra[1], lines.shape[1])
-    here = max(float(moved[place]) for place in range(-2, 3))
-    best = float(moved.max())
-    aside = int(moved.argmax())
-    if min(aside, len(moved) - aside) < _LEAST_SHARE * len(moved):
+    lines /= np.linalg.norm(lines, axis=1, keepdims=True)
+    spectra = np.fft.rfft(lines)
+    width = len(before)
+    alike = np.fft.irfft(np.conj(spectra[0]) * spectra[1], width)
+    if alike.max() < _ALIKE:
         return False
-    if alike < _ALIKE or best < _AS_GOOD * alike or best - here < _BETTER:
+    peak = int(alike.argmax())
+
+    aside = min(
+        range(peak - _NEAREST, peak + _NEAREST + 1), key=lambda one: _apart(before, after, one)
+    )
+    if min(aside % width, -aside % width) < _LEAST_SHARE * width:
         return False
-    return _has_seam(green[row + 3 : row + 3 + _SEAM], aside)
+    left = _apart(before, after, aside)
+    usual = (_rows_apart(green, row - 2, -_GAP) + _rows_apart(green, row + 3, _GAP)) / 2 + 0.5
+    far = green[row - 2 * _REACH + 2], green[row + 2 * _REACH]
+    return (
+        left < _LEFT * usual
+        and _in_place(before, after) > _GAIN * left
+        and _in_place(*far) > _STILL * _apart(*far, aside)
+    )
 
 
-def _has_seam(band: np.ndarray, column: int) -> bool:
-    """Whether the former edges of the picture meet at a column."""
-    steps = np.abs(band[:, 1:].astype(np.int16) - band[:, :-1]).mean(axis=0)
-    seam = float(steps[max(0, column - 3) : column + 2].max())
-    return seam >= 3 * (float(np.median(steps)) + 0.5) and int((steps > seam).sum()) <= 1
+def _apart(before: np.ndarray, after: np.ndarray, aside: int) -> float:
+    """How much two rows differ when the second is moved back."""
+    return float(np.abs(np.roll(after, -aside) - before).mean()) + 0.5
+
+
+def _in_place(before: np.ndarray, after: np.ndarray) -> float:
+    return min(_apart(before, after, aside) for aside in range(-3, 4))
+
+
+def _rows_apart(green: np.ndarray, row: int, gap: int) -> float:
+    """Median of how much a row and its next few differ from those at a distance."""
+    rows = row + np.arange(_GAP) * (1 if gap > 0 else -1)
+    rows = rows[(rows + gap >= 0) & (rows + gap < len(green))]
+    return float(np.median(np.abs(green[rows] - green[rows + gap]).mean(axis=1)))
 
 
 def _of_jpeg(data: bytes, layout: jpeg.Layout, fed: int) -> str | None:

@@ -298,6 +298,7 @@ def _register_formats() -> None:
     for name in _PLUGINS:
         with suppress(ImportError):  # AVIF is younger than the oldest Pillow that is supported
             import_module(f"PIL.{name}ImagePlugin")
+    tiff.know_more_kinds()
 
 
 def _register_heif() -> None:
@@ -379,7 +380,9 @@ def _decode(
             _load_tiff(image)
             if is_turned and image.size != (width, height):  # until Pillow 11, told as stored
                 width, height, size = height, width, size[::-1]
-        pixels = rgb.reduce(image, size, is_negative=tiff.is_negative(image))
+        pixels = rgb.reduce(
+            image, size, is_negative=tiff.is_negative(image), depth=tiff.depth(image)
+        )
     if exif.is_turned(orientation):
         width, height = height, width
     return Photo(

@@ -13,10 +13,17 @@ BAND = 1 << 22
 
 _GREY = "L"
 _FULL = 65535
+_WIDEST = 32
 _WHITE = (255, 255, 255)
 
 
-def reduce(image: Image.Image, size: tuple[int, int], *, is_negative: bool = False) -> Image.Image:
+def reduce(
+    image: Image.Image,
+    size: tuple[int, int],
+    *,
+    is_negative: bool = False,
+    depth: int | None = None,
+) -> Image.Image:
     """8-bit RGB of any picture at a smaller size, or at its own; transparency over white.
 
     Band by band: each is converted and narrowed, and all are then lowered. Pillow resizes in this
@@ -26,12 +33,13 @@ def reduce(image: Image.Image, size: tuple[int, int], *, is_negative: bool = Fal
         image: any picture that Pillow opens.
         size: width and height of the result.
         is_negative: deep grey samples count from white.
+        depth: bits of deep grey samples, where the file says so.
 
     Raises:
         ValueError: float samples that are not finite.
     """
     image.load()
-    convert = partial(_convert, levels=_levels(image, is_negative=is_negative))
+    convert = partial(_convert, levels=_levels(image, is_negative=is_negative, depth=depth))
     if image.width * image.height <= BAND:
         pixels = convert(image)
         if pixels.size != size:
@@ -77,21 +85,33 @@ def _convert(image: Image.Image, levels: Callable[[np.ndarray], np.ndarray] | No
     return image.convert(_GREY if image.mode in ("1", _GREY) else "RGB")
 
 
-def _levels(image: Image.Image, *, is_negative: bool) -> Callable[[np.ndarray], np.ndarray] | None:
+def _levels(
+    image: Image.Image, *, is_negative: bool, depth: int | None
+) -> Callable[[np.ndarray], np.ndarray] | None:
     """What makes deep grey samples uint8; None for a picture of 8 bit.
 
-    16 bit for integers; floats by their range.
+    16 bit for integers, unless the file says otherwise; floats and 32 bit by their range.
 
     Raises:
         ValueError: float samples that are not finite.
     """
     if image.mode.startswith("I;16"):
-        table = _to_8_bit(np.arange(_FULL + 1), _FULL, is_negative=is_negative)
+        full = min(_FULL, (1 << (depth or 16)) - 1)
+        table = _to_8_bit(np.arange(_FULL + 1), full, is_negative=is_negative)
         return lambda samples: table[samples]
     if image.mode not in ("I", "F"):
         return None
-    full = float(_FULL) if image.mode == "I" else _range(image)
-    return partial(_to_8_bit, full=full, is_negative=is_negative)
+    if image.mode == "F":
+        return partial(_to_8_bit, full=_range(image), is_negative=is_negative)
+    if depth != _WIDEST or _most(image) <= _FULL:
+        return partial(_to_8_bit, full=_FULL, is_negative=is_negative)
+    whole = partial(_to_8_bit, full=(1 << _WIDEST) - 1, is_negative=is_negative)
+    return lambda samples: whole(samples.view(np.uint32))
+
+
+def _most(image: Image.Image) -> int:
+    """The largest of 32-bit samples, which Pillow takes for signed ones."""
+    return max(int(np.asarray(band).view(np.uint32).max()) for _, band in _bands(image))
 
 
 def _range(image: Image.Image) -> float:

@@ -13,9 +13,9 @@ from contrique_cli.errors import Refused
 _SUBFILE, _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STRIPS, _SAMPLES, _ROWS, _PLANAR = 273, 277, 278, 284
 _TILE_WIDTH, _TILE_LENGTH, _TILES = 322, 323, 324
-_SUB_FOLDERS, _DNG_VERSION = 330, 50706
+_SUB_FOLDERS, _SAMPLE_FORMAT, _DNG_VERSION = 330, 339, 50706
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _COLOUR_FILTER, _LINEAR_RAW = 0, 1, 2, 32803, 34892
-_SEPARATE, _UNCOMPRESSED, _REDUCED, _DEEP = 2, 1, 1, 16
+_SEPARATE, _UNCOMPRESSED, _REDUCED, _UNSIGNED, _DEEP = 2, 1, 1, 1, 16
 _CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}
 
 
@@ -28,6 +28,28 @@ class _Piece(NamedTuple):
     height: int
     width: int
     offset: int
+
+
+def know_more_kinds() -> None:
+    """Teach Pillow the deep grey kinds that it knows in one byte order, or from black, alone."""
+    from PIL import TiffImagePlugin  # noqa: PLC0415 - not loaded where no photo is opened
+
+    for order, photometric, bits, mode, samples in (
+        (b"MM", _WHITE_IS_ZERO, 16, "I;16B", "I;16B"),
+        (b"MM", _WHITE_IS_ZERO, 32, "I", "I;32B"),
+        (b"MM", _BLACK_IS_ZERO, 32, "I", "I;32B"),
+        (b"II", _WHITE_IS_ZERO, 32, "I", "I;32N"),
+    ):
+        kind = (order, photometric, (_UNSIGNED,), 1, (bits,), ())
+        TiffImagePlugin.OPEN_INFO.setdefault(kind, (mode, samples))
+
+
+def depth(image: Image.Image) -> int | None:
+    """Bits of unsigned grey samples; None where nothing says that."""
+    tags = _tags(image)
+    bits = tags.get(_BITS, ())
+    is_unsigned = tags.get(_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,)
+    return int(bits[0]) if len(bits) == 1 and is_unsigned else None
 
 
 def is_raw(image: Image.Image) -> bool:

@@ -93,6 +93,16 @@ def test_no_state_of_the_streams_ends_in_a_traceback(run, command, state):
     assert Path("r.csv").read_text().startswith("path,score\n")  # nothing took a stream's number
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/stderr"), reason="needs names for open files")
+@pytest.mark.parametrize("name", ["/dev/stderr", "/dev/fd/2"])
+def test_a_report_may_go_to_standard_error(run, name):
+    """Whose number stands for nothing while we work, so that libraries' lines go nowhere."""
+    status, err = run("score", ".", "--format", "csv", "--output", name, *TINY)
+    assert status == 0
+    assert err.startswith("rank,path,score")
+    assert f"1 of 1 photos scored, report in {name}\n" in err
+
+
 def test_what_cannot_be_encoded_is_escaped(run):
     """In a plain C locale, say."""
     Path("out.txt").write_bytes(b"")

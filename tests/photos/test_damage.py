@@ -69,21 +69,42 @@ def test_a_missing_lower_part_is_told_with_its_share(name):
     assert 38 <= share <= 40
 
 
-def test_black_bands_are_told():
+@pytest.mark.parametrize("name", ["png", "baseline", "webp"])
+def test_black_bands_are_told(name):
     pixels = np.asarray(PHOTO).copy()
     pixels[200:300] = 0
-    assert note_of(broken_photos.encode(Image.fromarray(pixels), "png")) == (
-        "damaged: 21 % of the picture are missing"
-    )
+    found = note_of(broken_photos.encode(Image.fromarray(pixels), name))
+    share = int(re.fullmatch(r"damaged: (\d+) % of the picture are missing", found)[1])
+    assert 15 <= share <= 21
 
 
-def test_a_shifted_band_is_told():
-    noise = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
+@pytest.mark.parametrize("name", ["baseline", "png", "webp"])
+@pytest.mark.parametrize(("start", "aside"), [(250, 200), (232, 77), (310, 500)])
+def test_a_shifted_band_is_told_however_it_was_saved(name, start, aside):
+    noise = np.random.default_rng(1).integers(0, 256, (12, 16, 3), np.uint8)
     smooth = Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC)
-    assert damage.see(np.asarray(smooth)) is None
+    assert note_of(broken_photos.encode(smooth, name)) is None
     shifted = np.asarray(smooth).copy()
-    shifted[240:] = np.roll(shifted[240:], 200, axis=1)
-    assert damage.see(shifted) == "damaged: a part of the picture is shifted"
+    shifted[start:] = np.roll(shifted[start:], aside, axis=1)
+    told = note_of(broken_photos.encode(Image.fromarray(shifted), name))
+    assert told == "damaged: a part of the picture is shifted"
+
+
+def test_a_dark_line_through_a_photo_is_no_shift():
+    noise = np.random.default_rng(1).integers(100, 256, (24, 32, 3), np.uint8)
+    pixels = np.asarray(Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC)).copy()
+    pixels[250:256] //= 8
+    pixels[250:256] = np.roll(pixels[250:256], 200, axis=1)
+    assert damage.see(pixels) is None
+
+
+def test_a_narrow_grey_edge_is_told_only_where_the_picture_breaks_off():
+    """A saved copy with a grey bar below may be meant; blocks that were never decoded are not."""
+    pixels = np.asarray(PHOTO).copy()
+    pixels[450:] = 128
+    assert note_of(broken_photos.encode(Image.fromarray(pixels), "png")) is not None
+    pixels[442:450] = pixels[442:450] // 8 + 112
+    assert note_of(broken_photos.encode(Image.fromarray(pixels), "png")) is None
 
 
 def test_a_tilted_photo_is_told_by_its_stored_rows():

@@ -25,7 +25,9 @@ FORMATS = {
     "deflate.tif": {"compression": "tiff_adobe_deflate"},
     "jpeg.tif": {"compression": "jpeg", "quality": 95},
     "a.avif": {"quality": 95},
+    "a.mpo": {"quality": 95},
 }
+IMAGEMAGICK = shutil.which("magick") or shutil.which("convert")
 TILT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # orientation to what tilts an upright picture
 
 
@@ -76,14 +78,14 @@ def test_exiftool_reads_the_same_sizes_and_orientations(table):
             assert facts["Orientation"] == int(path.name[0]), path.name
 
 
-@pytest.mark.skipif(shutil.which("convert") is None, reason="needs ImageMagick")
+@pytest.mark.skipif(IMAGEMAGICK is None, reason="needs ImageMagick")
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_imagemagick_shows_the_same_pixels(table, orientation):
     for path in table:
         if path.name[0] != str(orientation) or path.name.endswith((".avif", "jpeg.tif")):
             continue
         # On purpose without -auto-orient, which knows JPEG and TIFF alone.
-        command = ["convert", path, "-depth", "8", "ppm:-"]
+        command = [IMAGEMAGICK, path, "-depth", "8", "ppm:-"]
         done = subprocess.run(command, capture_output=True, check=True)
         stored = Image.open(io.BytesIO(done.stdout))
         expected = np.asarray(exif.turn_upright(stored, orientation), int)

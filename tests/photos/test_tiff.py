@@ -78,23 +78,57 @@ def test_a_fourth_plane_is_no_colour():
 
 
 @pytest.mark.parametrize("layout", [{}, {"rows": 7}, {"tile": 32}])
-@pytest.mark.parametrize(("order", "photometric"), [("<", 0), ("<", 1), (">", 1)])
+@pytest.mark.parametrize(("order", "photometric"), [("<", 0), ("<", 1), (">", 0), (">", 1)])
 def test_grey_comes_out_right_whether_black_or_white_is_zero(order, photometric, layout):
     grey = RGB[..., 1]
     data = tiff([65535 - grey if photometric == 0 else grey], photometric, order=order, **layout)
     assert np.array_equal(pixels(data), np.repeat(grey[..., None] // 257, 3, axis=2))
 
 
-def test_grey_of_one_chunk_that_counts_from_white_is_no_negative():
-    data = tiff([65535 - RGB[..., 1]], 0).replace(
-        struct.pack("<HHII", 284, 3, 1, 2), struct.pack("<HHII", 284, 3, 1, 1)
-    )
+def chunky(samples: np.ndarray, photometric: int, order: str, bits: int = 16) -> bytes:
+    """Grey with all samples of a pixel side by side, as nearly every program writes it."""
+
+    def short(tag: int, value: int) -> bytes:
+        return struct.pack(f"{order}HHIHH", tag, 3, 1, *(value, 0))
+
+    data = tiff([samples], photometric, order=order)
+    if bits == 32:
+        data = data[: -samples.size * 2] + samples.astype(f"{order}u4").tobytes()
+    return data.replace(short(284, 2), short(284, 1)).replace(short(258, 16), short(258, bits))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [16, 32])
+def test_grey_of_one_chunk_that_counts_from_white_is_no_negative(order, bits):
+    """Pillow knows only one of the two byte orders of either."""
+    grey = RGB[..., 1].astype(np.uint64) * (1 if bits == 16 else 65537)
+    data = chunky((1 << bits) - 1 - grey, 0, order, bits)
     assert np.array_equal(pixels(data)[..., 0], RGB[..., 1] // 257)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_grey_of_32_bits_is_as_bright_as_it_says(order):
+    grey = RGB[..., 1].astype(np.uint64) * 65537
+    assert np.array_equal(pixels(chunky(grey, 1, order, 32))[..., 0], RGB[..., 1] // 257)
+
+
+def test_grey_of_12_bits_is_as_bright_as_it_says():
+    """Cameras and scanners for science and medicine write it; Pillow leaves its values as is."""
+    grey = RGB[..., 1] >> 4  # two samples in three bytes
+    pairs = grey.reshape(-1, 2)
+    packed = np.stack(
+        [pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255], axis=1
+    ).astype(np.uint8)
+    data = chunky(RGB[..., 1], 1, "<", 12)
+    data = data[: -RGB[..., 1].size * 2] + packed.tobytes()
+    data = data.replace(struct.pack("<I", RGB[..., 1].size * 2), struct.pack("<I", packed.size))
+    expected = np.rint(grey / 4095 * 255)
+    assert np.abs(pixels(data)[..., 0] - expected).max() <= 1
 
 
 def test_a_kind_that_pillow_does_not_know_says_what_to_do():
     with pytest.raises(Unreadable, match=r"unknown pixel mode.*save it anew"):
-        pixels(tiff([RGB[..., 1]], 0, order=">"))
+        pixels(chunky(RGB[..., 1], 0, ">", 13))
 
 
 def test_other_planes_are_refused_and_missing_ones_are_damage():
