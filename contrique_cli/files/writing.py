@@ -170,14 +170,13 @@ def append(descriptor: int, data: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path, otherwise: str) -> Iterator[None]:
-    """Keep a file for this process while the block runs; a killed one leaves no claim.
-
-    The lock is a hidden file beside it, whatever links lead there.
+def locked(path: Path, otherwise: str, *, lock: Path | None = None) -> Iterator[None]:
+    """Keep a file or folder for this process while the block runs; a killed one leaves no lock.
 
     Args:
-        path: the file, which need not exist.
+        path: the file, which need not exist, or the folder.
         otherwise: what to say where another process has it.
+        lock: the lock; by default a hidden file beside it, whatever links lead there.
 
     Raises:
         CannotWrite: another process has it, or the folder cannot be written to.
@@ -185,12 +184,12 @@ def locked(path: Path, otherwise: str) -> Iterator[None]:
     from filelock import FileLock, Timeout  # noqa: PLC0415 - `contrique --help` needs none
 
     target = path.resolve()
-    claim = FileLock(target.with_name(f".{target.name[:_LONGEST]}.lock"), timeout=0)
+    held = FileLock(lock or target.with_name(f".{target.name[:_LONGEST]}.lock"), timeout=0)
     try:
-        claim.acquire()
+        held.acquire()
     except Timeout as error:
         raise CannotWrite(f"{path}: {otherwise}") from error
-    except NotImplementedError:  # a file system without locks: no claim, no protection
+    except NotImplementedError:  # a file system without locks: no protection
         pass
     except OSError as error:
         if error.errno not in _NO_LOCKS:
@@ -198,7 +197,7 @@ def locked(path: Path, otherwise: str) -> Iterator[None]:
     try:
         yield
     finally:
-        claim.release()
+        held.release()
 
 
 def sweep(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import stat
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 from contrique_cli.errors import BadOption, BadRun, CannotWrite, Unreadable
 from contrique_cli.files.reading import irregular, opened, why
-from contrique_cli.files.writing import replacing
+from contrique_cli.files.writing import locked, replacing
 from contrique_cli.pretraining.trainconfig import CONVENIENCE, checked
 
 FORMAT = 1
@@ -26,9 +25,6 @@ MOST_STEPS = 10**12
 
 MOST_LOSS = 1e30
 """No finite loss that a run goes on with is near."""
-
-_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
-"""What a file system without locks answers."""
 
 
 class RunFiles:
@@ -48,38 +44,24 @@ class RunFiles:
         self.curve = folder / "loss.png"
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Keep other processes from training in the same folder; a killed one leaves no claim.
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in the same folder; a killed one leaves no lock.
 
         Raises:
-            BadRun: another one does, or see `check_folder`.
-            CannotWrite: the folder cannot be made or written to.
+            BadRun: see `check_folder`.
+            CannotWrite: another process trains there, or the folder cannot be made or written to.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - `contrique --help` needs none
-
-        lock = self.folder / ".lock"
-        claim = FileLock(lock, timeout=0)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            check_folder(self.folder)
-            claim.acquire()
-        except Timeout as error:
-            raise BadRun(
-                f"another process is training in {self.folder}; wait for it or choose another "
-                "--output"
-            ) from error
-        except NotImplementedError:  # no locks here: no claim, no protection
-            pass
         except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise CannotWrite(
-                    f"the folder {self.folder} cannot be made or written to "
-                    f"({why(error)}); choose another --output"
-                ) from error
-        try:
+            raise CannotWrite(
+                f"the folder {self.folder} cannot be made or written to ({why(error)}); choose "
+                "another --output"
+            ) from error
+        check_folder(self.folder)
+        busy = "another process is training there; wait for it or choose another --output"
+        with locked(self.folder, busy, lock=self.folder / ".lock"):
             yield
-        finally:
-            claim.release()
 
     def write_config(self, config: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Write the whole configuration, first thing.

@@ -73,7 +73,7 @@ def train(
     device = ranks.join(process, device)
     files = RunFiles(output)
     try:
-        with files.claimed() if process.is_first else nullcontext():
+        with files.locked() if process.is_first else nullcontext():
             for event in _Run(config, files, device, process, should_stop).events():
                 if process.is_first:
                     yield event

@@ -61,15 +61,15 @@ def test_metrics_that_cannot_be_written_are_an_error_in_words(tmp_path):
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     files = RunFiles(tmp_path / "file" / "run")
-    with pytest.raises(CannotWrite, match="cannot be made"), files.claimed():
+    with pytest.raises(CannotWrite, match="cannot be made"), files.locked():
         pass
 
 
 def test_a_folder_in_use_is_refused_until_it_is_free(tmp_path):
     first, second = RunFiles(tmp_path), RunFiles(tmp_path)
-    with first.claimed(), pytest.raises(BadRun, match="another process"), second.claimed():
+    with first.locked(), pytest.raises(CannotWrite, match="another process"), second.locked():
         pass
-    with RunFiles(tmp_path).claimed():
+    with RunFiles(tmp_path).locked():
         pass
 
 
@@ -79,7 +79,7 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path, target):
     run = tmp_path / "run"
     run.mkdir()
     (run / ".lock").symlink_to(tmp_path / target)
-    with pytest.raises(BadRun, match=r"\.lock is a link"), RunFiles(run).claimed():
+    with pytest.raises(BadRun, match=r"\.lock is a link"), RunFiles(run).locked():
         pass
     assert (tmp_path / "precious").read_text() == "mine"
     assert not (tmp_path / "missing").exists()
@@ -88,7 +88,7 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path, target):
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 def test_a_lock_that_is_no_file_is_refused(tmp_path, make):
     make(tmp_path / ".lock")
-    with pytest.raises(BadRun, match=r"\.lock .* remove it"), RunFiles(tmp_path).claimed():
+    with pytest.raises(BadRun, match=r"\.lock .* remove it"), RunFiles(tmp_path).locked():
         pass
 
 
@@ -96,9 +96,9 @@ def test_a_killed_process_leaves_no_claim(tmp_path):
     code = (
         "import os, sys\nfrom pathlib import Path\n"
         "from contrique_cli.pretraining.runfiles import RunFiles\n"
-        "with RunFiles(Path(sys.argv[1])).claimed():\n    os.kill(os.getpid(), 9)\n"
+        "with RunFiles(Path(sys.argv[1])).locked():\n    os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=False)
     assert done.returncode == -9
-    with RunFiles(tmp_path).claimed():
+    with RunFiles(tmp_path).locked():
         pass
