@@ -299,6 +299,7 @@ def _register_formats() -> None:
     for name in _PLUGINS:
         with suppress(ImportError):  # AVIF is younger than the oldest Pillow that is supported
             import_module(f"PIL.{name}ImagePlugin")
+    tiff.know_more_kinds()
 
 
 def _register_heif() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from contrique_cli.errors import Refused
 
@@ -32,6 +32,8 @@ class _Piece(NamedTuple):
 
 def know_more_kinds() -> None:
     """Teach Pillow the deep grey kinds that it knows in one byte order, or from black, alone."""
+    from PIL import TiffImagePlugin  # noqa: PLC0415 - not loaded where no photo is opened
+
     for order, photometric, bits, mode, samples in (
         (b"MM", _WHITE_IS_ZERO, 16, "I;16B", "I;16B"),
         (b"MM", _WHITE_IS_ZERO, 32, "I", "I;32B"),
