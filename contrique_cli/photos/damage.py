@@ -41,7 +41,7 @@ _SMEAR, _RINGING = 4, 16
 """Rows over which reducing a picture, and saving it with loss, spreads an edge."""
 
 _SMALL = 0.1
-"""Of the height: a smaller grey band is a picture's end only where that breaks off within
+"""Of the height: a smaller band is a picture's lost end only where that breaks off within
 `_SMEAR`; where it does not, another program has saved it, and it may be meant."""
 
 _CANDIDATES, _REACH, _GAP = 3, 6, 5
@@ -133,8 +133,10 @@ def _is_lost(pixels: np.ndarray, start: int, end: int) -> bool:
     if is_frame or colour.min() > _WHITE:
         return False
     is_grey = bool((abs(colour - _GREY) <= 1).all())
+    if end == rows and end - start < _SMALL * rows and not _breaks_off(pixels, start):
+        return False
     if end == rows and is_grey:
-        return end - start >= _SMALL * rows or _breaks_off(pixels, start)
+        return True
     if end < rows and not is_grey and colour.max() > 0:
         return False
     above = pixels[max(0, start - _RINGING - 10) : start][::-1]
@@ -146,7 +148,7 @@ def _is_lost(pixels: np.ndarray, start: int, end: int) -> bool:
 def _breaks_off(pixels: np.ndarray, start: int) -> bool:
     """Whether a picture is there up to a few rows before a band; its last blocks may be missing."""
     last = pixels[max(0, start - _SMEAR)].astype(int)
-    return float(np.percentile(abs(last - _GREY).max(axis=1), 95)) > 2 * _ABRUPT
+    return float(np.percentile(abs(last - pixels[start]).max(axis=1), 95)) > 2 * _ABRUPT
 
 
 def _is_abrupt(part: np.ndarray, colour: np.ndarray) -> bool:
