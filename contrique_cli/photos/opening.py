@@ -276,7 +276,6 @@ def _identify(whole: Content, head: bytes) -> Image.Image:
     if kinds.is_jxl(head):
         _register_jxl()
     _register_formats()
-    tiff.know_more_kinds()
     complaint = ""
     for name in FORMATS:
         factory, accept = Image.OPEN.get(name, (None, None))

@@ -28,7 +28,7 @@ from contrique_cli.encoder.cache.sqlitefile import SqliteFile, live_bytes, trans
 from contrique_cli.errors import CannotWrite
 from contrique_cli.photos import content
 
-FORMAT = 1
+FORMAT = 2
 """Version of the tables. It is part of the file's name, so that no version wipes another's file."""
 
 STORED = np.dtype("<f4")
