@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from contrique_cli import config
 from tests.conftest import blurred, make_photo
 
 TINY = ("--model", "tiny", "--device", "cpu", "--max-side", 64, "--no-cache")
@@ -51,7 +52,10 @@ def written(folder: Path, kind: str) -> Path:
 @pytest.mark.parametrize(
     "kind", ["csv with sep", "txt", "csv from powershell", "json", "jsonl", "parquet", "xlsx"]
 )
-def test_opinions_of_every_kind_are_fitted_and_evaluated(contrique, rated, tmp_path, kind):
+def test_opinions_of_every_kind_are_fitted_and_evaluated(
+    contrique, rated, tmp_path, kind, monkeypatch
+):
+    monkeypatch.setattr(config, "RESAMPLES", 20)
     table = written(tmp_path, kind)
     out = tmp_path / "mine.safetensors"
     done = contrique("fit-regressor", "--mos", table, "--photos", rated, "-o", out, *TINY)
