@@ -59,7 +59,7 @@ ReportOrResults = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write the report to FILE: .csv, .json or .jsonl; of shards to FOLDER/.",
+        help="Write the report to FILE: .csv, .json, .jsonl, .parquet; of shards to FOLDER/.",
         rich_help_panel=REPORT,
     ),
 ]
