@@ -7,6 +7,8 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,7 +18,8 @@ import pytest
 
 from contrique_cli.models import flaws, regressor
 from contrique_cli.models.flaws import FlawProbe
-from tests.conftest import spawn
+from contrique_cli.shards import listing
+from tests.conftest import ROOT
 from tests.shards.samples import (
     BROKEN,
     by_name,
@@ -179,8 +182,6 @@ def test_finished_shards_are_skipped_and_damaged_results_never_appear(score, tmp
 
 
 def test_a_large_folder_is_gone_on_with_in_the_middle_and_shared(score, tmp_path, monkeypatch):
-    from contrique_cli.shards import listing
-
     monkeypatch.setattr(listing, "PART", 10)
     write_folder(tmp_path / "trip", few(24))
     assert score("trip", "--output", "scores/", "--shard", "2/2").status == 0
@@ -383,13 +384,22 @@ def test_wrong_usage_is_refused_before_any_work(score, tmp_path, args, word):
     assert not Path("s").exists()
 
 
+@pytest.mark.parametrize("is_folder", [False, True], ids=["tar files", "a large folder"])
 def test_killed_in_the_middle_the_same_command_gives_every_photo_exactly_once(
-    score, tmp_path, tiny_regressor
+    score, tmp_path, monkeypatch, is_folder
 ):
-    for number, part in enumerate(split(few(120), 6)):
-        write_tar(tmp_path / "in" / f"{number}.tar", part)
-    command = ["score", tmp_path / "in", "--output", f"{tmp_path}/scores/", *MODEL]
-    process = spawn(command)
+    monkeypatch.setattr(listing, "PART", 30)
+    if is_folder:
+        write_folder(tmp_path / "in", few(120))
+    else:
+        for number, part in enumerate(split(few(120), 4)):
+            write_tar(tmp_path / "in" / f"{number}.tar", part)
+    command = ["score", str(tmp_path / "in"), "--output", f"{tmp_path}/scores/", *MODEL]
+    code = (
+        f"import sys; from contrique_cli.shards import listing; listing.PART = {listing.PART}\n"
+        "from contrique_cli.cli.app import app; app(sys.argv[1:], prog_name='contrique')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, *command], cwd=ROOT)
     try:
         deadline = time.monotonic() + 120
         while not list(Path("scores").glob("*.parquet")) and time.monotonic() < deadline:
@@ -397,7 +407,9 @@ def test_killed_in_the_middle_the_same_command_gives_every_photo_exactly_once(
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    done = len(list(Path("scores").glob("*.parquet")))
+    done = len(list(Path("scores").glob("*-of-00004.parquet" if is_folder else "?.parquet")))
     assert done >= 1
-    assert score(*command[1:4]).status == 0
+    again = score(*command[1:4])
+    assert again.status == 0
+    assert f"{done} of 4 shards have their result" in again.err
     assert sorted(by_name(rows_of(tmp_path / "scores"))) == [name[:6] for name in few(120)]
