@@ -36,7 +36,7 @@ ROOMS = {
         "likeness sequences bursts xmp ratings picks rewrites transfer placement undo select"
     ),
     "scoring": "pipeline score compare watch contributions heatmap explain api",
-    "shards": "picture places tars parquets listing results score tasks actors cluster",
+    "shards": "picture places tars parquets listing facts results score tasks actors cluster",
     "opinions": "labels dataset metrics ridge ladders prior fit taste evaluate",
     "pretraining": (
         "trainconfig runevents runfiles imagenet views batchplan photostore batches loss pace ranks "

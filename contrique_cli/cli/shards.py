@@ -194,8 +194,8 @@ def score(
 
     from contrique_cli.files import tables
     from contrique_cli.scoring import score as judging
-    from contrique_cli.scoring.pipeline import describe, load_pipeline
-    from contrique_cli.shards import listing, places
+    from contrique_cli.scoring.pipeline import load_pipeline
+    from contrique_cli.shards import facts, listing, places
     from contrique_cli.shards import score as verb
     from contrique_cli.shards.parquets import Columns
     from contrique_cli.shards.results import Folder
@@ -207,8 +207,13 @@ def score(
     columns = Columns(image=request.image_column, keep=tuple(name.strip() for name in keep))
     pipeline = load_pipeline(model, regressor)
     scoring: Callable[..., Iterator[Scored]]
-    about = describe(pipeline)
-    folder = Folder(place=request.output, format=chosen, about=about, flaws=pipeline.flaws)
+    folder = Folder(
+        place=request.output,
+        format=chosen,
+        about=facts.of(pipeline),
+        flaws=pipeline.flaws,
+        keep=columns.keep,
+    )
     tally = Tally()
     found = listing.find(request.sources, tally.left_out)
     finished = folder.finished()

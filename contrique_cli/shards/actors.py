@@ -18,6 +18,7 @@ from contrique_cli.files import tables
 from contrique_cli.photos.opening import Encoded, Pending
 from contrique_cli.scoring import pipeline
 from contrique_cli.scoring import score as verb
+from contrique_cli.shards import facts
 from contrique_cli.shards.picture import Picture
 from contrique_cli.shards.results import cells, columns, kind_of
 from contrique_cli.shards.tasks import MARK
@@ -63,7 +64,7 @@ class Actor:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         torch.set_num_threads(max(1, math.ceil(share.part * (cores or 1))))
         self._pipeline = pipeline.load_pipeline(judging.model, judging.regressor)
-        found = pipeline.describe(self._pipeline)
+        found = facts.of(self._pipeline)
         if found != judging.about:
             raise ClusterError(
                 f"a machine of the cluster has another model: {found} instead of "

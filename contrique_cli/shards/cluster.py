@@ -48,6 +48,10 @@ CORES = 4
 STALL = 900.0
 """Seconds without a finished block after which the run is given up and the cause is named."""
 
+_STARTS = 3
+"""Tries: Ray ends a cluster whose agents take 15 seconds to start, as on a busy machine they do; no
+option of its changes that (ray-project/ray#65983)."""
+
 _OBJECT_STORE = 1 << 30  # bytes of a local cluster's memory for photos on their way
 _READER_CPUS = 0.25  # a task that reads mostly waits
 
@@ -130,29 +134,38 @@ def _connected() -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    address = os.environ.get("RAY_ADDRESS")
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    _join(ray, os.environ.get("RAY_ADDRESS"))
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _join(ray: Any, address: str | None) -> None:
+    """Connect to a cluster; one of this machine's own that does not come up is started again."""
     local: dict[str, Any] = {
         "num_cpus": max(LEAST_CPUS, os.cpu_count() or 1),
         "object_store_memory": _OBJECT_STORE,
         "include_dashboard": False,
     }
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    try:
-        ray.init(
-            address=address or "local",
-            log_to_driver=False,
-            logging_level="error",
-            **({} if address else local),
-        )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ClusterError(
-            f"the Ray cluster {address or 'of this machine'} cannot be reached: "
-            f"{reading.why(error)}; see RAY_ADDRESS"
-        ) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    for left in range(0 if address else _STARTS - 1, -1, -1):
+        try:
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level="error",
+                **({} if address else local),
+            )
+        except Exception as error:  # Ray raises bare ones too
+            ray.shutdown()
+            if left:
+                continue
+            raise ClusterError(
+                f"the Ray cluster {address or 'of this machine'} cannot be reached: "
+                f"{reading.why(error)}; see RAY_ADDRESS"
+            ) from error
+        return
 
 
 def _start(ray: Any, shards: list[Shard], judging: Judging, columns: Columns, share: Share) -> Any:
@@ -198,6 +211,8 @@ def _watched(dataset: Any, share: Share, ray: Any) -> Iterator[list[dict[str, An
                 batch_size=None, batch_format="pyarrow", prefetch_batches=1
             ):
                 blocks.put(block.to_pylist())
+        except ray.exceptions.RayError as error:
+            blocks.put(ClusterError(f"the Ray cluster gave up: {_last_words(error)}"))
         except BaseException as error:  # noqa: BLE001 - it is raised again where it is waited for
             blocks.put(error)
         else:
@@ -214,6 +229,13 @@ def _watched(dataset: Any, share: Share, ray: Any) -> Iterator[list[dict[str, An
         if isinstance(block, BaseException):
             raise block
         yield block
+
+
+def _last_words(error: Exception) -> str:
+    """What was raised on another machine, of all the text around it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith(f"{ClusterError.__module__}.")]
+    return ours[-1].partition(": ")[2] if ours else (lines or [type(error).__name__])[-1]
 
 
 def _stalled(share: Share, ray: Any) -> str:

@@ -14,7 +14,7 @@ from contrique_cli.errors import CannotWrite
 from contrique_cli.files import tables
 from contrique_cli.reports import rows as report_rows
 from contrique_cli.reports.rows import SCHEMA, Row
-from contrique_cli.shards import places
+from contrique_cli.shards import facts, places
 from contrique_cli.shards.listing import Shard
 from contrique_cli.shards.picture import Picture
 
@@ -31,7 +31,7 @@ KEPT_PREFIX = "kept_"
 """In front of a kept column's name that is one of ours."""
 
 ABOUT = "_contrique.json"
-"""In the folder of results: which model made them. Readers of Parquet pass over such a name."""
+"""In the folder of results: what they have in common. Readers of Parquet pass over such a name."""
 
 ROWS_AT_ONCE = 2000
 """Rows held before they are written."""
@@ -50,14 +50,21 @@ class Folder:
     Attributes:
         place: path or URL.
         format: one of `config.SHARD_FORMATS`.
-        about: facts of the model, which every result here shares.
+        about: facts of the model, see `facts.of`, which every result here shares.
         flaws: names of the flaws that its probe knows.
+        keep: columns carried along, as they were asked for; every result here has them too.
     """
 
     place: str
     format: str
     about: Mapping[str, Any] = field(default_factory=dict)
     flaws: Sequence[str] = ()
+    keep: Sequence[str] = ()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What stands in the folder, and in each Parquet file's metadata."""
+        return {"schema": SCHEMA, **self.about, "keep_columns": list(self.keep)}
 
     @property
     def columns(self) -> list[str]:
@@ -75,27 +82,24 @@ class Folder:
         return {name.removesuffix(end) for name in found if name.endswith(end)}
 
     def claim(self) -> None:
-        """Say which model's results these are, or find that they are the same model's.
+        """Say which results these are, or find that those here are such too.
 
         Raises:
-            CannotWrite: the folder holds results of another model, or cannot be written to.
+            CannotWrite: the folder holds results of another model or with other columns, or
+                cannot be written to.
             ShardError: the store cannot be reached.
         """
         target = places.join(self.place, ABOUT)
-        mine = {"schema": SCHEMA, **self.about}
         found = places.read(target)
         if found is None:
             with places.written(target) as file:
-                file.write(json.dumps(mine, indent=2).encode() + b"\n")
+                file.write(json.dumps(self.facts, indent=2).encode() + b"\n")
             return
-        try:
-            theirs = json.loads(found)
-        except ValueError:
-            theirs = None
-        if not isinstance(theirs, dict) or _same(theirs) != _same(mine):
+        other = facts.difference(found, self.facts)
+        if other is not None:
             raise CannotWrite(
-                f"{places.shown(self.place)} holds results of another model or working size "
-                f"({ABOUT} there says which): give another folder as --output"
+                f"{places.shown(self.place)} holds other results ({other}; {ABOUT} there says "
+                "all): give the same models and --keep-columns, or another folder as --output"
             )
 
     @contextmanager
@@ -111,8 +115,7 @@ class Folder:
             ShardError: the upload failed.
         """
         with places.written(self.target(shard)) as file:
-            facts = {"schema": SCHEMA, **self.about}
-            written = _FILES[self.format](file, self.columns, kept, facts)
+            written = _FILES[self.format](file, self.columns, kept, self.facts)
             result = Result(shard, written, self.columns)
             try:
                 yield result
@@ -186,11 +189,6 @@ def kept_name(column: str) -> str:
     """What a kept column is called beside our own."""
     is_ours = column in COLUMNS or column.startswith(report_rows.FLAW_PREFIX)
     return f"{KEPT_PREFIX}{column}" if is_ours else column
-
-
-def _same(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be equal: a new version of contrique alone changes no score."""
-    return {name: value for name, value in about.items() if name != "contrique"}
 
 
 def utf8(cell: Any) -> Any:

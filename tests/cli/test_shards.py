@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contrique_cli.models import flaws
+from contrique_cli.models import flaws, regressor
 from contrique_cli.models.flaws import FlawProbe
-from tests.conftest import spawn
+from contrique_cli.shards import listing
+from tests.conftest import ROOT
 from tests.shards.samples import (
     BROKEN,
     by_name,
@@ -51,6 +55,17 @@ def few(count: int = 8, start: int = 0) -> dict[str, bytes]:
 def split(files, parts: int) -> list[dict[str, bytes]]:
     names = list(files)
     return [{name: files[name] for name in names[part::parts]} for part in range(parts)]
+
+
+def make_probe(judge, *names: str) -> FlawProbe:
+    """One that finds the flaws of these names in any photo, the first most of all."""
+    return FlawProbe(
+        names=["none", *names],
+        weights=np.zeros((judge.weights.size, 1 + len(names)), np.float32),
+        bias=np.array([0.0, *range(len(names), 0, -1)], np.float32),
+        confidence=0.5,
+        encoder=judge.encoder,
+    )
 
 
 def test_files_tar_and_parquet_give_equal_rows_for_the_same_200_photos(score, tmp_path):
@@ -167,8 +182,6 @@ def test_finished_shards_are_skipped_and_damaged_results_never_appear(score, tmp
 
 
 def test_a_large_folder_is_gone_on_with_in_the_middle_and_shared(score, tmp_path, monkeypatch):
-    from contrique_cli.shards import listing
-
     monkeypatch.setattr(listing, "PART", 10)
     write_folder(tmp_path / "trip", few(24))
     assert score("trip", "--output", "scores/", "--shard", "2/2").status == 0
@@ -191,13 +204,7 @@ def test_results_have_the_columns_of_a_report(score, tiny_regressor, home, tmp_p
     from pyarrow import parquet
 
     (home / "flaws").mkdir()
-    probe = FlawProbe(
-        names=["none", "blur", "motion blur"],
-        weights=np.zeros((tiny_regressor.weights.size, 3), np.float32),
-        bias=np.array([0.0, 2.0, 1.0], np.float32),
-        confidence=0.5,
-        encoder=tiny_regressor.encoder,
-    )
+    probe = make_probe(tiny_regressor, "blur", "motion blur")
     flaws.save(home / "flaws" / "tiny.safetensors", probe)
     write_folder(tmp_path / "files", few(3) | {"broken.jpg": b"no photo"})
     write_tar(tmp_path / "in.tar", few(3) | {"broken.jpg": b"no photo"})
@@ -313,7 +320,48 @@ def test_results_of_another_model_are_not_mixed_in(score, contrique, tmp_path):
     Path("scores/_contrique.json").write_text(json.dumps(about | {"encoder": "another"}))
     refused = score("a.tar", "--output", "scores/")
     assert refused.status == 1
-    assert "holds results of another model" in refused.err
+    assert "scores/ holds other results" in refused.err
+    assert 'encoder "another" there' in refused.err
+
+
+def test_results_with_other_columns_are_not_mixed_in(score, tmp_path):
+    for name in ("a", "b"):
+        write_parquet(tmp_path / "in" / f"{name}.parquet", few(2))
+    kept = ("--keep-columns", "caption")
+    assert score("in", "--output", "scores/", *kept, "--shard", "1/2").status == 0
+    for other in ((), ("--keep-columns", "*"), ("--keep-columns", "caption,width")):
+        refused = score("in", "--output", "scores/", *other)
+        assert refused.status == 1
+        assert 'keep_columns ["caption"] there and [' in refused.err
+        assert "--keep-columns" in refused.err
+    assert [path.name for path in Path("scores").glob("*.parquet")] == ["a.parquet"]
+    assert score("in", "--output", "scores/", *kept).status == 0
+    assert len(rows_of(tmp_path / "scores")) == 4
+
+
+def test_results_of_another_flaw_probe_or_a_regressor_of_the_same_name_are_not_mixed_in(
+    score, tiny_regressor, home, tmp_path
+):
+    (home / "flaws").mkdir()
+    probe = make_probe(tiny_regressor, "blur")
+    flaws.save(home / "flaws" / "tiny.safetensors", probe)
+    write_tar(tmp_path / "a.tar", few(1))
+    assert score("a.tar", "--output", "scores/").status == 0
+    others = [make_probe(tiny_regressor, "noise"), dataclasses.replace(probe, bias=probe.bias + 1)]
+    for other in others:
+        flaws.save(home / "flaws" / "tiny.safetensors", other)
+        refused = score("a.tar", "--output", "scores/")
+        assert refused.status == 1
+        assert "scores/ holds other results (flaw_probe_fingerprint " in refused.err
+    flaws.save(home / "flaws" / "tiny.safetensors", dataclasses.replace(probe, figures={"new": 1}))
+    assert score("a.tar", "--output", "scores/").status == 0
+    (home / "flaws" / "tiny.safetensors").unlink()
+    assert "and null here" in score("a.tar", "--output", "scores/").err
+    flaws.save(home / "flaws" / "tiny.safetensors", probe)
+    refit = dataclasses.replace(tiny_regressor, bias=tiny_regressor.bias + 1)
+    regressor.save(home / "regressors" / "tiny.safetensors", refit)
+    refused = score("a.tar", "--output", "scores/")
+    assert "scores/ holds other results (regressor_fingerprint " in refused.err
 
 
 @pytest.mark.parametrize(
@@ -336,13 +384,22 @@ def test_wrong_usage_is_refused_before_any_work(score, tmp_path, args, word):
     assert not Path("s").exists()
 
 
+@pytest.mark.parametrize("is_folder", [False, True], ids=["tar files", "a large folder"])
 def test_killed_in_the_middle_the_same_command_gives_every_photo_exactly_once(
-    score, tmp_path, tiny_regressor
+    score, tmp_path, monkeypatch, is_folder
 ):
-    for number, part in enumerate(split(few(120), 6)):
-        write_tar(tmp_path / "in" / f"{number}.tar", part)
-    command = ["score", tmp_path / "in", "--output", f"{tmp_path}/scores/", *MODEL]
-    process = spawn(command)
+    monkeypatch.setattr(listing, "PART", 30)
+    if is_folder:
+        write_folder(tmp_path / "in", few(120))
+    else:
+        for number, part in enumerate(split(few(120), 4)):
+            write_tar(tmp_path / "in" / f"{number}.tar", part)
+    command = ["score", str(tmp_path / "in"), "--output", f"{tmp_path}/scores/", *MODEL]
+    code = (
+        f"import sys; from contrique_cli.shards import listing; listing.PART = {listing.PART}\n"
+        "from contrique_cli.cli.app import app; app(sys.argv[1:], prog_name='contrique')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, *command], cwd=ROOT)
     try:
         deadline = time.monotonic() + 120
         while not list(Path("scores").glob("*.parquet")) and time.monotonic() < deadline:
@@ -350,7 +407,9 @@ def test_killed_in_the_middle_the_same_command_gives_every_photo_exactly_once(
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    done = len(list(Path("scores").glob("*.parquet")))
+    done = len(list(Path("scores").glob("*-of-00004.parquet" if is_folder else "?.parquet")))
     assert done >= 1
-    assert score(*command[1:4]).status == 0
+    again = score(*command[1:4])
+    assert again.status == 0
+    assert f"{done} of 4 shards have their result" in again.err
     assert sorted(by_name(rows_of(tmp_path / "scores"))) == [name[:6] for name in few(120)]

@@ -42,9 +42,10 @@ def test_the_tasks_and_actors_give_the_rows_of_one_machine(contrique, model, tmp
     names = [f"--{name}={value}" for name, value in model.items()]
     done = contrique("score", "in", "--output", "here/", "--keep-columns", "*", *names)
     assert done.status == 3
-    from contrique_cli.scoring.pipeline import describe, load_pipeline
+    from contrique_cli.scoring.pipeline import load_pipeline
+    from contrique_cli.shards import facts
 
-    about = describe(load_pipeline(model["model"], model["regressor"]))
+    about = facts.of(load_pipeline(model["model"], model["regressor"]))
     judging = judging_by(model, about)
     left_out: Counter[str] = Counter()
     shards = listing.find(["in"], left_out)

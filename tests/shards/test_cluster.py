@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from contrique_cli.errors import ClusterError
+from contrique_cli.shards import cluster
 from contrique_cli.shards.actors import Share
 from contrique_cli.shards.cluster import share_of
 from tests.conftest import ROOT, make_photo
@@ -54,6 +57,90 @@ def test_actors_take_their_share_and_leave_room_for_reading(nodes, share):
 def test_a_cluster_that_would_hang_is_refused_in_words():
     with pytest.raises(ClusterError, match="has 3 CPUs; with fewer than 4 its actors starve"):
         share_of([node(3), node(8, is_alive=False)])
+
+
+class SlowRay(types.ModuleType):
+    """Ray on a busy machine: so many clusters do not come up."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__("ray")
+        self.__version__ = "2.60.0"
+        self.failures = failures
+        self.calls: list[str] = []
+
+    def is_initialized(self) -> bool:
+        return False
+
+    def init(self, *, address: str, **_options: object) -> None:
+        self.calls.append(address)
+        if self.calls.count(address) <= self.failures:
+            raise Exception("The current node timed out during startup.")  # noqa: TRY002 - as Ray
+
+    def shutdown(self) -> None:
+        self.calls.append("shutdown")
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")  # it is set, and restored by this
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+    def use(failures: int) -> SlowRay:
+        ray = SlowRay(failures)
+        monkeypatch.setitem(sys.modules, "ray", ray)
+        monkeypatch.setitem(sys.modules, "ray.data", ray)
+        return ray
+
+    return use
+
+
+def test_a_cluster_of_this_machine_that_does_not_come_up_is_started_again(slow):
+    ray = slow(failures=2)
+    with cluster._connected():
+        assert ray.calls == ["local", "shutdown", "local", "shutdown", "local"]
+    assert ray.calls[-1] == "shutdown"
+
+
+@pytest.mark.parametrize(("address", "tries"), [(None, 3), ("head:6379", 1)])
+def test_a_cluster_that_never_comes_up_is_told_in_words(slow, monkeypatch, address, tries):
+    if address is not None:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    ray = slow(failures=9)
+    with (
+        pytest.raises(ClusterError, match=r"cannot be reached: .*timed out during startup"),
+        cluster._connected(),
+    ):
+        pass
+    assert ray.calls == [address or "local", "shutdown"] * tries
+
+
+class RayError(Exception):
+    """As all of Ray's own are."""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            (
+                "The actor died because of an error in its creation task, \x1b[36mray::MapWorker()\n  File "
+                "actors.py, in __init__\ncontrique_cli.errors.ClusterError: another model: install\n\n"
+            ),
+            "gave up: another model: install",
+        ),
+        ("Traceback:\n  File x\nValueError: five\n", "gave up: ValueError: five"),
+        ("", "gave up: RayError"),
+    ],
+)
+def test_what_failed_on_another_machine_is_told_without_the_text_around_it(text, words):
+    def blocks(**_options: object) -> Iterator[object]:
+        raise RayError(text)
+        yield
+
+    ray = SimpleNamespace(exceptions=SimpleNamespace(RayError=RayError))
+    share = Share(cpus=1, gpus=0, part=1.0, actors=1)
+    with pytest.raises(ClusterError, match=f"{words}$"):
+        next(cluster._watched(SimpleNamespace(iter_batches=blocks), share, ray))
 
 
 # ---------------------------------------------------------------------------------- with Ray

@@ -67,8 +67,8 @@ def test_the_first_run_says_which_model_it_is_and_a_newer_contrique_may_go_on(tm
     Folder(place=str(tmp_path), format="csv", about=about).claim()
     Folder(place=str(tmp_path), format="csv", about=about | {"contrique": "2"}).claim()
     other = Folder(place=str(tmp_path), format="csv", about=about | {"encoder": "def"})
-    with pytest.raises(CannotWrite, match="another model"):
+    with pytest.raises(CannotWrite, match="holds other results"):
         other.claim()
     (tmp_path / results.ABOUT).write_text("no JSON")
-    with pytest.raises(CannotWrite, match="another model"):
+    with pytest.raises(CannotWrite, match="holds other results"):
         other.claim()
