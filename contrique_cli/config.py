@@ -64,8 +64,8 @@ MIN_EVALUATED = 10
 """Photos with a score below which `evaluate` gives no figures."""
 
 LADDER_SIDE = 512
-"""Long side in pixels at which clean photos are distorted for the regressor's prior: that of the
-photos of KADID, for which the levels are made."""
+"""Long side in pixels at which clean photos are distorted to teach a regressor their order: that of
+the photos of KADID, for which the levels are made."""
 
 LADDER_KINDS = 4
 """Kinds of distortion that each clean photo goes through."""
@@ -73,16 +73,15 @@ LADDER_KINDS = 4
 LADDER_PHOTOS = 400
 """Clean photos used at most; all 25 kinds then come 64 times."""
 
-LADDER_STEP = 0.25
-"""Standard deviations of the opinions by which one level of a distortion lowers the score."""
+LADDER_MARGIN = 0.05
+"""Standard deviations of the opinions by which a version must score less than the one before it."""
 
-LADDER_WEIGHT = 0.6
-"""Of all errors along ladders together, relative to all errors in opinions together, for kinds that
-`prior.EMPHASIS` does not name."""
+LADDER_WEIGHT = 100.0
+"""Of all pairs of versions together, relative to all opinions together: only what falls short of
+the margin counts."""
 
-LADDER_SHRINKAGE = 3.0
-"""Ridge strength with ladders, in units of the one that suits opinions alone: with a stronger one
-both carry over better to photos of other sources."""
+LADDER_SHRINKAGE = 1.0
+"""Ridge strength with ladders, in units of the one that suits opinions alone."""
 
 SPLITS = 10
 """Random 80/20 splits behind the figures of `fit-regressor`, as in the published protocol."""

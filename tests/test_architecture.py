@@ -37,7 +37,7 @@ ROOMS = {
     ),
     "scoring": "pipeline score compare watch contributions heatmap explain api",
     "shards": "picture places tars parquets listing facts results score tasks actors cluster",
-    "opinions": "labels dataset metrics ridge ladders prior fit taste evaluate",
+    "opinions": "labels dataset metrics ridge ladders ranking fit taste evaluate",
     "pretraining": (
         "trainconfig runevents runfiles imagenet views batchplan photostore batches loss pace ranks "
         "learner runstate probe trainphotos lossplot runparts train"
@@ -75,7 +75,7 @@ LIGHT = {
 
 OWNERS = {
     "sklearn": {"opinions.fit"},
-    "scipy": {"opinions.metrics", "opinions.ridge", "opinions.prior"},
+    "scipy": {"opinions.metrics", "opinions.ridge", "opinions.ranking"},
     "torchvision": {"encoder.model"},
     "pandas": {"files.tables", "reports.frames", "scoring.api"},
     "pyarrow": {"files.tables"},

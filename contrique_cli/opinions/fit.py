@@ -19,12 +19,12 @@ from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
 from contrique_cli.models import regressor
 from contrique_cli.models.regressor import Regressor
-from contrique_cli.opinions import dataset, labels, metrics, prior, ridge
+from contrique_cli.opinions import dataset, labels, metrics, ranking, ridge
 from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.labels import LeftOut
 from contrique_cli.opinions.ladders import Ladders
 from contrique_cli.opinions.metrics import Figures, Range
-from contrique_cli.opinions.prior import Lessons
+from contrique_cli.opinions.ranking import Ranker
 
 _TEST_SHARE = 0.2
 
@@ -134,20 +134,28 @@ def fit_dataset(
         )
     spread = _spread(gathered.features)  # (F,)
     gathered = replace(gathered, features=gathered.features / spread)
-    lessons = None
+    lessons = ranker = None
     if ladders is not None:
-        lessons = prior.learn(replace(ladders, features=ladders.features / spread))
-    step = config.LADDER_STEP * float(gathered.mos.std()) * (-1.0 if higher_is_better else 1.0)
-    figures = metrics.middle_half(_split_figures(gathered, lessons, step))
+        lessons = ranking.learn(replace(ladders, features=ladders.features / spread))
+        margin = config.LADDER_MARGIN * float(gathered.mos.std())
+        ranker = Ranker(
+            lessons,
+            margin=margin if higher_is_better else -margin,
+            weight=config.LADDER_WEIGHT,
+        )
     everything = np.arange(len(gathered.mos))
-    found = _fit_ridge(gathered, everything, lessons, step)
+    found = _fit_ridge(gathered, everything, ranker)
+    figures = metrics.middle_half(_split_figures(gathered, ranker))
     worse = better = None
     if lessons is not None:
         worse, better = (
             ends @ found.weights + found.bias for ends in (lessons.worst, lessons.clean)
         )
     knots, scores = regressor.percentile_scale(
-        found.out_of_fold, higher_is_better=higher_is_better, worse=worse, better=better
+        _out_of_fold(gathered, found, ranker),
+        higher_is_better=higher_is_better,
+        worse=worse,
+        better=better,
     )
     report = FitReport(
         task=gathered.task,
@@ -213,17 +221,17 @@ def predict_left_out(gathered: Dataset, train: np.ndarray, test: np.ndarray) -> 
         test: rows to predict, shape (N,).
     """
     spread = _spread(gathered.features[train])
-    found = _fit_ridge(replace(gathered, features=gathered.features / spread), train, None, 0.0)
+    found = _fit_ridge(replace(gathered, features=gathered.features / spread), train, None)
     predicted: np.ndarray = gathered.features[test] / spread @ found.weights + found.bias
     return predicted
 
 
-def _split_figures(gathered: Dataset, lessons: Lessons | None, step: float) -> list[Figures]:
+def _split_figures(gathered: Dataset, ranker: Ranker | None) -> list[Figures]:
     """Figures on the test part of each random split, all choices made inside its training part."""
     features, mos = gathered.features, gathered.mos
     several = []
     for train, test in splits(gathered):
-        found = _fit_ridge(gathered, train, lessons, step)
+        found = _fit_ridge(gathered, train, ranker)
         several.append(metrics.measure(features[test] @ found.weights + found.bias, mos[test]))
     return several
 
@@ -234,28 +242,41 @@ class _Fitted:
     bias: float
     strength: float
     choice: ridge.Choice  # by the opinions alone
-    out_of_fold: np.ndarray  # (N,)
 
 
-def _fit_ridge(
-    gathered: Dataset, rows: np.ndarray, lessons: Lessons | None, step: float
-) -> _Fitted:
-    """A ridge whose strength the opinions choose, and to which lessons then add a prior."""
-    features, mos = gathered.features[rows], gathered.mos[rows]
+def _fit_ridge(gathered: Dataset, rows: np.ndarray, ranker: Ranker | None) -> _Fitted:
+    """A ridge whose strength the opinions choose, and to which ladders may then teach an order."""
+    features, mos, counts = gathered.features[rows], gathered.mos[rows], _counts(gathered, rows)
     parts = folds(mos, None if gathered.groups is None else gathered.groups[rows])
-    counts = np.ones(len(rows)) if gathered.weights is None else gathered.weights[rows]
-    counts = counts / counts.mean()
     choice = ridge.choose(features, mos, parts, counts)
-    if lessons is None:
+    if ranker is None:
         weights, bias = _solve(features, mos, counts, choice.strength)
-        return _Fitted(weights, bias, choice.strength, choice, choice.out_of_fold)
+        return _Fitted(weights, bias, choice.strength, choice)
     strength = config.LADDER_SHRINKAGE * choice.strength
-    weight = config.LADDER_WEIGHT * len(mos) / lessons.count / strength
-    known = lessons.prior(step=step, weight=weight)
-    whitened, foretold = known.whitened(features), known.foretold(features)
-    coefficients, bias = _solve(whitened, mos - foretold, counts, strength)
-    left_out = ridge.out_of_fold(whitened, mos - foretold, parts, counts, strength)
-    return _Fitted(known.weights(coefficients), bias, strength, choice, left_out + foretold)
+    weights, bias = ranker.fit(features, mos, counts, strength)
+    return _Fitted(weights, bias, strength, choice)
+
+
+def _out_of_fold(gathered: Dataset, found: _Fitted, ranker: Ranker | None) -> np.ndarray:
+    """Predictions for each row by fits of the same strength that did not see its fold, (N,)."""
+    if ranker is None:
+        return found.choice.out_of_fold
+    everything = np.arange(len(gathered.mos))
+    predicted = np.empty(len(everything))
+    for part in folds(gathered.mos, gathered.groups):
+        rest = np.delete(everything, part)
+        weights, bias = ranker.fit(
+            gathered.features[rest], gathered.mos[rest], _counts(gathered, rest), found.strength
+        )
+        predicted[part] = gathered.features[part] @ weights + bias
+    return predicted
+
+
+def _counts(gathered: Dataset, rows: np.ndarray) -> np.ndarray:
+    """How much each of some rows counts, 1 on average, shape (N,)."""
+    counts = np.ones(len(rows)) if gathered.weights is None else gathered.weights[rows]
+    scaled: np.ndarray = counts / counts.mean()
+    return scaled
 
 
 def folds(mos: np.ndarray, groups: np.ndarray | None) -> list[np.ndarray]:

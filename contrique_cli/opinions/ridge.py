@@ -68,24 +68,6 @@ def choose(
     return Choice(strength=float(GRID[index] * unit), index=index, out_of_fold=tried[index])
 
 
-def out_of_fold(
-    features: np.ndarray,
-    mos: np.ndarray,
-    folds: Sequence[np.ndarray],
-    weights: np.ndarray,
-    strength: float,
-) -> np.ndarray:
-    """Predictions for each row by ridges of a given strength that did not see its fold, (N,).
-
-    Args:
-        features, mos, folds, weights: see `choose`.
-        strength: the `alpha` of the ridge.
-    """
-    return _out_of_fold(
-        _decompose(features.astype(np.float64), mos, np.sqrt(weights)), folds, strength
-    )
-
-
 @dataclass(frozen=True)
 class _Decomposed:
     basis: np.ndarray  # U, left singular vectors of the centred rows, (N, R)

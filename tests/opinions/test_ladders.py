@@ -1,4 +1,4 @@
-"""Ladders: clean photos made worse, and the prior that they give a regressor."""
+"""Ladders: clean photos made worse, and the order that they teach a regressor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contrique_cli.encoder import backend
 from contrique_cli.encoder.features import embed_scales
 from contrique_cli.errors import BadLabels
 from contrique_cli.models.regressor import NO_REFERENCE
-from contrique_cli.opinions import fit, ladders, metrics, prior
+from contrique_cli.opinions import fit, ladders, metrics, ranking
 from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.ladders import Ladders
 from contrique_cli.photos import opening
@@ -63,7 +63,7 @@ def test_less_and_more_light_are_ladders_of_their_own(clean, tiny, kind, light, 
     assert kind in ladders.TAUGHT
     assert ladders.flaw_of(kind, 2) == flaw
     assert ladders.flaw_of(10, 2) == "compression"
-    assert prior.rungs(found.kinds).tolist() == [[0, 1, 2, 3, 4, 5]]
+    assert ranking.rungs(kind) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_grey_photo_has_no_ladder_of_colour(tmp_path, tiny):
