@@ -53,7 +53,10 @@ def train(  # noqa: PLR0917 - options of a command
     ] = None,
     arch: Annotated[
         str | None,
-        typer.Option(help=f"resnet50, resnet18, resnet18-c4, lite0 or tiny. [{TrainConfig.arch}]"),
+        typer.Option(
+            help="resnet50, resnet18, resnet18-c4, lite0, lite0-branched or tiny. "
+            f"[{TrainConfig.arch}]"
+        ),
     ] = None,
     init: Annotated[
         str | None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 _RESIDUAL = (2, 4, 5, 6, 7)
 """Places in a residual network's row of maps worth pooling: the stem before its pooling, then the
@@ -17,10 +18,13 @@ class Architecture:
         stages: places in its row of layers whose outputs are maps worth pooling, the last layer
             included.
         widths: channels of those maps.
+        branches: places that take the map of an earlier place instead of the one before them, by
+            that earlier place.
     """
 
     stages: tuple[int, ...]
     widths: tuple[int, ...]
+    branches: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def channels(self) -> int:
@@ -28,14 +32,23 @@ class Architecture:
         return self.widths[-1]
 
 
+_LITE = (16, 24, 40, 80, 112, 192, 320)
+"""Widths of the seven stages of EfficientNet-Lite0."""
+
+_TRUNK = 3
+"""Of them, those that both branches of the two-branch network share."""
+
 ARCHITECTURES = {
     "resnet50": Architecture(_RESIDUAL, (64, 256, 512, 1024, 2048)),
     "resnet18": Architecture(_RESIDUAL, (64, 64, 128, 256, 512)),
     "resnet18-c4": Architecture(_RESIDUAL[:-1], (64, 64, 128, 256)),
-    "lite0": Architecture(tuple(range(2, 9)), (16, 24, 40, 80, 112, 192, 320)),
+    "lite0": Architecture(tuple(range(2, 9)), _LITE),
+    "lite0-branched": Architecture(tuple(range(2, 13)), (*_LITE, *_LITE[_TRUNK:]), {9: 4}),
     "tiny": Architecture((2, 5, 8), (8, 16, 16)),
 }
-"""By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017."""
+"""By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017;
+-branched has the last four stages twice, side by side on the first three, so that one branch may
+know objects and the other distortions, as the two networks of Re-IQA (Saha et al., CVPR 2023)."""
 
 LAST, STAGES, FULL = POOLINGS = ("last", "stages", "stages-full")
 """What a photo's features are taken from: the last map's mean, as published; the mean and the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,9 @@ STEM = 32
 
 WIDEN = 6
 """How many times wider a block is inside, but for the first."""
+
+TRUNK = 3
+"""Stages that the branches of the two-branch network share."""
 
 EPSILON = 1e-3
 """Of every batch norm."""
@@ -154,9 +158,22 @@ def build() -> nn.Sequential:
         `Centred`, the stem, then one `nn.Sequential` of `InvertedBottleneck` per stage; images
         (B, 3, H, W) to a map (B, 320, H / 32, W / 32).
     """
-    layers: list[nn.Module] = [Centred(), Convolution(3, STEM, 3, 2)]
-    inputs = STEM
-    for place, stage in enumerate(TABLE):
+    return _initialised(Centred(), Convolution(3, STEM, 3, 2), *_stages(0))
+
+
+def build_branched() -> nn.Sequential:
+    """The network with its last stages twice: both branches begin at the map of stage `TRUNK`.
+
+    Returns:
+        The layers of `build`, then those of the second branch; see `Architecture.branches`.
+    """
+    return _initialised(*build(), *_stages(TRUNK))
+
+
+def _stages(first: int) -> Iterator[nn.Sequential]:
+    """Those of `TABLE` from a place on."""
+    inputs = TABLE[first - 1].width if first else STEM
+    for place, stage in enumerate(TABLE[first:], first):
         blocks = []
         for depth in range(stage.depth):
             block = InvertedBottleneck(
@@ -168,7 +185,10 @@ def build() -> nn.Sequential:
             )
             blocks.append(block)
             inputs = stage.width
-        layers.append(nn.Sequential(*blocks))
+        yield nn.Sequential(*blocks)
+
+
+def _initialised(*layers: nn.Module) -> nn.Sequential:
     network = nn.Sequential(*layers)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

@@ -64,6 +64,7 @@ _BUILDERS: dict[str, Callable[[], nn.Sequential]] = {
     "resnet18": partial(_residual, "resnet18"),
     "resnet18-c4": partial(_residual, "resnet18", groups=3),
     "lite0": efficientnet.build,
+    "lite0-branched": efficientnet.build_branched,
     "tiny": _tiny,
 }
 
@@ -98,7 +99,8 @@ class Contrique(nn.Module):
         channels: D, of the last map.
         length: F, numbers per photo and scale: D, or twice the channels of all stages.
         scales: at how many a photo is looked at; see `SCALES`.
-        encoder: images (B, 3, H, W) in [0, 1] to a map (B, D, h, w).
+        encoder: a row of layers, from images (B, 3, H, W) in [0, 1] to a map (B, D, h, w); see
+            `maps` for one with branches.
         projector: patch features (N, F) to embeddings (N, K); used in pre-training only.
 
     Source: Madhusudana et al., IEEE TIP 2022, section III.
@@ -145,11 +147,15 @@ class Contrique(nn.Module):
             images: RGB in [0, 1], shape (B, 3, H, W).
             encoder: stands in for `self.encoder`, with the same maps at the same places.
         """
-        chosen = ARCHITECTURES[self.arch].stages
-        if self.pooling == LAST:
-            chosen = chosen[-1:]
+        known = ARCHITECTURES[self.arch]
+        chosen = known.stages[-1:] if self.pooling == LAST else known.stages
+        forks: dict[int, torch.Tensor] = {}
         for place, layer in enumerate(encoder or self.encoder):
+            if place in known.branches:
+                images = forks.pop(known.branches[place])
             images = layer(images)
+            if place in known.branches.values():
+                forks[place] = images
             if place in chosen:
                 yield images
 

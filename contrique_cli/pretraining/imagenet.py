@@ -11,14 +11,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from contrique_cli.encoder import efficientnet
 from contrique_cli.errors import BadModelFile, MissingExtra
 from contrique_cli.files.reading import why
 
 NAME = "imagenet"
 """What `--init` calls these weights."""
 
-ARCH = "lite0"
-"""The architecture they are for."""
+ARCHS = ("lite0", "lite0-branched")
+"""The architectures they are for; both branches of the latter start from them alike."""
 
 STORY = "ImageNet weights of EfficientNet-Lite0 (Google; PyTorch form by ML Illustrated)"
 """What a model's provenance says of them."""
@@ -47,10 +48,10 @@ def find() -> Path:
 
 
 def load_into(encoder: nn.Sequential, path: Path | None = None) -> None:
-    """Give an encoder of `ARCH` the published weights.
+    """Give an encoder the published weights.
 
     Args:
-        encoder: changed in place.
+        encoder: of one of `ARCHS`, changed in place.
         path: of the published file; None finds it.
 
     Raises:
@@ -70,8 +71,11 @@ def load_into(encoder: nn.Sequential, path: Path | None = None) -> None:
         raise BadModelFile(f"{path} cannot be read: {error}; {_again()}") from error
     kept = [value for name, value in published.items() if not name.startswith(_CLASSIFIER)]
     # Both list convolution, norm, convolution, norm ... in the order in which maps pass them.
-    own = encoder.state_dict()
-    encoder.load_state_dict(dict(zip(own, kept, strict=True)))
+    known = efficientnet.build()
+    known.load_state_dict(dict(zip(known.state_dict(), kept, strict=True)))
+    branch = 2 * len(known) - len(encoder)
+    for own, layer in zip(encoder, (*known, *known[branch:]), strict=True):
+        own.load_state_dict(layer.state_dict())
 
 
 def _again() -> str:

@@ -124,10 +124,9 @@ def _make_model(config: TrainConfig) -> Contrique:
     """
     model = Contrique(config.arch, config.pooling)
     if config.init == imagenet.NAME:
-        if config.arch != imagenet.ARCH:
-            raise BadOption(
-                f"ImageNet weights are for {imagenet.ARCH}; give --arch {imagenet.ARCH}"
-            )
+        if config.arch not in imagenet.ARCHS:
+            known = " or ".join(imagenet.ARCHS)
+            raise BadOption(f"ImageNet weights are for {known}; give --arch {imagenet.ARCHS[0]}")
         imagenet.load_into(model.encoder)
     elif config.init is not None:
         start, info = checkpoint.load(Path(config.init))

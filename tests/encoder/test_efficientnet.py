@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from contrique_cli.encoder import backend, merged
 from contrique_cli.encoder.architectures import ARCHITECTURES
@@ -66,3 +67,26 @@ def test_merged_it_gives_its_features_within_the_rounding_of_its_precision(
         found = backend.Embed(lite0, precision)(pixels)
     torch.testing.assert_close(found, expected, rtol=0, atol=most)
     assert precision == "fp32" or not torch.equal(found, expected)
+
+
+def test_each_branch_of_the_branched_network_is_a_whole_network(lite0):
+    branched = Contrique("lite0-branched", "stages").eval()
+    imagenet.load_into(branched.encoder)
+    pixels = to_tensor(make_photo(1, 224, 160))[None]
+    with torch.inference_mode():
+        alike = list(branched.maps(pixels / 255))
+        for tensor in branched.encoder[9:].parameters():
+            tensor.add_(0.01 * tensor.abs().mean())
+        other = Contrique("lite0", "stages").eval()
+        layers = [*branched.encoder[:5], *branched.encoder[9:]]
+        other.encoder.load_state_dict(nn.Sequential(*layers).state_dict())
+        expected = [*lite0.maps(pixels / 255), *list(other.maps(pixels / 255))[3:]]
+        found = list(branched.maps(pixels / 255))
+        features = branched.embed(pixels / 255)
+        scored = backend.Embed(branched)(pixels)
+    assert [one.shape[1] for one in found] == list(ARCHITECTURES["lite0-branched"].widths)
+    for first, second in zip(alike[3:7], alike[7:], strict=True):
+        assert torch.equal(first, second)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert torch.equal(ours, theirs)
+    torch.testing.assert_close(scored, features, rtol=0, atol=1e-5)

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from contrique_cli.encoder import merged
-from contrique_cli.encoder.architectures import ARCHITECTURES
-from contrique_cli.encoder.model import build
+from contrique_cli.encoder.model import Contrique, build
 
 CPU = torch.device("cpu")
 
@@ -27,13 +26,8 @@ def encoder(arch):
 
 
 def stages(network, images, arch):
-    found = []
     with torch.inference_mode():
-        for place, layer in enumerate(network):
-            images = layer(images)
-            if place in ARCHITECTURES[arch].stages:
-                found.append(images)
-    return found
+        return list(Contrique(arch, "stages").maps(images, network))
 
 
 def assert_same(found, expected):
@@ -43,7 +37,7 @@ def assert_same(found, expected):
 
 
 @pytest.mark.parametrize("has_one_call", [True, False])
-@pytest.mark.parametrize("arch", ["tiny", "resnet18", "resnet50", "lite0"])
+@pytest.mark.parametrize("arch", ["tiny", "resnet18", "resnet50", "lite0", "lite0-branched"])
 def test_every_stage_is_that_of_the_encoder_for_pixels_of_8_bit(monkeypatch, arch, has_one_call):
     if not has_one_call:  # as on a GPU, or without oneDNN
         monkeypatch.setattr(merged, "_has_one_call", lambda device, dtype: False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -58,6 +59,30 @@ def test_training_starts_from_imagenet_weights_and_says_so(data, tmp_path, contr
     assert info.provenance["config"]["init"] == "imagenet"
     first = next(lite0.encoder.parameters())
     torch.testing.assert_close(next(model.encoder.parameters()), first, rtol=0, atol=1e-5)
+
+
+def test_one_branch_learns_beside_a_frozen_one(data, tmp_path, contrique, lite0):
+    settings = tmp_path / "recipe.toml"
+    settings.write_text(
+        'arch = "lite0-branched"\ninit = "imagenet"\npooling = "stages-full"\n'
+        "frozen_first = 9\nfrozen_norm = true\nlr = 0.1\nwarmup = 0.0\n"
+    )
+    run = tmp_path / "run"
+    sizes = ("--batch-size", 4, "--image-size", 32, "--epochs", 1, "--device", "cpu")
+    done = contrique("train", "--data", data, "--recipe", settings, *sizes, "--output", run)
+    assert done.status == 0, done.err
+    model, info = checkpoint.load(run / "encoder.safetensors")
+    assert info.arch == "lite0-branched"
+    for name, value in lite0.encoder.state_dict().items():
+        assert torch.equal(model.encoder.state_dict()[name], value)
+    learnt, start = model.encoder[9], lite0.encoder[5]
+    assert not torch.equal(next(learnt.parameters()), next(start.parameters()))
+    out = tmp_path / "features.npz"
+    encoder = run / "encoder.safetensors"
+    done = contrique("extract", data, "--model", encoder, "--output", out)
+    assert done.status == 0, done.err
+    with np.load(out) as file:
+        assert file["features"].shape == (4, 2976)
 
 
 def test_imagenet_weights_fit_no_other_architecture(data, tmp_path, contrique):
