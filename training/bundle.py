@@ -35,7 +35,7 @@ from contrique_cli.opinions import dataset, evaluate, fit, labels, ladders
 from contrique_cli.opinions.dataset import Dataset
 from contrique_cli.opinions.ladders import Ladders
 from contrique_cli.scoring.pipeline import FAST
-from training import baselines, fit_flaws, order, splits
+from training import baselines, fit_flaws, order, rounding, splits
 
 BUNDLED = Path(__file__).parent.parent / "contrique_cli" / "models" / "bundled"
 ENCODER = BUNDLED / "encoders" / f"{DEFAULT}.safetensors"
@@ -52,10 +52,12 @@ LICENCE = "Apache-2.0; trained on photos under mixed licences, none of which are
 def export(source: Path, told: str, run: str) -> None:
     """Write the encoder in half precision, without projector, with its story."""
     model, info = checkpoint.load(source)
+    rounding.settle(model.encoder)
     provenance = {
         "run": run,
         "training": "ImageNet weights of EfficientNet-Lite0 (Google; PyTorch form: ML Illustrated, "
-        f"2020; Apache-2.0), then CONTRIQUE pre-training: {told}",
+        "2020; Apache-2.0) in its first three stages and in one of two branches; the other had "
+        f"CONTRIQUE pre-training: {told}",
         "photos": "pristine and authentic photos under free licences (training/README.md), without "
         "every fifth pristine one, BIQ2021's training part without its scores",
         "licence": LICENCE,

@@ -27,7 +27,7 @@ def test_joined_maps_are_those_of_both_encoders(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["join.py", *files, "--output", str(out)])
     join.main()
     model, info = checkpoint.load(out)
-    assert info.provenance["branches"] == ["first", "second"]
+    assert info.provenance["made_of"] == ["first", "second"]
     images = torch.rand(1, 3, 64, 64)
     plain = Contrique("lite0", "stages")
     with torch.inference_mode():
@@ -39,7 +39,12 @@ def test_joined_maps_are_those_of_both_encoders(tmp_path, monkeypatch):
 
 def test_encoders_of_other_first_stages_are_not_joined():
     first, second = encoder("lite0"), encoder("lite0")
-    next(second[1].parameters()).data.add_(1.0)
+    for layer in (1, 8):
+        next(second[layer].parameters()).data.add_(1.0)
+    grafted = join.graft(first, second).encoder.state_dict()
+    assert torch.equal(grafted["1.1.weight"], first.state_dict()["1.1.weight"])
+    name = "8.0.row.0.0.weight"
+    assert torch.equal(grafted[name], second.state_dict()[name])
     with pytest.raises(ValueError, match=r"differ in 1\.1\.weight"):
         join.join(first, second)
 
