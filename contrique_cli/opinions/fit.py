@@ -143,9 +143,9 @@ def fit_dataset(
             margin=margin if higher_is_better else -margin,
             weight=config.LADDER_WEIGHT,
         )
+    figures = metrics.middle_half(_split_figures(gathered, ranker))
     everything = np.arange(len(gathered.mos))
     found = _fit_ridge(gathered, everything, ranker)
-    figures = metrics.middle_half(_split_figures(gathered, ranker))
     worse = better = None
     if lessons is not None:
         worse, better = (

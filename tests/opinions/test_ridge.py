@@ -26,15 +26,15 @@ def test_out_of_fold_predictions_equal_those_of_a_fit_for_each_fold(columns, sca
         np.mean((cross_val_predict(Ridge(alpha=s * unit), features, mos, cv=splits) - mos) ** 2)
         for s in ridge.GRID
     ]
-    assert choice.place == int(np.argmin(errors))
-    assert choice.strength == pytest.approx(ridge.GRID[choice.place] * unit)
+    assert choice.index == int(np.argmin(errors))
+    assert choice.strength == pytest.approx(ridge.GRID[choice.index] * unit)
 
 
 def test_opinions_without_noise_get_the_weakest_ridge_and_the_end_is_said():
     features = np.random.default_rng(0).normal(size=(40, 6))
     choice = ridge.choose(features, features.sum(axis=1), np.array_split(np.arange(40), 5))
     assert choice.is_at_end
-    assert choice.place == 0
+    assert choice.index == 0
 
 
 def test_equal_features_predict_the_mean_of_the_others():
