@@ -118,15 +118,20 @@ def best(part: Dataset, rows: list[splits.Rated]) -> np.ndarray:
 
 
 def climbed(args: argparse.Namespace, model: Contrique, encoder: str) -> list[Ladders]:
-    """Ladders of clean photos to learn from, and of held-out ones."""
+    """Ladders of clean photos to learn from, of held-out ones, and of tones to learn from."""
 
-    def climb(name: str, paths: list[Path], kinds_per_photo: int) -> Ladders:
+    def climb(
+        name: str,
+        paths: list[Path],
+        kinds_per_photo: int,
+        kinds: tuple[int, ...] = fit_flaws.EVERY_KIND,
+    ) -> Ladders:
         return order.kept_ladders(
             args.work / f"{name}-{encoder[:12]}-{len(paths)}-{kinds_per_photo}.npz",
             lambda: ladders.climb(
                 paths,
                 model,
-                kinds=fit_flaws.EVERY_KIND,
+                kinds=kinds,
                 kinds_per_photo=kinds_per_photo,
                 on_photo=lambda done, count: print(f"{name}: {done} of {count}", end="\r"),
             ),
@@ -137,6 +142,7 @@ def climbed(args: argparse.Namespace, model: Contrique, encoder: str) -> list[La
     return [
         climb("known", photos, args.kinds),
         climb("held", others, len(fit_flaws.EVERY_KIND)),
+        climb("tones", photos[::2], len(fit_flaws.TONES), fit_flaws.TONES),
     ]
 
 
@@ -164,10 +170,10 @@ def main() -> None:
         gather(args, table(part, args.work, name), model.to(device), info, device)
         for part, name in zip(parts, ("train.csv", "test.csv"), strict=True)
     ]
-    known, held = climbed(args, model, info.fingerprint)
+    known, held, tones = climbed(args, model, info.fingerprint)
     good, held_good = (best(*part) for part in zip(gathered, parts, strict=True))
     probe = fit_flaws.make(
-        known, held, good=good, held_good=held_good, encoder=info.fingerprint, run=args.run
+        [known, tones], held, good=good, held_good=held_good, encoder=info.fingerprint, run=args.run
     )
     PROBE.parent.mkdir(parents=True, exist_ok=True)
     flaws.save(PROBE, probe)
