@@ -30,9 +30,9 @@ PUBLISHED = tuple(kind.number for kind in KINDS)
 EVERY_KIND = (*PUBLISHED, *EXPOSURES)
 """Kinds of ladders that the probe learns from."""
 
-STRENGTH = 20.0
-"""Inverse penalty: of 10 to 1,000 all are about as often right on a seventh of the training photos,
-and with less of a penalty a flaw is named with more confidence than it deserves."""
+STRENGTH = 5.0
+"""Inverse penalty: of 5 to 100 all are about as often right on a seventh of the training photos, and
+with less of a penalty a flaw is named with more confidence than it deserves."""
 
 FAINT = 2
 """Levels below this are no examples of a flaw: often nobody sees them."""
