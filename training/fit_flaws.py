@@ -31,8 +31,8 @@ EVERY_KIND = (*PUBLISHED, *EXPOSURES)
 """Kinds of ladders that the probe learns from."""
 
 STRENGTH = 5.0
-"""Inverse penalty: of 5 to 100 all are about as often right on a seventh of the training photos, and
-with less of a penalty a flaw is named with more confidence than it deserves."""
+"""Inverse penalty: of 5 to 100 all are about as often right on a seventh of the training photos,
+and with less of a penalty a flaw is named with more confidence than it deserves."""
 
 FAINT = 2
 """Levels below this are no examples of a flaw: often nobody sees them."""
@@ -43,7 +43,7 @@ VISIBLE = 3
 CONFIDENCE = 0.7
 """Probability below which no flaw is named."""
 
-TONES = (16, 17, 18, 25)
+TONES = (16, 17, 18, 25, *EXPOSURES)
 """Kinds of which half of the photos give ladders of their own: brightness and contrast are what the
 probe takes most often for no flaw, and raised contrast, which is none, for one."""
 

@@ -13,7 +13,7 @@ def test_a_damaged_model_is_listed_with_its_problem(contrique, home):
     (home / "encoders" / "broken.safetensors").write_bytes(b"x")
     done = contrique("models")
     assert done.status == 0
-    assert re.search(r"^encoder +default +bundled +lite0 *$", done.out, re.MULTILINE)
+    assert re.search(r"^encoder +default +bundled +lite0-branched *$", done.out, re.MULTILINE)
     assert re.search(r"^encoder +broken +you +cannot be used: ", done.out, re.MULTILINE)
 
 

@@ -152,7 +152,7 @@ def test_help_needs_no_torch():
 BUNDLED = contrique_cli.__path__[0] + "/models/bundled/encoders/default.safetensors"
 """Without a projector, which training has to make."""
 
-FROM_BUNDLED = ("--init", BUNDLED, "--arch", "lite0", "--precision", "fp32", "--epochs", 1)
+FROM_BUNDLED = ("--init", BUNDLED, "--arch", "lite0-branched", "--precision", "fp32", "--epochs", 1)
 FROM_BUNDLED += ("--image-size", 32, "--batch-size", 4, "--workers", 1, "--device", "cpu")
 
 LEAVING_TENSORS = """

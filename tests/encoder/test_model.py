@@ -98,7 +98,9 @@ def test_torchvision_is_loaded_for_resnets_only(arch, is_needed):
 
 
 def test_an_unknown_architecture_lists_those_there_are():
-    with pytest.raises(BadOption, match="resnet50, resnet18, resnet18-c4, lite0, lite0-branched, tiny"):
+    with pytest.raises(
+        BadOption, match="resnet50, resnet18, resnet18-c4, lite0, lite0-branched, tiny"
+    ):
         Contrique("vgg")
 
 
