@@ -381,7 +381,11 @@ def _decode(
             if is_turned and image.size != (width, height):  # until Pillow 11, told as stored
                 width, height, size = height, width, size[::-1]
         pixels = rgb.reduce(
-            image, size, is_negative=tiff.is_negative(image), depth=tiff.depth(image)
+            image,
+            size,
+            is_negative=tiff.is_negative(image),
+            depth=tiff.depth(image),
+            levels=tiff.levels(image),
         )
     if exif.is_turned(orientation):
         width, height = height, width

@@ -11,6 +11,9 @@ from PIL import Image
 BAND = 1 << 22
 """Pixels converted at once, so that no second copy of a huge picture is made."""
 
+Levels = Callable[[np.ndarray], np.ndarray]
+"""Turns samples of any kind into uint8."""
+
 _GREY = "L"
 _FULL = 65535
 _WIDEST = 32
@@ -23,6 +26,7 @@ def reduce(
     *,
     is_negative: bool = False,
     depth: int | None = None,
+    levels: Levels | None = None,
 ) -> Image.Image:
     """8-bit RGB of any picture at a smaller size, or at its own; transparency over white.
 
@@ -34,12 +38,14 @@ def reduce(
         size: width and height of the result.
         is_negative: deep grey samples count from white.
         depth: bits of deep grey samples, where the file says so.
+        levels: what makes uint8 of the samples, where Pillow has no mode for them.
 
     Raises:
         ValueError: float samples that are not finite.
     """
     image.load()
-    convert = partial(_convert, levels=_levels(image, is_negative=is_negative, depth=depth))
+    levels = levels or _levels(image, is_negative=is_negative, depth=depth)
+    convert = partial(_convert, levels=levels)
     if image.width * image.height <= BAND:
         pixels = convert(image)
         if pixels.size != size:
@@ -73,7 +79,7 @@ def _crop(image: Image.Image, top: int, bottom: int) -> Image.Image:
     return band
 
 
-def _convert(image: Image.Image, levels: Callable[[np.ndarray], np.ndarray] | None) -> Image.Image:
+def _convert(image: Image.Image, levels: Levels | None) -> Image.Image:
     """8 bit, RGB, or grey where nothing else is in it: a third of the work."""
     if levels is not None:
         return Image.fromarray(levels(np.asarray(image)))
@@ -85,9 +91,7 @@ def _convert(image: Image.Image, levels: Callable[[np.ndarray], np.ndarray] | No
     return image.convert(_GREY if image.mode in ("1", _GREY) else "RGB")
 
 
-def _levels(
-    image: Image.Image, *, is_negative: bool, depth: int | None
-) -> Callable[[np.ndarray], np.ndarray] | None:
+def _levels(image: Image.Image, *, is_negative: bool, depth: int | None) -> Levels | None:
     """What makes deep grey samples uint8; None for a picture of 8 bit.
 
     16 bit for integers, unless the file says otherwise; floats and 32 bit by their range.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
@@ -13,9 +13,10 @@ from contrique_cli.errors import Refused
 _SUBFILE, _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STRIPS, _SAMPLES, _ROWS, _PLANAR = 273, 277, 278, 284
 _TILE_WIDTH, _TILE_LENGTH, _TILES = 322, 323, 324
-_SUB_FOLDERS, _SAMPLE_FORMAT, _DNG_VERSION = 330, 339, 50706
+_SUB_FOLDERS, _EXTRA, _SAMPLE_FORMAT, _DNG_VERSION = 330, 338, 339, 50706
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _COLOUR_FILTER, _LINEAR_RAW = 0, 1, 2, 32803, 34892
 _SEPARATE, _UNCOMPRESSED, _REDUCED, _UNSIGNED, _DEEP = 2, 1, 1, 1, 16
+_UNSPECIFIED, _ASSOCIATED, _UNASSOCIATED = 0, 1, 2
 _CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}
 
 
@@ -42,6 +43,10 @@ def know_more_kinds() -> None:
     ):
         kind = (order, photometric, (_UNSIGNED,), 1, (bits,), ())
         TiffImagePlugin.OPEN_INFO.setdefault(kind, (mode, samples))
+    for order in (b"II", b"MM"):
+        for extra in (_UNSPECIFIED, _ASSOCIATED, _UNASSOCIATED):
+            pair = (order, _BLACK_IS_ZERO, (_UNSIGNED,), 1, (_DEEP, _DEEP), (extra,))
+            TiffImagePlugin.OPEN_INFO.setdefault(pair, ("RGBA", "RGBA"))  # see `levels`
 
 
 def depth(image: Image.Image) -> int | None:
@@ -77,6 +82,34 @@ def is_negative(image: Image.Image) -> bool:
     """Whether deep grey samples count from white, which Pillow leaves as they are."""
     is_deep = image.mode.startswith("I;16") or image.mode in ("I", "F")
     return is_deep and _tags(image).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
+def levels(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
+    """What makes uint8 grey over white of 16-bit grey with alpha; None for other pictures.
+
+    Pillow has no mode for it, and hands on the four bytes of a pixel as if they were RGBA.
+
+    Raises:
+        Refused: grey and alpha lie in planes.
+    """
+    tags = _tags(image)
+    if image.mode != "RGBA" or tags.get(_BITS) != (_DEEP, _DEEP):
+        return None
+    if tags.get(_PLANAR) == _SEPARATE:
+        raise Refused("a TIFF of deep grey and alpha in compressed planes: save it anew")
+    order = "<" if getattr(image, "tag_v2").prefix == b"II" else ">"  # noqa: B009 - Pillow's TIFF alone has it
+    if image.info.get("compression") != "raw":
+        order = "="  # libtiff has turned the bytes
+    extra = tags[_EXTRA][0]
+
+    def over_white(samples: np.ndarray) -> np.ndarray:
+        pairs = samples.view(f"{order}u2") / np.float32(65535)
+        grey, alpha = pairs[..., 0], pairs[..., 1]
+        if extra != _UNSPECIFIED:
+            grey = (grey if extra == _ASSOCIATED else grey * alpha) + (1 - alpha)
+        return np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
+
+    return over_white
 
 
 def read_planes(image: Image.Image, file: BinaryIO) -> Image.Image | None:

@@ -6,14 +6,17 @@ file) and the tensors: `tensors.safetensors`, or the same bytes in parts `tensor
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import reprlib
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +90,8 @@ def save(folder: Path, state: RunState, *, part_size: int = 0) -> Path:
     draft = folder / f".{target.name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):
+            _remove(draft)
         draft.mkdir()
         data = to_bytes({name: value.contiguous() for name, value in state.tensors.items()})
         files = {}
@@ -98,19 +102,27 @@ def save(folder: Path, state: RunState, *, part_size: int = 0) -> Path:
         content = {"format": FORMAT, "step": state.step, "facts": facts, "files": files}
         _write(draft / _STATE, json.dumps(content, indent=1).encode())
         if target.exists():  # a damaged one of the same step
-            shutil.rmtree(target)
+            _remove(target)
         draft.replace(target)
         writing.sync_folder(folder)
     except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):
+            _remove(draft)
         raise CannotWrite(
             f"the checkpoint {target} cannot be written ({why(error)}); those before it are "
             "unchanged: free space, then run the same command again to go on"
         ) from error
     older = [path for path in _found(folder) if _step(path) < state.step]
     for path in older[: 1 - KEPT]:
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            _remove(path)
     return target
+
+
+def _remove(folder: Path) -> None:
+    if not stat.S_ISDIR(folder.lstat().st_mode):  # `rmtree` would wait for the writer of a pipe
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    shutil.rmtree(folder)
 
 
 def load_last(folder: Path, damaged: list[str]) -> RunState | None:

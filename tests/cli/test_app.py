@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import make_photo, without_privileges
+from tests.conftest import ROOT, make_photo, without_privileges
+
+INTERRUPTED = """
+import signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "contrique_cli.cli.app":
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupt())
+from contrique_cli.__main__ import main
+main()
+"""
 
 TINY = ("--regressor", "tiny", "--device", "cpu")
 
@@ -65,3 +80,10 @@ def test_names_of_models_cannot_drive_a_terminal_and_are_no_markup(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "x[" / "y]"))
     done = contrique("models")
     assert (done.status, "Traceback" in done.err) == (0, False)
+
+
+def test_an_interrupt_while_the_program_loads_leaves_no_traceback():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")

@@ -15,7 +15,7 @@ from contrique_cli.files import writing
 from contrique_cli.reports import journal, rows
 from contrique_cli.reports.rows import Row
 from tests.hostile import forks
-from tests.hostile.counting import Count
+from tests.hostile.counting import LONG, Count
 from tests.hostile.test_undo import JPEG, contents, lacks, make
 
 CALLS = ("link", "unlink", "replace", "fsync", "write", "open", "chmod", "utime", "mkdir")
@@ -35,7 +35,9 @@ def every_kill(prepare: Callable[[], Callable[[], object]], step: int) -> Iterat
     raise AssertionError("it never ends")
 
 
-def kill_moves(tmp_path, contrique, monkeypatch, folder: str, step: int) -> None:
+def kill_moves(
+    tmp_path, contrique, monkeypatch, folder: str, *, step: int, seconds: float = float("inf")
+) -> None:
     before, root = None, tmp_path
 
     def prepare() -> Callable[[], object]:
@@ -49,8 +51,8 @@ def kill_moves(tmp_path, contrique, monkeypatch, folder: str, step: int) -> None
         options = ("--to", "to", "--move", "--sidecars", "--undo-file", "u", "--quiet")
         return lambda: contrique("select", "--from", "r.csv", *options)
 
-    with Count(f"kills of a move to {folder or 'the same disk'}") as count:
-        for call in every_kill(prepare, step):
+    with Count(f"kills of a move to {folder or 'the same disk'}", seconds=seconds) as count:
+        for call in count.within(every_kill(prepare, step)):
             desk = root / "desk"
             with count.one(about=call):
                 there = contents(root) + contents((desk / "to").resolve())
@@ -75,7 +77,7 @@ def test_a_killed_move_to_another_disk_loses_nothing(tmp_path, contrique, monkey
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", ["", SHARED])
 def test_a_move_killed_anywhere_loses_nothing(tmp_path, contrique, monkeypatch, folder):
-    kill_moves(tmp_path, contrique, monkeypatch, folder, step=1)
+    kill_moves(tmp_path, contrique, monkeypatch, folder, step=1, seconds=LONG)
 
 
 def test_a_killed_report_is_the_old_or_the_new_one_and_its_rest_goes(tmp_path):

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from PIL import Image
 from contrique_cli.errors import Unreadable
 from contrique_cli.photos import opening
 from tests.conftest import ROOT, make_photo
+from tests.hostile.counting import LONG, Count
 
 FORMATS = {
     "JPEG": {}, "progressive": {"progressive": True}, "PNG": {}, "WEBP": {}, "TIFF": {},
@@ -69,41 +70,38 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def campaign(times: int, seed: int) -> Counter[str]:
-    """What became of so many mutated photos of each format."""
-    counts: Counter[str] = Counter()
+def try_photos(count: Count, times: int, seed: int) -> None:
+    """So many mutated photos of each format, in turns."""
     rng = np.random.default_rng(seed)
+    whole = {}
     for name in FORMATS:
-        try:
-            whole = encode(name)
-        except KeyError:  # this Pillow does not write it
-            continue
-        for _ in range(times):
-            data = mutate(whole, rng)
+        with suppress(KeyError):  # this Pillow does not write it
+            whole[name] = encode(name)
+    for name in count.within([*whole] * times):
+        data = mutate(whole[name], rng)
+        with count.one(about=name):
             try:
                 photo = opening.open_rgb(data, max_side=64, max_megapixels=2)
             except Unreadable as problem:
                 assert problem.reason
                 assert problem.__context__ is None
-                counts[f"{name} refused"] += 1
             else:
                 assert photo.image.mode == "RGB"
                 assert max(photo.image.size) <= 64
-                counts[f"{name} opened"] += 1
-    return counts
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_mutated_photos_of_every_format_are_opened_or_refused():
-    assert campaign(60, seed=0).total() >= 60 * 9
+    with Count("photos") as count:
+        try_photos(count, 60, seed=0)
+    assert count.tried >= 60 * 9
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_many_mutated_photos_are_opened_or_refused(capsys):
-    counts = campaign(2000, seed=1)
-    with capsys.disabled():
-        print(f"\ntried {counts.total()}, lost 0:", dict(counts))
+def test_many_mutated_photos_are_opened_or_refused():
+    with Count("photos", seconds=LONG) as count:
+        try_photos(count, 2000, seed=1)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from tests.hostile import mutations
-from tests.hostile.counting import Count
+from tests.hostile.counting import LONG, Count
 from tests.sidecars import DARKTABLE
 
 JPEG = b"\xff\xd8\xff\xe0"
@@ -78,7 +78,7 @@ def mutate_undo(data: bytes, root: Path, rng: Random) -> bytes:
 
 def try_undo(tmp_path, contrique, monkeypatch, count: Count, most: int) -> None:
     rng = Random(0)
-    for number in range(most):
+    for number in count.within(range(most)):
         root = tmp_path / str(number)
         desk = make(root, monkeypatch)
         before = contents(root)
@@ -107,7 +107,7 @@ def test_hostile_undo_files_lose_nothing(tmp_path, contrique, monkeypatch):
 
 @pytest.mark.slow
 def test_many_hostile_undo_files_lose_nothing(tmp_path, contrique, monkeypatch):
-    with Count("undo files") as count:
+    with Count("undo files", seconds=LONG) as count:
         try_undo(tmp_path, contrique, monkeypatch, count, 3000)
 
 
@@ -115,7 +115,7 @@ def try_ratings(tmp_path, contrique, monkeypatch, count: Count, most: int) -> No
     """Sidecars stay or are put back; nothing else is ever written, least of all outside."""
     rng = Random(0)
     paths = ("a/x.jpg", "a/y.jpg", "b/x.jpg", "b/z.jpg")
-    for number in range(most):
+    for number in count.within(range(most)):
         root = tmp_path / str(number)
         desk = make(root, monkeypatch)
         (desk / "a" / "x.jpg.xmp").write_text(DARKTABLE)
@@ -151,7 +151,7 @@ def test_hostile_lists_of_picks_and_their_undo_files_write_sidecars_only(
 
 @pytest.mark.slow
 def test_many_hostile_lists_of_picks_write_sidecars_only(tmp_path, contrique, monkeypatch):
-    with Count("lists of picks") as count:
+    with Count("lists of picks", seconds=LONG) as count:
         try_ratings(tmp_path, contrique, monkeypatch, count, 2000)
 
 
@@ -175,7 +175,7 @@ def mutate_report(data: bytes, root: Path, rng: Random) -> bytes:
 
 def try_reports(tmp_path, contrique, monkeypatch, count: Count, most: int) -> None:
     rng = Random(0)
-    for number in range(most):
+    for number in count.within(range(most)):
         root = tmp_path / str(number)
         desk = make(root, monkeypatch)
         before = contents(root)
@@ -197,5 +197,5 @@ def test_hostile_reports_take_nothing_but_photos(tmp_path, contrique, monkeypatc
 
 @pytest.mark.slow
 def test_many_hostile_reports_take_nothing_but_photos(tmp_path, contrique, monkeypatch):
-    with Count("reports") as count:
+    with Count("reports", seconds=LONG) as count:
         try_reports(tmp_path, contrique, monkeypatch, count, 3000)

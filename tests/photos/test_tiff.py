@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -124,6 +125,40 @@ def test_grey_of_12_bits_is_as_bright_as_it_says():
     data = data.replace(struct.pack("<I", RGB[..., 1].size * 2), struct.pack("<I", packed.size))
     expected = np.rint(grey / 4095 * 255)
     assert np.abs(pixels(data)[..., 0] - expected).max() <= 1
+
+
+def with_alpha(samples: np.ndarray, extra: int, order: str, compression: int) -> bytes:
+    """A 16-bit TIFF of grey and alpha side by side, as it is or packed by zlib."""
+    data = samples.astype(f"{order}u2").tobytes()
+    data = zlib.compress(data) if compression == 8 else data
+    tags = [
+        *((256, 4, W), (257, 4, H), (258, 3, None), (259, 3, compression), (262, 3, 1)),
+        *((273, 4, 512), (277, 3, 2), (278, 4, H), (279, 4, len(data)), (338, 3, extra)),
+    ]
+    body = b""
+    for tag, kind, value in tags:
+        body += struct.pack(order + "HHI", tag, kind, 2 if value is None else 1)
+        short = kind == 3 and value is not None
+        if value is None:
+            body += struct.pack(order + "HH", 16, 16)
+        else:
+            body += struct.pack(order + ("HH" if short else "I"), value, *([0] * short))
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    head = magic + struct.pack(order + "IH", 8, len(tags)) + body + bytes(4)
+    return head.ljust(512, b"\0") + data
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [1, 8])
+@pytest.mark.parametrize("extra", [0, 1, 2])
+def test_deep_grey_with_alpha_lies_on_white(extra, compression, order):
+    grey = RGB[..., 1] / 65535
+    alpha = np.where(np.arange(W) < W // 2, 1.0, 0.25) * np.ones((H, 1))
+    stored = grey * alpha if extra == 1 else grey  # associated alpha is multiplied in
+    samples = np.rint(np.stack([stored, alpha], axis=-1) * 65535)
+    shown = grey if extra == 0 else grey * alpha + 1 - alpha
+    found = pixels(with_alpha(samples, extra, order, compression))
+    assert np.abs(found - np.rint(shown * 255)[..., None]).max() <= 1
 
 
 def test_a_kind_that_pillow_does_not_know_says_what_to_do():
