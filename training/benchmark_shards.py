@@ -108,6 +108,7 @@ class Cost(NamedTuple):
 def score(source: Path, data: Path, *options: str) -> Cost:
     """Score with the tiny network in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_DATA_HOME": str(data)}
+    environment["RAY_worker_niceness"] = "0"  # else a busy machine lets its workers wait
     with tempfile.TemporaryDirectory() as target:
         command = [sys.executable, "-m", "contrique_cli", "score", str(source), *options]
         command += ["--output", f"{target}/scores/", "--quiet", "--device", "cpu"]
