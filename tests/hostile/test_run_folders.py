@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -52,12 +53,9 @@ def cut(path):
 KINDS = {
     "nothing": lambda path: None,
     "empty": Path.touch,
-    "zeros": lambda path: path.write_bytes(bytes(5000)),
     "noise": lambda path: path.write_bytes(hashlib.shake_128(b"1").digest(5000)),
     "utf-16": lambda path: path.write_text("{}", encoding="utf-16"),
     "a list": lambda path: path.write_text("[1, 2]\n"),
-    "a number": lambda path: path.write_text("7\n"),
-    "null": lambda path: path.write_text("null\n"),
     "no keys": lambda path: path.write_text("{}\n"),
     "a deep list": lambda path: path.write_text(DEEP),
     "many digits": lambda path: path.write_text("9" * 5000),
@@ -123,6 +121,8 @@ def go_on(run, tmp_path, contrique):
         try:
             args = ("--output", folder, "--data", run.parent, "--device", "cpu")
             outcome = contrique("train", *args)
+        except Hanging as error:
+            raise AssertionError(error) from error
         finally:
             signal.alarm(0)
         assert precious.read_text() == "mine"
@@ -217,6 +217,9 @@ def survives(go_on, place, chosen, seconds=float("inf")):
                 go_on(place, lambda path, text=text: path.write_text(text + "\n"))
 
 
+OBEYED = re.compile(r"'(minutes|epochs|base_lr)'.* = (10{30}|inf)|'is_complete'.* = True")
+"""Values with which a run does as told: no end, a loss that is not finite, or nothing more."""
+
 JSON_FILES = ("config.json", "checkpoints/step-00000002/state.json")
 
 
@@ -229,7 +232,11 @@ def test_a_value_that_no_run_wrote_is_told(go_on, run, place):
 @pytest.mark.slow
 @pytest.mark.parametrize("place", JSON_FILES)
 def test_every_value_that_no_run_wrote_is_told(go_on, run, place):
-    every = list(mutants(json.loads((run / place).read_text())))
+    every = [
+        (words, content)
+        for words, content in mutants(json.loads((run / place).read_text()))
+        if not OBEYED.search(words)
+    ]
     random.Random(1).shuffle(every)
     survives(go_on, place, every, seconds=LONG)
 

@@ -102,7 +102,7 @@ def try_undo(tmp_path, contrique, monkeypatch, count: Count, most: int) -> None:
 
 def test_hostile_undo_files_lose_nothing(tmp_path, contrique, monkeypatch):
     with Count("undo files") as count:
-        try_undo(tmp_path, contrique, monkeypatch, count, 40)
+        try_undo(tmp_path, contrique, monkeypatch, count, 25)
 
 
 @pytest.mark.slow
