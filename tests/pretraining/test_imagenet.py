@@ -79,7 +79,7 @@ def test_one_branch_learns_beside_a_frozen_one(data, tmp_path, contrique, lite0)
     assert not torch.equal(next(learnt.parameters()), next(start.parameters()))
     out = tmp_path / "features.npz"
     encoder = run / "encoder.safetensors"
-    done = contrique("extract", data, "--model", encoder, "--output", out)
+    done = contrique("features", data, "--model", encoder, "--output", out)
     assert done.status == 0, done.err
     with np.load(out) as file:
         assert file["features"].shape == (4, 2976)
