@@ -215,21 +215,16 @@ def check_inside(paths: Sequence[Path], base: Path | None) -> None:
     Raises:
         BadReport: some lie outside.
     """
-    start = base or Path()
-    tops = {os.path.abspath(start), os.path.realpath(start)}  # noqa: PTH100
-    outside = [path for path in paths if not _is_below(path, tops)]
+    top = Path(os.path.realpath(base or Path()))
+    folders = {path: Path(os.path.realpath(path.parent)) for path in paths}
+    outside = [path for path, folder in folders.items() if not folder.is_relative_to(top)]
     if outside:
-        folder = os.path.commonpath([os.path.abspath(path.parent) for path in outside])  # noqa: PTH100
+        folder = os.path.commonpath([folders[path] for path in outside])
         raise BadReport(
             f"{len(outside):,} of the {len(paths):,} photos chosen lie outside of "
             f"{'the current folder' if base is None else base}, such as {outside[0]}: if you trust "
             f"the report, give --base, a folder that holds them all, such as {folder}"
         )
-
-
-def _is_below(path: Path, tops: set[str]) -> bool:
-    names = Path(os.path.abspath(path)), Path(os.path.realpath(path.parent))  # noqa: PTH100
-    return any(name.is_relative_to(top) for name in names for top in tops)
 
 
 def _existing(path: Path, base: Path | None) -> Path:

@@ -360,7 +360,10 @@ def test_a_folder_of_photos_that_is_a_link_is_no_way_out(desk, contrique, tmp_pa
     (tmp_path / "card" / "c.jpg").write_bytes(JPEG)
     Path("card").symlink_to(tmp_path / "card")
     write([Row(path=Path("card/c.jpg"), score=1.0)])
-    done = contrique("select", "--from", "report.csv", "--to", "to", "--move")
+    take = ("select", "--from", "report.csv", "--to", "to", "--move")
+    asked = contrique(*take)
+    assert (asked.status, f"such as {tmp_path / 'card'}" in asked.err) == (1, True)
+    done = contrique(*take, "--base", tmp_path / "card")
     assert done.status == 0
     assert f"--base {tmp_path / 'card'}" in done.err
     undo_file = next(Path("to").glob("*.jsonl"))
