@@ -122,7 +122,7 @@ def save(
 def load(path: Path) -> tuple[Contrique, EncoderInfo]:
     """Read a model in float32 on the CPU, in evaluation mode.
 
-    A file without a projector gives a randomly initialised one, which scoring does not use.
+    A file without a projector gives an empty one: scoring uses none, and random weights take time.
 
     Raises:
         BadModelFile: not an encoder, damaged, altered, or made for other preprocessing.
@@ -142,8 +142,8 @@ def load(path: Path) -> tuple[Contrique, EncoderInfo]:
     for name, value in content.tensors.items():
         if value.is_floating_point() and not torch.isfinite(value.float()).all():
             raise BadModelFile(f"{path} holds numbers that are not finite, in {short(name)}")
-    model = Contrique(info.arch, info.pooling)
     projector = _part(content.tensors, "projector.")
+    model = Contrique(info.arch, info.pooling, has_projector=bool(projector))
     try:
         model.encoder.load_state_dict({name: _to_float32(v) for name, v in encoder.items()})
         if projector:

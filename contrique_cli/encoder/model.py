@@ -101,12 +101,13 @@ class Contrique(nn.Module):
         scales: at how many a photo is looked at; see `SCALES`.
         encoder: a row of layers, from images (B, 3, H, W) in [0, 1] to a map (B, D, h, w); see
             `maps` for one with branches.
-        projector: patch features (N, F) to embeddings (N, K); used in pre-training only.
+        projector: patch features (N, F) to embeddings (N, K); used in pre-training only, and
+            empty without `has_projector`.
 
     Source: Madhusudana et al., IEEE TIP 2022, section III.
     """
 
-    def __init__(self, arch: str, pooling: str = LAST) -> None:
+    def __init__(self, arch: str, pooling: str = LAST, *, has_projector: bool = True) -> None:
         super().__init__()
         if pooling not in POOLINGS:
             raise BadOption(f"pooling {pooling!r}: choose one of {', '.join(POOLINGS)}")
@@ -117,13 +118,17 @@ class Contrique(nn.Module):
         self.length = length(arch, pooling)
         self.scales = SCALES[pooling]
         self.encoder = encoder
-        self.projector = nn.Sequential(
-            nn.Linear(self.length, self.length, bias=False),
-            nn.BatchNorm1d(self.length),
-            nn.ReLU(inplace=True),
-            nn.Linear(self.length, PROJECTION, bias=False),
-            nn.BatchNorm1d(PROJECTION),
-        )
+        self.projector = nn.Sequential()
+        if has_projector:
+            self.projector.extend(
+                (
+                    nn.Linear(self.length, self.length, bias=False),
+                    nn.BatchNorm1d(self.length),
+                    nn.ReLU(inplace=True),
+                    nn.Linear(self.length, PROJECTION, bias=False),
+                    nn.BatchNorm1d(PROJECTION),
+                )
+            )
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
         """One feature vector per image, at one scale.

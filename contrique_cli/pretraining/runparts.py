@@ -133,6 +133,6 @@ def _make_model(config: TrainConfig) -> Contrique:
         if info.arch != config.arch:
             raise BadOption(f"{config.init} is a {info.arch}; give --arch {info.arch}")
         model.encoder.load_state_dict(start.encoder.state_dict())
-        if start.length == model.length:
+        if len(start.projector) and start.length == model.length:
             model.projector.load_state_dict(start.projector.state_dict())
     return model
