@@ -35,7 +35,7 @@ class Architecture:
 _LITE = (16, 24, 40, 80, 112, 192, 320)
 """Widths of the seven stages of EfficientNet-Lite0."""
 
-_TRUNK = 3
+TRUNK = 3
 """Of them, those that both branches of the two-branch network share."""
 
 ARCHITECTURES = {
@@ -43,7 +43,7 @@ ARCHITECTURES = {
     "resnet18": Architecture(_RESIDUAL, (64, 64, 128, 256, 512)),
     "resnet18-c4": Architecture(_RESIDUAL[:-1], (64, 64, 128, 256)),
     "lite0": Architecture(tuple(range(2, 9)), _LITE),
-    "lite0-branched": Architecture(tuple(range(2, 13)), (*_LITE, *_LITE[_TRUNK:]), {9: 4}),
+    "lite0-branched": Architecture(tuple(range(2, 13)), (*_LITE, *_LITE[TRUNK:]), {9: 4}),
     "tiny": Architecture((2, 5, 8), (8, 16, 16)),
 }
 """By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017;

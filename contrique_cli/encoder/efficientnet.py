@@ -9,14 +9,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from contrique_cli.encoder.architectures import TRUNK
+
 STEM = 32
 """Channels of the first convolution."""
 
 WIDEN = 6
 """How many times wider a block is inside, but for the first."""
-
-TRUNK = 3
-"""Stages that the branches of the two-branch network share."""
 
 EPSILON = 1e-3
 """Of every batch norm."""
