@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import sklearn
 import torch
+from safetensors import safe_open
 from sklearn.linear_model import Ridge
 from torch import nn
 from torchvision import models as vision
@@ -51,6 +54,14 @@ def official_state(network: nn.Module) -> OrderedDict[str, torch.Tensor]:
     return state
 
 
+def small_state() -> OrderedDict[str, torch.Tensor]:
+    """A resnet18 of which each tensor repeats one number of its own: small files."""
+    state = official_state(resnet("resnet18"))
+    for place, (name, value) in enumerate(state.items()):
+        state[name] = torch.tensor(place + 1).to(value.dtype).expand(value.shape)
+    return state
+
+
 def ridge(features: int, *, seed: int = 0, columns: bool = False) -> Ridge:
     """A ridge fitted on random unit-length float32 features, as the published code does."""
     rng = np.random.default_rng(seed)
@@ -76,3 +87,39 @@ def write(path: Path, data: bytes) -> Path:
     """A file of these bytes."""
     path.write_bytes(data)
     return path
+
+
+def tiny_ridge(path: Path, seed: int = 0) -> Path:
+    """That of the tiny encoder, as a pickle in a file."""
+    return write(path, ridge_pickle(ridge(32, seed=seed)))
+
+
+def number(value: int) -> bytes:
+    """A whole number of any size as protocol 2 writes it."""
+    data = value.to_bytes(9, "little", signed=True)
+    return b"\x8a" + bytes([len(data)]) + data
+
+
+def torch_zip(
+    path: Path,
+    pickled: bytes,
+    storages: Mapping[str, bytes] | None = None,
+    *,
+    compress: int = zipfile.ZIP_STORED,
+) -> Path:
+    """A checkpoint as `torch.save` lays it out, with any pickle and storages inside."""
+    with zipfile.ZipFile(path, "w", compress) as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/version", "3\n")
+        for key, data in (storages or {}).items():
+            archive.writestr(f"archive/data/{key}", data)
+    return path
+
+
+def flipped(path: Path) -> bytes:
+    """The bytes of a file of ours, one bit of a tensor of its encoder changed."""
+    with safe_open(path, "pt") as file:
+        weight = file.get_tensor("encoder.0.weight").numpy().tobytes()
+    data = path.read_bytes()
+    place = data.index(weight)
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
-from tests.conftest import blurred
+from tests.conftest import blurred, make_photo
 
 SCENES = 16
 RADII = (0.0, 0.5, 1.0, 2.0)
@@ -41,3 +42,20 @@ def make_collection(folder: Path, first_seed: int = 0) -> Path:
     table = folder / "scores.csv"
     table.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return table
+
+
+TINY = ("--model", "tiny", "--device", "cpu", "--max-side", 64, "--no-cache")
+"""Options of a command that fits or judges with the tiny encoder."""
+
+
+def make_rated(folder: Path) -> Path:
+    """24 photos of falling sharpness; `opinions` has their opinions."""
+    for number in range(24):
+        blurred(make_photo(number % 6, 64, 48), number / 8).save(folder / f"I{number:02}.bmp")
+    return folder
+
+
+def opinions() -> pd.DataFrame:
+    """One for each photo of `make_rated`, in the columns name and mos."""
+    mos = [round(5 - number / 8, 3) for number in range(24)]
+    return pd.DataFrame({"name": [f"I{number:02}.bmp" for number in range(24)], "mos": mos})

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from contrique_cli import config
-from tests.conftest import blurred, make_photo
-
-TINY = ("--model", "tiny", "--device", "cpu", "--max-side", 64, "--no-cache")
+from tests.opinion_tables import TINY, make_rated, opinions
 
 
 @pytest.fixture(scope="module")
 def rated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 photos of falling sharpness."""
-    folder = tmp_path_factory.mktemp("rated")
-    for number in range(24):
-        blurred(make_photo(number % 6, 64, 48), number / 8).save(folder / f"I{number:02}.bmp")
-    return folder
-
-
-def opinions() -> pd.DataFrame:
-    mos = [round(5 - number / 8, 3) for number in range(24)]
-    return pd.DataFrame({"name": [f"I{number:02}.bmp" for number in range(24)], "mos": mos})
+    return make_rated(tmp_path_factory.mktemp("rated"))
 
 
 def written(folder: Path, kind: str) -> Path:

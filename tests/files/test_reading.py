@@ -7,27 +7,15 @@ import socket
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from contrique_cli.errors import Unreadable
-from contrique_cli.photos import finding, opening
+from contrique_cli.photos import finding
 from tests.conftest import make_photo, without_privileges
+from tests.opened import reason
 
 
 def names(sources: list[Path], left_out: Counter[str] | None = None) -> list[str]:
     found = finding.find(sources, Counter() if left_out is None else left_out)
     return [f"!{one.reason}" if isinstance(one, Unreadable) else one.name for one in found]
-
-
-def open_any(path: Path, **options) -> opening.Photo:
-    return opening.open_rgb(path, **{"max_side": 0, **options})
-
-
-def reason(path: Path, **options) -> str:
-    with pytest.raises(Unreadable) as caught:
-        open_any(path, **options)
-    assert caught.value.path == path
-    return caught.value.reason
 
 
 def test_a_pipe_or_a_socket_is_a_row_with_a_reason_and_never_blocks(tmp_path, monkeypatch):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
 
 from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
@@ -18,7 +16,7 @@ from contrique_cli.errors import BadModelFile, BadOption, CannotWrite, RefusedPi
 from contrique_cli.models import importing, locating, regressor
 from contrique_cli.scoring import pipeline as scoring_pipeline
 from tests import official_files as synthetic
-from tests.official_files import write
+from tests.official_files import flipped, tiny_ridge, write
 
 D = 512
 """Channels of a resnet18, which stands for the official resnet50 here: a quarter of the bytes."""
@@ -69,19 +67,6 @@ def tiny(tmp_path):
     path = tmp_path / "tiny one.safetensors"
     checkpoint.save(path, Contrique("tiny").eval(), provenance={"licence": "Apache-2.0"})
     return path
-
-
-def tiny_ridge(path: Path, seed: int = 0) -> Path:
-    return write(path, synthetic.ridge_pickle(synthetic.ridge(32, seed=seed)))
-
-
-def flipped(path: Path) -> bytes:
-    """The bytes of a file of ours, one bit of a tensor of its encoder changed."""
-    with safe_open(path, "pt") as file:
-        weight = file.get_tensor("encoder.0.weight").numpy().tobytes()
-    data = path.read_bytes()
-    place = data.index(weight)
-    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
 # ------------------------------------------------------------------------------ checkpoint

@@ -15,10 +15,10 @@ from contrique_cli.errors import BadLabels
 from contrique_cli.models.regressor import NO_REFERENCE
 from contrique_cli.opinions import fit, ladders, metrics, ranking
 from contrique_cli.opinions.dataset import Dataset
-from contrique_cli.opinions.ladders import Ladders
 from contrique_cli.photos import opening
 from contrique_cli.photos import pixels as photo_pixels
 from tests.conftest import make_photo
+from tests.ladders import made_up
 
 
 @pytest.fixture(scope="module")
@@ -97,20 +97,6 @@ def test_a_large_folder_is_thinned_evenly(tmp_path):
     for number in range(10):
         Image.new("RGB", (40, 40)).save(tmp_path / f"{number}.png")
     assert [path.stem for path in ladders.choose(tmp_path, 4)] == ["0", "3", "6", "9"]
-
-
-def made_up(seed=0, n=30, width=12):
-    """Ladders in a feature space where each kind moves along a direction of its own."""
-    rng = np.random.default_rng(seed)
-    kinds = np.array([2, 10, 11] * (n // 3))
-    ways = {kind: np.r_[np.zeros(width // 2), rng.normal(size=width // 2)] for kind in (2, 10, 11)}
-    start = rng.normal(size=(n, 1, width))
-    steps = np.array([ways[kind] for kind in kinds])[:, None] * np.arange(6)[None, :, None]
-    return Ladders(
-        photos=np.arange(n),
-        kinds=kinds,
-        features=(start + 0.1 * steps + 0.001 * rng.normal(size=steps.shape)).astype(np.float32),
-    )
 
 
 def opinions(n=60, width=12):

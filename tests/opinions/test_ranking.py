@@ -8,24 +8,8 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from contrique_cli.models.regressor import NO_REFERENCE
-from contrique_cli.opinions import fit, ranking
-from contrique_cli.opinions.dataset import Dataset
-from contrique_cli.opinions.ladders import Ladders
-
-
-def made_up(seed=0, n=30, width=12):
-    """Ladders in a feature space where each kind moves along a direction of its own."""
-    rng = np.random.default_rng(seed)
-    kinds = np.array([2, 10, 11] * (n // 3))
-    ways = {kind: np.r_[np.zeros(width // 2), rng.normal(size=width // 2)] for kind in (2, 10, 11)}
-    start = rng.normal(size=(n, 1, width))
-    steps = np.array([ways[kind] for kind in kinds])[:, None] * np.arange(6)[None, :, None]
-    return Ladders(
-        photos=np.arange(n),
-        kinds=kinds,
-        features=(start + 0.1 * steps + 0.001 * rng.normal(size=steps.shape)).astype(np.float32),
-    )
+from contrique_cli.opinions import ranking
+from tests.ladders import made_up
 
 
 def test_kinds_count_alike_however_many_ladders_they_have():
@@ -75,31 +59,3 @@ def test_an_order_that_opinions_know_moves_no_weight():
 def test_levels_that_change_nothing_are_no_rung():
     assert ranking.rungs(1) == [0, 2, 3, 4, 5]
     assert ranking.rungs(10) == [0, 1, 2, 3, 4, 5]
-
-
-def opinions(n=60, width=12):
-    rng = np.random.default_rng(2)
-    x = rng.normal(size=(n, width))
-    x[:, width // 2 :] *= 0.01  # ordinary photos hardly differ in what distortions change
-    return Dataset(
-        features=x.astype(np.float32),
-        mos=x[:, 0] + 0.1 * rng.normal(size=n),
-        groups=None,
-        group_column=None,
-        task=NO_REFERENCE,
-        marks=[],
-        left_out=[],
-        notes=[],
-    )
-
-
-def fitted(climbed, *, higher_is_better=True):
-    """Report and regressor on `opinions`."""
-    return fit.fit_dataset(
-        opinions(),
-        encoder="f" * 64,
-        max_side=0,
-        higher_is_better=higher_is_better,
-        provenance={},
-        ladders=climbed,
-    )

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from contrique_cli.errors import Unreadable
-from contrique_cli.photos import bounds, opening
+from contrique_cli.photos import bounds
 from tests.conftest import make_photo
-
-
-def open_any(path: Path, **options) -> opening.Photo:
-    return opening.open_rgb(path, **{"max_side": 0, **options})
-
-
-def reason(path: Path, **options) -> str:
-    with pytest.raises(Unreadable) as caught:
-        open_any(path, **options)
-    assert caught.value.path == path
-    return caught.value.reason
+from tests.opened import open_any, reason
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (31, 400)])

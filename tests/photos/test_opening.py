@@ -12,20 +12,8 @@ import pytest
 from PIL import Image
 
 from contrique_cli.errors import Unreadable
-from contrique_cli.photos import opening
 from tests.conftest import make_photo
-
-
-def open_any(path: Path, **options) -> opening.Photo:
-    return opening.open_rgb(path, **{"max_side": 0, **options})
-
-
-def reason(path: Path, **options) -> str:
-    with pytest.raises(Unreadable) as caught:
-        open_any(path, **options)
-    assert caught.value.path == path
-    return caught.value.reason
-
+from tests.opened import open_any, reason
 
 # ---------------------------------------------------------------------------------- opening
 

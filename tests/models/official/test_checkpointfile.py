@@ -17,18 +17,9 @@ from contrique_cli.errors import BadModelFile, RefusedPickle
 from contrique_cli.models.official import checkpointfile, recognising
 from contrique_cli.photos import pixels as photo_pixels
 from tests import official_files as synthetic
-from tests.official_files import text, write
+from tests.official_files import number, text, torch_zip, write
 
 # ------------------------------------------------------------------------------ checkpoint
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Such small networks gain nothing by threads, and on a busy machine they wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +36,7 @@ def checkpoint_path(network, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small_state():
-    """A resnet18 of which each tensor repeats one number of its own: small files."""
-    state = synthetic.official_state(synthetic.resnet("resnet18"))
-    for place, (name, value) in enumerate(state.items()):
-        state[name] = torch.tensor(place + 1).to(value.dtype).expand(value.shape)
-    return state
+    return synthetic.small_state()
 
 
 def published_features(network, image):
@@ -190,20 +177,6 @@ def tensor(key, count, shape, stride):
         b"ctorch._utils\n_rebuild_tensor_v2\n(" + reference + b"K\x00" + shape + stride
         + b"\x89" + hooks + b"tR"
     )  # fmt: skip
-
-
-def number(value):
-    data = value.to_bytes(9, "little", signed=True)
-    return b"\x8a" + bytes([len(data)]) + data
-
-
-def torch_zip(path, pickled, storages=None, *, compress=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path, "w", compress) as archive:
-        archive.writestr("archive/data.pkl", pickled)
-        archive.writestr("archive/version", "3\n")
-        for key, data in (storages or {}).items():
-            archive.writestr(f"archive/data/{key}", data)
-    return path
 
 
 BAD_TENSORS = {

@@ -6,7 +6,6 @@ import os
 import pickle
 import time
 import tracemalloc
-import zipfile
 
 import pytest
 import torch
@@ -15,32 +14,9 @@ from sklearn.linear_model import Ridge
 from contrique_cli.errors import BadModelFile, RefusedPickle
 from contrique_cli.models.official import checkpointfile, recognising, ridgefile
 from tests import official_files as synthetic
-from tests.official_files import text, write
+from tests.official_files import number, text, torch_zip, write
 
 # ------------------------------------------------------------------------------ checkpoint
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Such small networks gain nothing by threads, and on a busy machine they wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def number(value):
-    data = value.to_bytes(9, "little", signed=True)
-    return b"\x8a" + bytes([len(data)]) + data
-
-
-def torch_zip(path, pickled, storages=None, *, compress=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path, "w", compress) as archive:
-        archive.writestr("archive/data.pkl", pickled)
-        archive.writestr("archive/version", "3\n")
-        for key, data in (storages or {}).items():
-            archive.writestr(f"archive/data/{key}", data)
-    return path
 
 
 # ------------------------------------------------------------------------------ hostile pickles

@@ -18,22 +18,9 @@ from tests.official_files import write
 # ------------------------------------------------------------------------------ checkpoint
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Such small networks gain nothing by threads, and on a busy machine they wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def small_state():
-    """A resnet18 of which each tensor repeats one number of its own: small files."""
-    state = synthetic.official_state(synthetic.resnet("resnet18"))
-    for place, (name, value) in enumerate(state.items()):
-        state[name] = torch.tensor(place + 1).to(value.dtype).expand(value.shape)
-    return state
+    return synthetic.small_state()
 
 
 # ------------------------------------------------------------------------------ recognising

@@ -6,7 +6,6 @@ import pickle
 
 import numpy as np
 import pytest
-import torch
 from sklearn.linear_model import Ridge
 
 from contrique_cli.errors import BadModelFile
@@ -15,15 +14,6 @@ from tests import official_files as synthetic
 from tests.official_files import text, write
 
 # ------------------------------------------------------------------------------ checkpoint
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Such small networks gain nothing by threads, and on a busy machine they wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 # ------------------------------------------------------------------------------ regressors
