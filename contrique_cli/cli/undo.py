@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,17 +79,11 @@ def _move_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: 
 
     if found.rewrites and not found.moves:
         return []
-    done: Counter[str] = Counter()
-    failures = []
-    with console.progress("undoing", len(found.moves), quiet=quiet, unit="files") as advance:
-        for move, result, reason in verb.undo(found, is_dry_run=dry_run):
-            done[result] += 1
-            if reason is not None:
-                failures.append(f"left: {move.target}: {reason}")
-            elif dry_run and result == verb.RESTORED:
-                origin, target = map(streams.printable, (str(move.source), str(move.target)))
-                sys.stdout.buffer.write(f"move {target} -> {origin}\n".encode())
-            advance()
+    steps = (
+        (f"move {move.target} -> {move.source}", move.target, result, reason)
+        for move, result, reason in verb.undo(found, is_dry_run=dry_run)
+    )
+    done, failures = _go_through(steps, len(found.moves), dry_run, quiet)
     if not quiet:
         words = "would be moved back" if dry_run else "moved back"
         console.say(
@@ -109,18 +104,16 @@ def _put_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: F
 
     if not found.rewrites:
         return []
-    done: Counter[str] = Counter()
-    failures = []
-    with console.progress("undoing", len(found.rewrites), quiet=quiet, unit="files") as advance:
-        for rewrite, result, reason in verb.undo_ratings(found, is_dry_run=dry_run):
-            done[result] += 1
-            if reason is not None:
-                failures.append(f"left: {rewrite.sidecar}: {reason}")
-            elif dry_run and result == verb.RESTORED:
-                what = "remove" if rewrite.before is None else "restore"
-                line = f"{what} {streams.printable(str(rewrite.sidecar))}\n"
-                sys.stdout.buffer.write(line.encode())
-            advance()
+    steps = (
+        (
+            f"{'remove' if rewrite.before is None else 'restore'} {rewrite.sidecar}",
+            rewrite.sidecar,
+            result,
+            reason,
+        )
+        for rewrite, result, reason in verb.undo_ratings(found, is_dry_run=dry_run)
+    )
+    done, failures = _go_through(steps, len(found.rewrites), dry_run, quiet)
     if not quiet:
         words = "would be put back" if dry_run else "put back"
         console.say(
@@ -128,6 +121,37 @@ def _put_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: F
             f"{done[verb.FAILED]:,} failed"
         )
     return failures
+
+
+def _go_through(
+    steps: Iterable[tuple[str, Path, str, str | None]],
+    count: int,
+    dry_run: bool,  # noqa: FBT001 - as given
+    quiet: bool,  # noqa: FBT001 - as given
+) -> tuple[Counter[str], list[str]]:
+    """Take steps back, and in a dry run print what each would do.
+
+    Args:
+        steps: what it does in words, the file it is about, how that ended, and why not.
+        count: of them.
+        dry_run, quiet: as for the command.
+
+    Returns:
+        How often each end came, and what is left, with reasons.
+    """
+    from contrique_cli.collection import undo as verb
+
+    done: Counter[str] = Counter()
+    failures = []
+    with console.progress("undoing", count, quiet=quiet, unit="files") as advance:
+        for words, path, result, reason in steps:
+            done[result] += 1
+            if reason is not None:
+                failures.append(f"left: {path}: {reason}")
+            elif dry_run and result == verb.RESTORED:
+                sys.stdout.buffer.write(f"{streams.printable(words)}\n".encode())
+            advance()
+    return done, failures
 
 
 def spell(file: Path, *, source: Path, target: Path) -> str:

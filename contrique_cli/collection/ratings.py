@@ -173,8 +173,8 @@ def rate(
             for sidecar, path in own.items():
                 other = next((one for one in row.files if one != path), None)
                 shared.setdefault(sidecar, []).append(replace(row, path=path, companion=other))
-    for folder in {Path(sidecar).parent for sidecar in shared} if not is_dry_run else ():
-        writing.sweep(folder)
+    if not is_dry_run:
+        _sweep(shared)
     for together in shared.values():
         score = max(printed(row.score or 0.0) for row in together)
         yield _write(
@@ -211,8 +211,8 @@ def give(
     for photo in given:
         for sidecar in dict.fromkeys(map(os.path.realpath, _sidecars_that_rate(photo, naming))):
             shared.setdefault(sidecar, []).append(photo)
-    for folder in {Path(sidecar).parent for sidecar in shared} if not is_dry_run else ():
-        writing.sweep(folder)
+    if not is_dry_run:
+        _sweep(shared)
     for real, photos in shared.items():
         names = (find_sidecar(photos[0], one) for one in config.XMP_NAMES)
         yield _write(
@@ -222,6 +222,12 @@ def give(
             record=record,
             is_dry_run=is_dry_run,
         )
+
+
+def _sweep(sidecars: Iterable[str]) -> None:
+    """Remove what a killed run left half written beside sidecars."""
+    for folder in {Path(sidecar).parent for sidecar in sidecars}:
+        writing.sweep(folder)
 
 
 def _sidecars_that_rate(photo: Path, naming: str) -> list[Path]:
