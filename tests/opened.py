@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from contrique_cli.errors import Unreadable
-from contrique_cli.photos import opening
+from contrique_cli.photos import decoding, opening
 
 
-def open_any(path: Path, **options) -> opening.Photo:
+def open_any(path: Path, **options) -> decoding.Photo:
     """At its own size, whatever that is."""
     return opening.open_rgb(path, **{"max_side": 0, **options})
 

@@ -19,7 +19,8 @@ ROOMS = {
     "config": "",
     "files": "reading writing tables ahead",
     "photos": (
-        "kinds content memory bounds exif stars jpeg png tiff damage raw rgb pixels finding opening"
+        "kinds content memory bounds exif stars jpeg png tiff damage raw rgb pixels finding "
+        "decoders decoding opening"
     ),
     "distortions": "randomness colour dct filters blur noise tone geometry jpeg jpeg2000 palette bank",
     "encoder": (
@@ -81,8 +82,9 @@ OWNERS = {
     "pyarrow": {"files.tables"},
     "sqlite3": {"encoder.cache.sqlitefile", "encoder.cache.featurecache"},
     "PIL": {
-        *("photos.exif", "photos.rgb", "photos.pixels", "photos.opening", "scoring.heatmap"),
-        *("photos.memory", "photos.tiff"),
+        *(f"photos.{name}" for name in "memory exif tiff rgb pixels".split()),
+        *(f"photos.{name}" for name in "decoders decoding opening".split()),
+        "scoring.heatmap",
         *("scoring.api", "pretraining.lossplot"),
     },
     "typer": set(ROOF),

@@ -20,7 +20,7 @@ from contrique_cli.encoder.seen import Features
 from contrique_cli.encoder.work import Work
 from contrique_cli.encoder.workers import Task, Workers
 from contrique_cli.errors import Unreadable, lacks_memory
-from contrique_cli.photos import opening
+from contrique_cli.photos import decoding, opening
 from contrique_cli.photos.memory import Room
 from contrique_cli.photos.pixels import halve, to_tensor
 
@@ -280,7 +280,7 @@ def _decode(source: opening.Pending, **options: Any) -> _Decoded | Unreadable:
     if isinstance(source, Unreadable):
         return source
     try:
-        if isinstance(source, opening.Photo):
+        if isinstance(source, decoding.Photo):
             photo = source
         elif isinstance(source, opening.Encoded):
             photo = opening.open_rgb(source.data, name=source.path, **options)

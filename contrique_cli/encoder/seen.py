@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contrique_cli.photos import opening
+from contrique_cli.photos import decoding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,17 +18,17 @@ class Features:
         path: as found.
         width, height: of the file, in upright pixels.
         values: [full scale, half scale], each of length 1; shape (2F,), float32.
-        source: what was decoded; see `opening.Photo`.
-        note: what is wrong with it; see `opening.Photo`.
-        rating: a person's stars inside it; see `opening.Photo`.
-        digest: of the bytes decoded; None unless asked for, see `opening.Photo`.
+        source: what was decoded; see `decoding.Photo`.
+        note: what is wrong with it; see `decoding.Photo`.
+        rating: a person's stars inside it; see `decoding.Photo`.
+        digest: of the bytes decoded; None unless asked for, see `decoding.Photo`.
     """
 
     path: Path
     width: int
     height: int
     values: np.ndarray
-    source: str = opening.PHOTO
+    source: str = decoding.PHOTO
     note: str | None = None
     rating: float | None = None
     digest: bytes | None = None

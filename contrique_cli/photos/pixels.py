@@ -1,6 +1,6 @@
 """Pixels as tensors: from pictures, to the unit interval, and halved as the method does.
 
-Everything that decides which pixels reach the model lies here and in `opening`, in scoring and in
+Everything that decides which pixels reach the model lies here and in `decoding`, in scoring and in
 training alike; see `opening.PREPROCESSING`.
 """
 

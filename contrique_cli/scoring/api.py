@@ -20,7 +20,8 @@ from contrique_cli.encoder.work import Work
 from contrique_cli.errors import Unreadable
 from contrique_cli.files import reading
 from contrique_cli.photos import finding, opening
-from contrique_cli.photos.opening import IN_MEMORY, Encoded, Pending, Photo
+from contrique_cli.photos.decoding import Photo
+from contrique_cli.photos.opening import IN_MEMORY, Encoded, Pending
 from contrique_cli.reports import frames
 from contrique_cli.reports.rows import Row
 from contrique_cli.scoring import pipeline

@@ -12,7 +12,7 @@ import torch
 from contrique_cli import config
 from contrique_cli.encoder import backend, features
 from contrique_cli.encoder.work import Work
-from contrique_cli.photos import opening
+from contrique_cli.photos import decoding, opening
 from contrique_cli.photos.pixels import to_tensor
 from contrique_cli.reports.rows import PROBABILITY_DIGITS, RAW_DIGITS, SCHEMA, SCORE_DIGITS, Row
 from contrique_cli.scoring import contributions
@@ -43,7 +43,7 @@ class Explanation:
     """
 
     row: Row
-    photo: opening.Photo
+    photo: decoding.Photo
     method: str
     raw: np.ndarray
     points: np.ndarray

@@ -99,7 +99,7 @@ class Pipeline:
             path: as found.
             values: features, shape (2F,).
             size: width and height of the file, in upright pixels.
-            source, note, rating: see `opening.Photo`.
+            source, note, rating: see `decoding.Photo`.
         """
         raw = self.regressor.predict(values[None])  # (1, 2F) -> (1,)
         flaw = None

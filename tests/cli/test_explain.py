@@ -12,7 +12,7 @@ from PIL import Image
 
 from contrique_cli import config
 from contrique_cli.cli import explain as cli_explain
-from contrique_cli.photos import opening
+from contrique_cli.photos import decoding
 from contrique_cli.reports.rows import Row
 from contrique_cli.scoring import explain as scoring_explain
 
@@ -23,7 +23,9 @@ TINY = ("--regressor", "tiny", "--device", "cpu")
 
 
 def explained(points: np.ndarray) -> scoring_explain.Explanation:
-    photo = opening.Photo(path=Path("a.jpg"), image=Image.new("RGB", (64, 64)), width=64, height=64)
+    photo = decoding.Photo(
+        path=Path("a.jpg"), image=Image.new("RGB", (64, 64)), width=64, height=64
+    )
     row = Row(path=photo.path, score=50.0, raw=0.5, width=64, height=64)
     return scoring_explain.Explanation(
         row=row, photo=photo, method=config.WINDOWS, raw=points, points=points

@@ -12,7 +12,7 @@ from contrique_cli.encoder import backend, features, pairs
 from contrique_cli.encoder.pairs import Pair
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
-from contrique_cli.photos import opening
+from contrique_cli.photos import decoding, opening
 from tests.conftest import blurred, make_photo
 
 
@@ -88,7 +88,7 @@ def test_features_are_the_differences_and_each_run_of_a_reference_is_opened_once
     opened: Counter[str] = Counter()
     real = opening.open_rgb
 
-    def spy(path: Path, **options: object) -> opening.Photo:
+    def spy(path: Path, **options: object) -> decoding.Photo:
         opened[path.name] += 1
         return real(path, **options)
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from contrique_cli.errors import Unreadable
-from contrique_cli.photos import opening
+from contrique_cli.photos import decoding, opening
 from tests.conftest import make_photo
 from tests.dng import save_dng
 
@@ -23,7 +23,7 @@ MOTIF = make_photo(3, 320, 240)
 TILT = {1: None, 3: 3, 6: 4, 8: 2}  # orientation to the transposition that shows it upright
 
 
-def open_raw(path: Path, **options) -> opening.Photo:
+def open_raw(path: Path, **options) -> decoding.Photo:
     return opening.open_rgb(path, **{"max_side": 128, **options})
 
 
@@ -33,7 +33,7 @@ def reason(path: Path, **options) -> str:
     return caught.value.reason
 
 
-def distance(photo: opening.Photo, expected: Image.Image) -> float:
+def distance(photo: decoding.Photo, expected: Image.Image) -> float:
     """Mean difference in levels after both are equally bright, which developing does not keep."""
     seen, wanted = (
         np.asarray(image.convert("L"), float)

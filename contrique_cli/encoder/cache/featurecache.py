@@ -92,10 +92,10 @@ class Remembered(NamedTuple):
 
     Attributes:
         width, height: of the file, in upright pixels.
-        source: what was decoded, see `opening.Photo`.
+        source: what was decoded, see `decoding.Photo`.
         values: features, shape (2F,), float32.
-        note: what is wrong with it, see `opening.Photo`.
-        rating: a person's stars inside it, see `opening.Photo`.
+        note: what is wrong with it, see `decoding.Photo`.
+        rating: a person's stars inside it, see `decoding.Photo`.
     """
 
     width: int

@@ -17,7 +17,8 @@ from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.encoder.seen import Features
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import Unreadable
-from contrique_cli.photos.opening import Encoded, Pending, Photo
+from contrique_cli.photos.decoding import Photo
+from contrique_cli.photos.opening import Encoded, Pending
 
 if TYPE_CHECKING:
     from contrique_cli.encoder.backend import Embed
