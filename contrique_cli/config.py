@@ -52,7 +52,7 @@ SHARD_FORMATS = ("parquet", "csv", "jsonl")
 """What the results of shards can be written as; the first unless told."""
 
 WINDOWS, SHARES = METHODS = ("windows", "shares")
-"""How `explain` judges places: windows by themselves, or exact shares of the photo's score."""
+"""How `explain` judges: windows by themselves, or exact shares of the photo's score."""
 
 MIN_LABELS = 20
 """Photos with a score below which no regressor is fitted: 5 folds inside an 80 % part of them."""

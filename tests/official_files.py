@@ -57,8 +57,8 @@ def official_state(network: nn.Module) -> OrderedDict[str, torch.Tensor]:
 def small_state() -> OrderedDict[str, torch.Tensor]:
     """A resnet18 of which each tensor repeats one number of its own: small files."""
     state = official_state(resnet("resnet18"))
-    for place, (name, value) in enumerate(state.items()):
-        state[name] = torch.tensor(place + 1).to(value.dtype).expand(value.shape)
+    for index, (name, value) in enumerate(state.items()):
+        state[name] = torch.tensor(index + 1).to(value.dtype).expand(value.shape)
     return state
 
 
@@ -121,5 +121,5 @@ def flipped(path: Path) -> bytes:
     with safe_open(path, "pt") as file:
         weight = file.get_tensor("encoder.0.weight").numpy().tobytes()
     data = path.read_bytes()
-    place = data.index(weight)
-    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+    index = data.index(weight)
+    return data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :]

@@ -50,8 +50,8 @@ def write(folder: Path, rows: list[Row]) -> str:
 def ranked(names: list[str], **more: object) -> list[Row]:
     """Rows with scores 95, 85, 75 ... in the order of the names."""
     return [
-        Row(path=Path(name), rank=place + 1, score=95.0 - 10 * place, width=96, height=64, **more)
-        for place, name in enumerate(names)
+        Row(path=Path(name), rank=index + 1, score=95.0 - 10 * index, width=96, height=64, **more)
+        for index, name in enumerate(names)
     ]
 
 

@@ -178,7 +178,7 @@ def main() -> None:
     if args.brisque:  # columns of unlike scales; an encoder's are alike and stay as they are
         inside = values[parts[0]]
         values = (values - inside.mean(axis=0)) / inside.std(axis=0)
-    train, test = (gathered([rows[place] for place in part], values[part]) for part in parts)
+    train, test = (gathered([rows[index] for index in part], values[part]) for part in parts)
     name = args.run or ("brisque" if args.brisque else f"{args.arch or args.model.stem}")
     untrained = f"untrained {args.arch} + ridge" if args.arch else f"{name} + ridge"
     what = "BRISQUE statistics + ridge" if args.brisque else untrained

@@ -165,7 +165,7 @@ def main() -> None:
     export(args.encoder, args.told, args.run)
     model, info = checkpoint.load(ENCODER)
     rows = splits.read(args.data)
-    parts = [[rows[place] for place in places] for places in splits.parts(rows)]
+    parts = [[rows[index] for index in indices] for indices in splits.parts(rows)]
     gathered = [
         gather(args, table(part, args.work, name), model.to(device), info, device)
         for part, name in zip(parts, ("train.csv", "test.csv"), strict=True)

@@ -165,4 +165,4 @@ def training_photos(data: Path, count: int) -> list[Path]:
     """Clean photos that may be learnt from, evenly chosen."""
     paths = sorted((data / "pristine").iterdir())
     paths = [path for path in paths if int(path.stem) % HELD_OUT]
-    return [paths[place] for place in np.linspace(0, len(paths) - 1, count).astype(int)]
+    return [paths[index] for index in np.linspace(0, len(paths) - 1, count).astype(int)]

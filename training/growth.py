@@ -86,12 +86,12 @@ def install_tiny(home: Path) -> None:
 
 def measure(work: Path, encoder: str, count: int, options: list[str]) -> list[float]:
     """Run `contrique score` once: seconds, seconds of processor time, peak memory in MB."""
-    places = {"XDG_DATA_HOME": str(work / "data"), "XDG_CACHE_HOME": str(work / "cache")}
+    homes = {"XDG_DATA_HOME": str(work / "data"), "XDG_CACHE_HOME": str(work / "cache")}
     folders = sorted((work / "photos").iterdir())[: count // PER_FOLDER]
     command = [sys.executable, "-m", "contrique_cli", "score", *folders, "--device", "cpu"]
     command += ["--regressor", encoder, "--quiet", "--output", work / "report.csv", *options]
     start = time.perf_counter()
-    child = subprocess.Popen(command, cwd=HERE.parent, env=os.environ | places)  # noqa: S603 - ours
+    child = subprocess.Popen(command, cwd=HERE.parent, env=os.environ | homes)  # noqa: S603 - ours
     _, status, used = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start
     if status:
@@ -107,8 +107,8 @@ def draw(table: Path, picture: Path, encoder: str) -> None:
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(14)
     width = SIZE[0] // 2
     panels = {"cpu_seconds": "processor time, s", "peak_mb": "peak memory, MB"}
-    for place, (column, title) in enumerate(panels.items()):
-        frame = (place * width + 70, 40, (place + 1) * width - 30, SIZE[1] - 80)
+    for index, (column, title) in enumerate(panels.items()):
+        frame = (index * width + 70, 40, (index + 1) * width - 30, SIZE[1] - 80)
         low = 10.0 ** math.floor(math.log10(min(float(row[column]) for row in rows)))
         high = 10.0 ** math.ceil(math.log10(max(float(row[column]) for row in rows)))
         draw_frame(pen, font, frame, (low, high), title)
@@ -124,8 +124,8 @@ def draw(table: Path, picture: Path, encoder: str) -> None:
             pen.line(points, COLOURS[state], 3)
             for x, y in points:
                 pen.ellipse((x - 4, y - 4, x + 4, y + 4), COLOURS[state])
-    for place, (state, words) in enumerate(WORDS.items()):
-        corner = (70 + 200 * place, SIZE[1] - 30)
+    for index, (state, words) in enumerate(WORDS.items()):
+        corner = (70 + 200 * index, SIZE[1] - 30)
         pen.text(corner, f"- {words}", COLOURS[state], font)
     pen.text((700, SIZE[1] - 30), f"encoder: {encoder}, photos of 64 x 64", "black", font)
     image.save(picture, optimize=True)
@@ -155,7 +155,7 @@ def draw_frame(
 
 
 def between(value: float, bounds: tuple[float, float], ends: tuple[float, float]) -> float:
-    """Place of a value on a logarithmic axis, pixels."""
+    """Position of a value on a logarithmic axis, pixels."""
     share = math.log(value / bounds[0]) / math.log(bounds[1] / bounds[0])
     return ends[0] + share * (ends[1] - ends[0])
 

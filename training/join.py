@@ -40,7 +40,7 @@ def load(name: str) -> nn.Sequential:
 
 
 (FORK,) = ARCHITECTURES[BRANCHED].branches.values()
-"""Place whose map both branches take."""
+"""Index of the layer whose map both branches take."""
 
 
 def graft(first: nn.Sequential, second: nn.Sequential) -> Contrique:

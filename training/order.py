@@ -68,7 +68,7 @@ def held_out(data: Path, count: int) -> list[Path]:
     """Clean photos that were not trained on, evenly chosen."""
     paths = sorted((data / "pristine").iterdir())
     paths = [path for path in paths if int(path.stem) % HELD_OUT == 0]
-    return [paths[place] for place in np.linspace(0, len(paths) - 1, count).astype(int)]
+    return [paths[index] for index in np.linspace(0, len(paths) - 1, count).astype(int)]
 
 
 def kept_ladders(file: Path | None, climb: Callable[[], Ladders]) -> Ladders:

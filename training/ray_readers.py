@@ -95,8 +95,8 @@ def dataset(kind: str, desk: Path) -> Any:
 def outcome(kind: str, name: str, harm: Callable[[Path], None] | None, passed: int) -> str:
     """Rows that come and their columns, or the error."""
     ray.data.DataContext.get_current().max_errored_blocks = passed
-    with tempfile.TemporaryDirectory() as place:
-        desk = Path(place)
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Path(folder)
         write_all(desk)
         try:
             if harm is not None and kind != "files":

@@ -52,8 +52,8 @@ def read(data: Path) -> list[Rated]:
 
 def parts(rows: list[Rated]) -> tuple[list[int], list[int]]:
     """Numbers of the rows to fit on, and of those held out."""
-    training = [place for place, row in enumerate(rows) if not row.is_held_out]
-    held_out = [place for place, row in enumerate(rows) if row.is_held_out]
+    training = [index for index, row in enumerate(rows) if not row.is_held_out]
+    held_out = [index for index, row in enumerate(rows) if row.is_held_out]
     return training, held_out
 
 
@@ -89,8 +89,8 @@ def main() -> None:
     args = parser.parse_args()
     rows = read(args.data)
     args.output.mkdir(parents=True, exist_ok=True)
-    for name, places in zip(("train", "test"), parts(rows), strict=True):
-        part = [rows[place] for place in places]
+    for name, indices in zip(("train", "test"), parts(rows), strict=True):
+        part = [rows[index] for index in indices]
         write(args.output / f"{name}.csv", part)
         print(f"{name}.csv: {len(part)} photos, {len({row.group for row in part})} groups")
 

@@ -95,11 +95,11 @@ def main() -> None:
                 row.append(metrics.spearman(level, -one) if np.ptp(one) else 0.0)
     print(f"{len(photos)} photos; {args.worse} of them made worse in {kinds[: args.kinds]}")
     print("side\tmean\tdifference_from_512\tsrocc_with_512\torder\tdrop_by_blur")
-    for place, side in enumerate(SIDES):
-        drop = scores[place, : args.worse] - blurred[place]
+    for index, side in enumerate(SIDES):
+        drop = scores[index, : args.worse] - blurred[index]
         print(
-            f"{side}\t{scores[place].mean():.1f}\t{np.abs(scores[place] - rated).mean():.1f}"
-            f"\t{metrics.spearman(scores[place], rated):.3f}\t{np.mean(order[place]):.3f}"
+            f"{side}\t{scores[index].mean():.1f}\t{np.abs(scores[index] - rated).mean():.1f}"
+            f"\t{metrics.spearman(scores[index], rated):.3f}\t{np.mean(order[index]):.3f}"
             f"\t{drop.mean():.1f} ({(drop > 0).mean():.0%})"
         )
 

@@ -39,7 +39,7 @@ def explain(
         str,
         typer.Option(
             metavar="NAME",
-            help="windows: each place judged by itself; shares: what each adds to the score.",
+            help="windows: each part judged by itself; shares: what each adds to the score.",
             autocompletion=completion.one_of(config.METHODS),
         ),
     ] = config.WINDOWS,

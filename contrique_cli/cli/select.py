@@ -171,8 +171,8 @@ def select(
     if target is not None:
         deliver.write(picked, target, {})
         if not quiet:
-            place = "" if output is None else f", report in {output}"
-            console.say(f"{len(picked):,} of {len(rows):,} photos{place}")
+            written = "" if output is None else f", report in {output}"
+            console.say(f"{len(picked):,} of {len(rows):,} photos{written}")
         raise typer.Exit
     located = locate(picked, base)
     if action == _LIST:
@@ -291,7 +291,7 @@ class _Transfer:
 
     def _carry_out(self, root: Path, undo_file: Path | None, *, quiet: bool) -> None:
         from contrique_cli.collection import undo
-        from contrique_cli.collection.select import place
+        from contrique_cli.collection.select import carry_out
 
         with ExitStack() as stack:
             book = None
@@ -306,7 +306,7 @@ class _Transfer:
             advance = stack.enter_context(
                 console.progress("placing", len(self.plan), quiet=quiet, unit="files")
             )
-            for one, reason in place(self.plan, root=root, undo_file=book):
+            for one, reason in carry_out(self.plan, root=root, undo_file=book):
                 if reason is not None:
                     self.failures.append(f"failed: {one.source}: {reason}")
                 elif one.source in self.companions:

@@ -213,9 +213,9 @@ class _Copies:
             return self._groups[value]
         near = {
             candidate
-            for place, bits in _bands(value)
+            for low, bits in _bands(value)
             for flipped in (0, *(1 << bit for bit in range(_BAND)))
-            for candidate in self._bands.get((place, bits ^ flipped), ())
+            for candidate in self._bands.get((low, bits ^ flipped), ())
             if distance(candidate, value) <= COPY_DISTANCE
         }
         if not near:

@@ -98,14 +98,14 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _row(photo: Any, place: str) -> Row:
+def _row(photo: Any, where: str) -> Row:
     if not isinstance(photo, dict):
-        raise BadReport(f"{place} is no photo with a path and a rating")
+        raise BadReport(f"{where} is no photo with a path and a rating")
     rating, companion = photo.get("rating"), photo.get("companion")
     if type(rating) is not int or rating not in RATINGS:
-        raise BadReport(f"{place}: its rating is none of -1 (rejected), 0 (none) and 1 to 5 stars")
+        raise BadReport(f"{where}: its rating is none of -1 (rejected), 0 (none) and 1 to 5 stars")
     return Row(
-        path=to_path(photo.get("path"), place),
-        companion=None if companion is None else to_path(companion, place),
+        path=to_path(photo.get("path"), where),
+        companion=None if companion is None else to_path(companion, where),
         rating=rating,
     )

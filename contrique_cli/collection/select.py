@@ -241,7 +241,7 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def place(
+def carry_out(
     placements: Sequence[Placement], *, root: Path, undo_file: UndoFile | None
 ) -> Iterator[tuple[Placement, str | None]]:
     """Carry out a plan, file by file.
@@ -263,7 +263,7 @@ def place(
         reason = None
         try:
             if not one.is_there:
-                _place(one, root, undo_file)
+                _carry_out(one, root, undo_file)
         except FileExistsError:
             reason = f"{one.target} came to stand in its way; run again"
         except OSError as error:
@@ -271,7 +271,7 @@ def place(
         yield one, reason
 
 
-def _place(one: Placement, root: Path, undo_file: UndoFile | None) -> None:
+def _carry_out(one: Placement, root: Path, undo_file: UndoFile | None) -> None:
     if undo_file is not None:
         undo_file.record(one.source, one.target, is_copy=one.operation != MOVE)
     if one.operation == MOVE:

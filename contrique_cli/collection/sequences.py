@@ -162,7 +162,7 @@ def _move(before: Shot, after: Shot) -> tuple[int, int] | None:
 
 
 def _shifts(length: int) -> np.ndarray:
-    """By how much each place of a correlation of two rows moves one of them, in samples."""
+    """Samples by which each entry of a correlation of two rows moves one of them."""
     return np.fft.fftfreq(2 * length, d=1 / (2 * length))
 
 

@@ -1,4 +1,4 @@
-"""One file to another place: copied and verified, moved or linked; nothing is ever overwritten."""
+"""One file to another folder: copied and verified, moved or linked; nothing is ever overwritten."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def link_text(source: Path, folder: Path, *, root: Path) -> str:
     """What a link in `folder` to `source` holds."""
     file = source.absolute()
     file = file.parent.resolve() / file.name  # the folders without links, the photo's own name
-    place, top = folder.resolve(), root.resolve()
-    if file.is_relative_to(top) and place.is_relative_to(top):
-        return os.path.relpath(file, place)
+    start, top = folder.resolve(), root.resolve()
+    if file.is_relative_to(top) and start.is_relative_to(top):
+        return os.path.relpath(file, start)
     return str(file)
 
 

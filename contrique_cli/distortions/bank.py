@@ -52,7 +52,7 @@ class Kind:
     """One kind of distortion.
 
     Attributes:
-        number: 1 to 25, its place in KADID.
+        number: 1 to 25, as in KADID.
         name: for programs.
         title: for people.
         flaw: group of flaws that a photographer would name.
@@ -82,8 +82,8 @@ def by_level(function: Callable[[Tensor, float], Tensor]) -> Operator:
             return function(images, distinct[0])
         result = torch.empty_like(images)
         for amount in distinct:
-            places = [i for i, each in enumerate(amounts) if each == amount]
-            index = torch.tensor(places).to(images.device, non_blocking=True)
+            alike = [i for i, each in enumerate(amounts) if each == amount]
+            index = torch.tensor(alike).to(images.device, non_blocking=True)
             result[index] = function(images[index], amount)
         return result
 
@@ -267,12 +267,12 @@ def distort(images: Tensor, kinds: Tensor, levels: Tensor, seeds: Tensor) -> Ten
     seeds = seeds.to(images.device, non_blocking=True)
     levels = levels.cpu()
     groups: dict[int, list[int]] = {}
-    for place, number in enumerate(kinds.tolist()):
-        groups.setdefault(number, []).append(place)
+    for item, number in enumerate(kinds.tolist()):
+        groups.setdefault(number, []).append(item)
     groups.pop(UNDISTORTED, None)
     result = images.clamp(0, 1)
-    for number, places in groups.items():
-        index = torch.tensor(places)
+    for number, items in groups.items():
+        index = torch.tensor(items)
         there = index.to(images.device, non_blocking=True)
         result[there] = apply_kind(result[there], number, levels[index], seeds[there])
     return result

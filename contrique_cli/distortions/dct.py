@@ -19,7 +19,7 @@ def dct_basis() -> Tensor:
     Returns:
         float32 on the CPU, one frequency a row, shape (8, 8).
     """
-    place = torch.arange(BLOCK, dtype=torch.float64)
-    basis = torch.cos(math.pi / BLOCK * (place + 0.5) * place[:, None]) * math.sqrt(2 / BLOCK)
+    sample = torch.arange(BLOCK, dtype=torch.float64)
+    basis = torch.cos(math.pi / BLOCK * (sample + 0.5) * sample[:, None]) * math.sqrt(2 / BLOCK)
     basis[0] /= math.sqrt(2)
     return basis.float()

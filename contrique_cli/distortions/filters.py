@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 Border = Callable[[Tensor, int], Tensor]
-"""(places, size) to the samples, 0 to size - 1, that stand for what lies at these places."""
+"""(positions, size) to the samples, 0 to size - 1, that stand for what lies there."""
 
 
 def gaussian(
@@ -37,23 +37,23 @@ def gaussian(
     return weights / weights.sum()
 
 
-def repeat(places: Tensor, size: int) -> Tensor:
+def repeat(positions: Tensor, size: int) -> Tensor:
     """The first and last sample go on for ever."""
-    return places.clamp(0, size - 1)
+    return positions.clamp(0, size - 1)
 
 
-def reflect(places: Tensor, size: int) -> Tensor:
-    """Samples run back from the border, which is not repeated; places within one size."""
-    places = places.abs()
-    return torch.where(places < size, places, 2 * (size - 1) - places)
+def reflect(positions: Tensor, size: int) -> Tensor:
+    """Samples run back from the border, which is not repeated; positions within one size."""
+    positions = positions.abs()
+    return torch.where(positions < size, positions, 2 * (size - 1) - positions)
 
 
-def mirror(places: Tensor, size: int) -> Tensor:
+def mirror(positions: Tensor, size: int) -> Tensor:
     """Samples run back from the border, which is repeated, as often as it takes.
 
     A symmetric filter then keeps the mean: what leaves at one end comes back in.
     """
-    folded = places % (2 * size)
+    folded = positions % (2 * size)
     return torch.minimum(folded, 2 * size - 1 - folded)
 
 

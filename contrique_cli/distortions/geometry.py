@@ -54,7 +54,7 @@ def jitter(images: Tensor, amounts: Tensor, seeds: Tensor) -> Tensor:
 
 
 def stray_patches(images: Tensor, counts: Tensor, seeds: Tensor) -> Tensor:
-    """Copy 16x16 patches to places at most 8 px away; a later patch covers an earlier one.
+    """Copy 16x16 patches at most 8 px away; a later patch covers an earlier one.
 
     Args:
         images: shape (B, C, H, W).
@@ -76,8 +76,8 @@ def stray_patches(images: Tensor, counts: Tensor, seeds: Tensor) -> Tensor:
 
     moved = functional.pad(target - start, (0, 0, 1, 0))  # patch 0 moves nothing
     offset = moved[..., 0] * columns + moved[..., 1]  # (B, patches + 1)
-    place = torch.arange(rows * columns, device=images.device)
-    source = place - offset.gather(1, owner)
+    pixel = torch.arange(rows * columns, device=images.device)
+    source = pixel - offset.gather(1, owner)
     flat = images.flatten(2)
     return flat.gather(2, source[:, None].expand(-1, channels, -1)).reshape(images.shape)
 
@@ -106,7 +106,7 @@ def cover_blocks(images: Tensor, counts: Tensor, seeds: Tensor) -> Tensor:
 def pixelate(images: Tensor, strength: float) -> Tensor:
     """Shrink by 0.95 - strength^0.6 and grow again, both to the nearest pixel."""
     zoom = PIXELATE_BASE - strength**PIXELATE_POWER
-    rows, columns = (_shrunk_places(size, zoom, images.device) for size in images.shape[-2:])
+    rows, columns = (_shrunk(size, zoom, images.device) for size in images.shape[-2:])
     return images.index_select(2, rows).index_select(3, columns)
 
 
@@ -132,17 +132,17 @@ def _last_owner(corners: Tensor, size: int, counts: Tensor, shape: tuple[int, in
     inside = torch.arange(size, device=corners.device)
     down = corners[..., 0, None] + inside  # (B, squares, size)
     across = corners[..., 1, None] + inside
-    places = down[..., :, None] * columns + across[..., None, :]  # (B, squares, size, size)
+    pixels = down[..., :, None] * columns + across[..., None, :]  # (B, squares, size, size)
     number = torch.arange(1, squares + 1, device=corners.device)
     number = torch.where(number <= counts[:, :, 0, 0], number, 0)  # (B, squares)
-    values = number[..., None, None].expand(places.shape)
+    values = number[..., None, None].expand(pixels.shape)
     owner = torch.zeros(len(corners), rows * columns, dtype=torch.int64, device=corners.device)
-    return owner.scatter_reduce_(1, places.flatten(1), values.flatten(1), "amax")
+    return owner.scatter_reduce_(1, pixels.flatten(1), values.flatten(1), "amax")
 
 
-def _shrunk_places(size: int, zoom: float, device: torch.device) -> Tensor:
+def _shrunk(size: int, zoom: float, device: torch.device) -> Tensor:
     """Source of each sample after shrinking to the nearest sample and growing back."""
     small = max(1, math.ceil(size * zoom))
-    place = torch.arange(size, device=device)
-    reduced = (2 * place + 1) * small // (2 * size)
+    sample = torch.arange(size, device=device)
+    reduced = (2 * sample + 1) * small // (2 * size)
     return (2 * reduced + 1) * size // (2 * small)

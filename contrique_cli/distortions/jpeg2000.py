@@ -87,20 +87,20 @@ def _find_steps(spectrum: Tensor, budget: Tensor) -> Tensor:
     Returns:
         Steps in 8-bit codes, shape (B,).
     """
-    bits = _estimate_bits(spectrum)  # (B, places), falling
-    places = bits.shape[1]
-    enough = (bits > budget[:, None]).sum(dim=1).clamp(1, places - 1)[:, None]
+    bits = _estimate_bits(spectrum)  # (B, steps), falling
+    steps = bits.shape[1]
+    enough = (bits > budget[:, None]).sum(dim=1).clamp(1, steps - 1)[:, None]
     before, after = bits.gather(1, enough - 1), bits.gather(1, enough)
     # Between two entries of the table the length falls nearly as a power of the step.
     before, after = before.clamp_min(1).log(), after.clamp_min(1).log()
     share = (before - budget[:, None].log()) / (before - after).clamp_min(1e-6)
-    place = (enough - 1 + share.clamp(0, 1))[:, 0]
-    return FINEST_STEP * 2 ** (place / STEPS_PER_OCTAVE)
+    step = (enough - 1 + share.clamp(0, 1))[:, 0]
+    return FINEST_STEP * 2 ** (step / STEPS_PER_OCTAVE)
 
 
 def _estimate_bits(spectrum: Tensor) -> Tensor:
-    """Estimate the code length for each quantiser step of the table, shape (B, places)."""
-    reached = _count_reaching(spectrum)  # (B, tiles, places + an octave)
+    """Estimate the code length for each quantiser step of the table, shape (B, steps)."""
+    reached = _count_reaching(spectrum)  # (B, tiles, steps + an octave)
     here, above = reached[..., :-STEPS_PER_OCTAVE], reached[..., STEPS_PER_OCTAVE:]
     # Bit plane of threshold t: which of the coefficients below 2t reach t costs their entropy;
     # each that does adds a sign, each above 2t one bit of refinement.
@@ -116,12 +116,12 @@ def _count_reaching(spectrum: Tensor) -> Tensor:
     batch, _, rows, columns = spectrum.shape
     padded = functional.pad(spectrum, (0, -columns % TILE, 0, -rows % TILE))
     tiles = padded.unfold(2, TILE, TILE).unfold(3, TILE, TILE).reshape(batch, -1, TILE**2)
-    places = STEPS_PER_OCTAVE * (OCTAVES + 1)
+    steps = STEPS_PER_OCTAVE * (OCTAVES + 1)
     size = (tiles.abs() / FINEST_STEP).clamp_min(0.5).log2() * STEPS_PER_OCTAVE
-    # Place 0 holds what is below the finest step; the rest moves up by one.
-    place = (size.floor() + 1).clamp(0, places - STEPS_PER_OCTAVE).long()
-    counts = torch.zeros(*tiles.shape[:2], places + 1, device=spectrum.device)
-    counts.scatter_add_(2, place, torch.ones_like(tiles))
+    # Step 0 holds what is below the finest step; the rest moves up by one.
+    step = (size.floor() + 1).clamp(0, steps - STEPS_PER_OCTAVE).long()
+    counts = torch.zeros(*tiles.shape[:2], steps + 1, device=spectrum.device)
+    counts.scatter_add_(2, step, torch.ones_like(tiles))
     return counts[..., 1:].flip(2).cumsum(dim=2).flip(2)
 
 

@@ -90,8 +90,8 @@ def _split_windows(images: Tensor) -> Tensor:
 def _join_windows(spectrum: Tensor, shape: torch.Size) -> Tensor:
     """Undo `_split_windows`; windows fade into each other, else their grid would show."""
     batch, channels, _, _, windows_down, _ = spectrum.shape
-    place = torch.arange(BLOCK, device=spectrum.device)
-    fade = torch.sin(math.pi / BLOCK * (place + 0.5)) ** 2  # adds up to 1 at half a window's step
+    sample = torch.arange(BLOCK, device=spectrum.device)
+    fade = torch.sin(math.pi / BLOCK * (sample + 0.5)) ** 2  # adds up to 1 at half a window's step
     down, across = _dct_filters(spectrum.device)
     flat = spectrum.reshape(-1, BLOCK, *spectrum.shape[-2:])
     half = functional.conv_transpose2d(flat, across * fade, stride=(1, DCT_STRIDE))

@@ -2,7 +2,7 @@
 
 `torch.Generator` draws other numbers on a GPU than on a CPU, and one generator serves a whole
 batch, so an item's noise would hang on its neighbours. Here a number is a hash of its seed and of
-its place: no state, no order, one seed per image.
+its index: no state, no order, one seed per image.
 
 Source: splitmix64, S. Vigna, https://prng.di.unimi.it/splitmix64.c (public domain), after
 Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.

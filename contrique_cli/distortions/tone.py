@@ -120,7 +120,7 @@ def _bend(values: Tensor, knots: tuple[float, ...], heights: tuple[Tensor, ...])
 
     Args:
         values: in [0, 1], shape (B, C, H, W).
-        knots: places strictly between 0 and 1, rising.
+        knots: positions strictly between 0 and 1, rising.
         heights: one tensor a knot, each of shape (B, 1, 1, 1).
 
     Returns:

@@ -15,11 +15,11 @@ class Architecture:
     """The maps of an encoder; `model.build` gives the encoder itself.
 
     Attributes:
-        stages: places in its row of layers whose outputs are maps worth pooling, the last layer
+        stages: indices of its layers whose outputs are maps worth pooling, the last layer
             included.
         widths: channels of those maps.
-        branches: places that take the map of an earlier place instead of the one before them, by
-            that earlier place.
+        branches: layers that take the map of an earlier layer instead of the one before them, by
+            index.
     """
 
     stages: tuple[int, ...]

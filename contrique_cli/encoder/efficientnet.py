@@ -102,12 +102,12 @@ class Convolution(nn.Sequential):
         over the map.
         """
         layers = list(self)
-        place = next(n for n, layer in enumerate(layers) if isinstance(layer, nn.Conv2d))
-        convolution, norm = layers[place : place + 2]
-        for layer in layers[:place]:
+        first = next(n for n, layer in enumerate(layers) if isinstance(layer, nn.Conv2d))
+        convolution, norm = layers[first : first + 2]
+        for layer in layers[:first]:
             maps = layer(maps)
         maps = norm(convolution(maps)) if norm.training else _folded(convolution, norm, maps)
-        for layer in layers[place + 2 :]:
+        for layer in layers[first + 2 :]:
             maps = layer(maps)
         return maps
 
@@ -170,9 +170,9 @@ def build_branched() -> nn.Sequential:
 
 
 def _stages(first: int) -> Iterator[nn.Sequential]:
-    """Those of `TABLE` from a place on."""
+    """The stages of `TABLE` from an index on."""
     inputs = TABLE[first - 1].width if first else STEM
-    for place, stage in enumerate(TABLE[first:], first):
+    for index, stage in enumerate(TABLE[first:], first):
         blocks = []
         for depth in range(stage.depth):
             block = InvertedBottleneck(
@@ -180,7 +180,7 @@ def _stages(first: int) -> Iterator[nn.Sequential]:
                 stage.width,
                 kernel=stage.kernel,
                 stride=stage.stride if depth == 0 else 1,
-                widen=WIDEN if place else 1,
+                widen=WIDEN if index else 1,
             )
             blocks.append(block)
             inputs = stage.width

@@ -21,7 +21,7 @@ class Activation(NamedTuple):
     limits: list[float]
 
     def take(self, maps: torch.Tensor) -> torch.Tensor:
-        """In place."""
+        """Take the activation; in place."""
         if self.limits:
             return functional.hardtanh_(maps, *self.limits)
         return functional.relu_(maps) if self.name == RELU.name else maps
@@ -223,7 +223,7 @@ def merge(
 ) -> nn.Sequential:
     """An encoder that gives the same maps, sooner; for inference only.
 
-    Every place of the row keeps its map, but that of a convolution or batch norm in front of a
+    Every layer keeps its map, but that of a convolution or batch norm in front of a
     ReLU is the ReLU's already. The first map stays in float32: in bfloat16 it alone moved scores
     by up to 0.7 points, and is no slower.
 
@@ -239,13 +239,13 @@ def merge(
     layers = list(encoder)
     row: list[nn.Module] = []
     own, unit = torch.float32, 1 / white
-    for place, layer in enumerate(layers):
+    for index, layer in enumerate(layers):
         if isinstance(layer, Centred):
             row.append(Darker(SHIFT / SCALE * white))
             unit *= SCALE
         elif isinstance(layer, nn.BatchNorm2d | nn.ReLU):
             row.append(nn.Identity())
-        elif (parts := _parts(layers, place)) is not None:
+        elif (parts := _parts(layers, index)) is not None:
             made = _merged(parts, device=device, dtype=own, unit=unit)
             row.append(nn.Sequential(Cast(own), made))
             own, unit = dtype, 1.0
@@ -263,11 +263,11 @@ def _merge_block(block: nn.Module, **options: Any) -> nn.Module:
     return Block(block, **options)
 
 
-def _parts(layers: Sequence[nn.Module], place: int) -> Sequence[nn.Module] | None:
-    """A convolution and what belongs to it, at a place of a row or inside it; None elsewhere."""
-    layer = layers[place]
+def _parts(layers: Sequence[nn.Module], index: int) -> Sequence[nn.Module] | None:
+    """A convolution and what belongs to it, from an index on or in one layer; None elsewhere."""
+    layer = layers[index]
     if isinstance(layer, nn.Conv2d):
-        return layers[place : place + 3]
+        return layers[index : index + 3]
     if isinstance(layer, nn.Sequential) and any(isinstance(one, nn.Conv2d) for one in layer):
         return list(layer)
     return None
@@ -330,10 +330,10 @@ def round_weights(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     rows = weight.reshape(outputs, -1, side)
     rounded = torch.empty_like(rows, dtype=dtype)
     error = torch.zeros_like(rows[..., 0])
-    for place in range(side):
-        wanted = rows[..., place] + error
-        rounded[..., place] = wanted.to(dtype)
-        error = wanted - rounded[..., place].float()
+    for column in range(side):
+        wanted = rows[..., column] + error
+        rounded[..., column] = wanted.to(dtype)
+        error = wanted - rounded[..., column].float()
     return rounded.reshape(weight.shape)
 
 

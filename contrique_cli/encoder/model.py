@@ -150,18 +150,18 @@ class Contrique(nn.Module):
 
         Args:
             images: RGB in [0, 1], shape (B, 3, H, W).
-            encoder: stands in for `self.encoder`, with the same maps at the same places.
+            encoder: stands in for `self.encoder`, with the same maps at the same indices.
         """
         known = ARCHITECTURES[self.arch]
         chosen = known.stages[-1:] if self.pooling == LAST else known.stages
         forks: dict[int, torch.Tensor] = {}
-        for place, layer in enumerate(encoder or self.encoder):
-            if place in known.branches:
-                images = forks.pop(known.branches[place])
+        for index, layer in enumerate(encoder or self.encoder):
+            if index in known.branches:
+                images = forks.pop(known.branches[index])
             images = layer(images)
-            if place in known.branches.values():
-                forks[place] = images
-            if place in chosen:
+            if index in known.branches.values():
+                forks[index] = images
+            if index in chosen:
                 yield images
 
     def pool(self, maps: Iterable[torch.Tensor]) -> torch.Tensor:

@@ -74,8 +74,8 @@ def is_dng(data: bytes) -> bool:
         return False
     start = int.from_bytes(data[4:8], order)
     count = int.from_bytes(data[start : start + 2], order)
-    places = range(start + 2, min(start + 2 + 12 * count, len(data) - 1), 12)
-    return _DNG_VERSION in (int.from_bytes(data[at : at + 2], order) for at in places)
+    entries = range(start + 2, min(start + 2 + 12 * count, len(data) - 1), 12)
+    return _DNG_VERSION in (int.from_bytes(data[at : at + 2], order) for at in entries)
 
 
 def is_negative(image: Image.Image) -> bool:

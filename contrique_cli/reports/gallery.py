@@ -80,8 +80,8 @@ def write(
         "THUMBNAILS": _blocks(thumbnails, len(scored)),
     }
     template = _read("page.html")
-    for place, text in enumerate(re.split(r"@@([A-Z]+)@@", template)):
-        for piece in parts[text] if place % 2 else [text]:
+    for index, text in enumerate(re.split(r"@@([A-Z]+)@@", template)):
+        for piece in parts[text] if index % 2 else [text]:
             file.write(piece.encode("utf-8"))
 
 
@@ -115,7 +115,7 @@ def _in_script(value: Any) -> str:
 
 
 def _data(rows: Sequence[Row], folder: Path) -> dict[str, Any]:
-    place = Path(os.path.abspath(folder))  # noqa: PTH100 - see `_photo`
+    start = Path(os.path.abspath(folder))  # noqa: PTH100 - see `_photo`
     scored = [row for row in rows if row.score is not None]
     flaws = list(dict.fromkeys(name for row in scored for name, _ in row.flaws))
     return {
@@ -125,14 +125,14 @@ def _data(rows: Sequence[Row], folder: Path) -> dict[str, Any]:
         "separator": os.sep,
         "folder": str(Path.cwd()),
         "flaws": flaws,
-        "photos": [_photo(row, place, flaws) for row in scored],
+        "photos": [_photo(row, start, flaws) for row in scored],
         "failed": [
             {"path": str(row.path), "error": row.error or ""} for row in rows if row.score is None
         ],
     }
 
 
-def _photo(row: Row, place: Path, flaws: Sequence[str]) -> dict[str, Any]:
+def _photo(row: Row, start: Path, flaws: Sequence[str]) -> dict[str, Any]:
     """What the page knows of a photo; facts that there are none of are left out.
 
     Probabilities are in thousandths, in the order of the flaws: their names are in the page once.
@@ -141,7 +141,7 @@ def _photo(row: Row, place: Path, flaws: Sequence[str]) -> dict[str, Any]:
     facts = {
         "id": hashlib.sha256(os.fsencode(absolute)).hexdigest()[:ID_DIGITS],
         "path": str(row.path),
-        "href": link(Path(absolute), place),
+        "href": link(Path(absolute), start),
         "rank": row.rank,
         "score": None if row.score is None else printed(row.score),
         "flaw": row.flaw,

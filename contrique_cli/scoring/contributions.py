@@ -1,4 +1,4 @@
-"""Where a photo's raw value comes from: exact shares of its places, or windows judged alone.
+"""Where a photo's raw value comes from: exact shares of its cells, or windows judged alone.
 
 The regressor is linear on features that are pooled from maps, so both follow from its weights and
 from the maps that scoring computes anyway.
@@ -80,17 +80,17 @@ def layers(model: Contrique, weights: torch.Tensor, pixels: torch.Tensor) -> Ite
 
 
 def shares(found: Iterable[Layer], bias: float, size: tuple[int, int]) -> torch.Tensor:
-    """Exact decomposition: what each place adds to the photo's raw value.
+    """Exact decomposition: what each cell adds to the photo's raw value.
 
-    A channel's mean adds to the raw value the mean over places x of w f(x) / n, its standard
+    A channel's mean adds to the raw value the mean over positions x of w f(x) / n, its standard
     deviation s that of v (f(x) - m)^2 / (s n), where w and v are their weights, m is the mean, and
     n the length that the photo's features were divided by. So the mean of the shares of all
-    places is the raw value itself, on this grid too. Shares are noisy from cell to cell and are
+    positions is the raw value itself, on this grid too. Shares are noisy from cell to cell and are
     smoothed by the Gaussian of the windows.
 
     Args:
         found: see `layers`.
-        bias: of the regressor, counted to every place.
+        bias: of the regressor, counted to every cell.
         size: rows and columns of the grid, see `size`.
 
     Returns:
@@ -106,7 +106,7 @@ def shares(found: Iterable[Layer], bias: float, size: tuple[int, int]) -> torch.
 
 
 def _shares_of(layer: Layer) -> torch.Tensor:
-    """Shares of one map's places, shape (h, w)."""
+    """Shares of one map's positions, shape (h, w)."""
     total = torch.zeros(layer.values.shape[1:], dtype=torch.float64)
     squares = 0.0
     for values, means, deviations in layer.chunks():
@@ -123,7 +123,7 @@ def _shares_of(layer: Layer) -> torch.Tensor:
 
 
 def windows(found: Iterable[Layer], bias: float, size: tuple[int, int]) -> torch.Tensor:
-    """Raw value that a window round each place would have by itself, from the photo's own maps.
+    """Raw value that a window round each cell would have by itself, from the photo's own maps.
 
     Means, standard deviations and lengths are those of the window, which fades out as a Gaussian:
     it is judged as a photo is, but for what the network saw around it.

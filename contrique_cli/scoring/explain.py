@@ -23,7 +23,7 @@ _DOWN, _ACROSS = ("upper", "middle", "lower"), ("left", "centre", "right")
 """Names of the thirds of a photo."""
 
 
-class Place(NamedTuple):
+class Ninth(NamedTuple):
     """A ninth of a photo in words, and its mean difference from the photo's mean in points."""
 
     name: str
@@ -38,7 +38,7 @@ class Explanation:
         row: as `contrique score` reports it.
         photo: as it was decoded.
         method: one of `config.METHODS`.
-        raw: quality of each place in raw units, shape (rows, columns); its mean is `row.raw`.
+        raw: quality of each cell in raw units, shape (rows, columns); its mean is `row.raw`.
         points: the same in score points, relative to the photo's mean, higher is better.
     """
 
@@ -49,19 +49,19 @@ class Explanation:
     points: np.ndarray
 
     @property
-    def worst(self) -> Place:
+    def worst(self) -> Ninth:
         """The ninth of the photo with the lowest mean."""
-        return min(self._ninths(), key=lambda place: place.points)
+        return min(self._ninths(), key=lambda ninth: ninth.points)
 
     @property
-    def best(self) -> Place:
+    def best(self) -> Ninth:
         """The ninth of the photo with the highest mean."""
-        return max(self._ninths(), key=lambda place: place.points)
+        return max(self._ninths(), key=lambda ninth: ninth.points)
 
-    def _ninths(self) -> list[Place]:
+    def _ninths(self) -> list[Ninth]:
         rows, columns = (np.array_split(np.arange(n), 3) for n in self.points.shape)
         return [
-            Place(_name(down, across), float(self.points[np.ix_(inside, beside)].mean()))
+            Ninth(_name(down, across), float(self.points[np.ix_(inside, beside)].mean()))
             for down, inside in zip(_DOWN, rows, strict=True)
             for across, beside in zip(_ACROSS, columns, strict=True)
             if inside.size and beside.size
@@ -105,15 +105,15 @@ def explain(
     *,
     method: str = config.WINDOWS,
 ) -> Explanation:
-    """Score one photo and its places.
+    """Score one photo and its parts.
 
     Args:
         path: the photo.
         pipeline: see `pipeline.load_pipeline`.
         work: device, working size and limit of megapixels count.
-        method: `config.WINDOWS`: the raw value that a window round each place would have alone,
+        method: `config.WINDOWS`: the raw value that a window round each cell would have alone,
             all moved by one number so that their mean is the photo's own. `config.SHARES`: what
-            each place adds to the photo's raw value, see `contributions.shares`.
+            each cell adds to the photo's raw value, see `contributions.shares`.
 
     Raises:
         Unreadable: the photo cannot be judged.

@@ -52,8 +52,8 @@ def colours(values: np.ndarray) -> np.ndarray:
     Returns:
         uint8 RGB, the shape of `values` and 3 more.
     """
-    places = (np.clip(values, -1.0, 1.0) + 1.0) / 2.0 * (len(ANCHORS) - 1)
-    channels = [np.interp(places, np.arange(len(ANCHORS)), column) for column in ANCHORS.T]
+    positions = (np.clip(values, -1.0, 1.0) + 1.0) / 2.0 * (len(ANCHORS) - 1)
+    channels = [np.interp(positions, np.arange(len(ANCHORS)), column) for column in ANCHORS.T]
     mixed: np.ndarray = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
     return mixed
 

@@ -162,8 +162,8 @@ class Result:
 
 def columns(flaws: Sequence[str]) -> list[str]:
     """Of a result: as in a report, those of each flaw follow that of the dominant one's."""
-    place = COLUMNS.index("flaw_probability") + 1
-    return [*COLUMNS[:place], *map(report_rows.flaw_column, flaws), *COLUMNS[place:]]
+    end = COLUMNS.index("flaw_probability") + 1
+    return [*COLUMNS[:end], *map(report_rows.flaw_column, flaws), *COLUMNS[end:]]
 
 
 def kind_of(column: str) -> str:

@@ -179,7 +179,7 @@ def test_select_sorts_and_filters_by_any_column(contrique, tmp_path, form, wante
         Row(path=Path("c.jpg"), score=20.0, flaws=(("blur", 0.5),), burst=2, burst_kind="bracket"),
         Row(path=Path("d.jpg"), score=10.0),
     ]
-    rows = [replace(row, width=place) for place, row in enumerate(rows, start=1)]
+    rows = [replace(row, width=index) for index, row in enumerate(rows, start=1)]
     report = tmp_path / f"report.{form}"
     report.write_bytes(to_bytes(rank(rows), form, {}, has_flaws=True))
     done = contrique("select", "--from", report, *wanted, "--output", tmp_path / "chosen.json")

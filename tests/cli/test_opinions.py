@@ -55,7 +55,7 @@ def test_opinions_of_any_size_end_in_figures_or_one_line(contrique, rated, tmp_p
 def test_lists_of_photos_for_training_are_read_by_the_same_reader(tmp_path):
     from contrique_cli.pretraining import trainphotos
 
-    one_hot = [str([int(place == label) for place in range(126)]) for label in (3, 7)]
+    one_hot = [str([int(index == label) for index in range(126)]) for label in (3, 7)]
     table = pd.DataFrame({"File_names": ["a.png", "b.png"], "labels": one_hot})
     table.to_csv(tmp_path / "l.csv", sep=";", index=False)
     table.to_parquet(tmp_path / "l.parquet")

@@ -449,7 +449,7 @@ def test_names_that_differ_in_case_only_get_places_with_sidecars_too(desk, contr
     Path("a/x.xmp").write_text("one")
     Path("a/x.XMP").write_text("two")
     names = ("a/IMG_1.jpg", "a/IMG_1.JPG", "a/x.jpg")
-    write([Row(path=Path(name), score=9.0 - place) for place, name in enumerate(names)])
+    write([Row(path=Path(name), score=9.0 - index) for index, name in enumerate(names)])
     command = ("select", "--from", "report.csv", "--to", "to", "--sidecars")
     assert contrique(*command, "--copy", "--dry-run").status == 0
     assert contrique(*command, "--move").status == 0

@@ -32,7 +32,9 @@ def targets(plan: list[placement.Placement]) -> list[str]:
 
 def carry_out(plan: list[placement.Placement], root: Path) -> None:
     (root / "to").mkdir(exist_ok=True)
-    assert [reason for _, reason in select.place(plan, root=root, undo_file=None) if reason] == []
+    assert [
+        reason for _, reason in select.carry_out(plan, root=root, undo_file=None) if reason
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def carry_out(root: Path, operation: str, book: undo.UndoFile | None = None) -> 
         [root / name for name in "abc"], root / "to", operation=operation, root=root
     )
     (root / "to").mkdir()
-    return [reason for _, reason in select.place(plan, root=root, undo_file=book)]
+    return [reason for _, reason in select.carry_out(plan, root=root, undo_file=book)]
 
 
 @pytest.mark.parametrize("operation", ["copy", "move", "symlink"])
@@ -204,7 +204,7 @@ def test_a_name_taken_between_plan_and_work_is_not_overwritten(three, operation)
     plan = placement.plan([three / "a"], three / "to", operation=operation, root=three)
     (three / "to").mkdir()
     (three / "to" / "a").write_text("mine")
-    ((_, reason),) = select.place(plan, root=three, undo_file=None)
+    ((_, reason),) = select.carry_out(plan, root=three, undo_file=None)
     assert reason == f"{three / 'to' / 'a'} came to stand in its way; run again"
     assert (three / "to" / "a").read_text() == "mine"
     assert (three / "a").read_bytes() == JPEG + b"a"

@@ -158,7 +158,7 @@ def test_of_400_mixed_sets_nearly_all_are_told_apart(monkeypatch):
     told: Counter[tuple[str, str]] = Counter()
     start = 0
     for truth, members in sets:
-        kinds = {found.get(start + place, "single") for place in range(len(members))}
+        kinds = {found.get(start + index, "single") for index in range(len(members))}
         told[truth, kinds.pop() if len(kinds) == 1 else "mixed"] += 1
         start += len(members)
     print(dict(told))

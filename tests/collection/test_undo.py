@@ -36,7 +36,7 @@ def moved(tmp_path: Path) -> Path:
         os.utime(photo, ns=(1, 10**18))
     plan = placement.plan(photos, tmp_path / "to", operation="move", root=tmp_path)
     with begin(tmp_path / "undo", tmp_path) as book:
-        outcomes = list(select.place(plan, root=tmp_path, undo_file=book))
+        outcomes = list(select.carry_out(plan, root=tmp_path, undo_file=book))
     assert [reason for _, reason in outcomes] == [None] * 3
     assert os.listdir(tmp_path / "photos") == []
     return tmp_path

@@ -87,12 +87,12 @@ def system(monkeypatch, tmp_path):
 
 
 def version_2(folder, limit, used=0, cached=0, cpu="max 100000"):
-    place = f"sys/fs/cgroup/{folder}"
+    group = f"sys/fs/cgroup/{folder}"
     return {
-        f"{place}memory.max": limit,
-        f"{place}memory.current": used,
-        f"{place}memory.stat": f"anon 1\nactive_file 5\ninactive_file {cached}\nslab 7",
-        f"{place}cpu.max": cpu,
+        f"{group}memory.max": limit,
+        f"{group}memory.current": used,
+        f"{group}memory.stat": f"anon 1\nactive_file 5\ninactive_file {cached}\nslab 7",
+        f"{group}cpu.max": cpu,
     }
 
 

@@ -33,7 +33,7 @@ def published_maps(images: torch.Tensor) -> list[torch.Tensor]:
     for block in network._blocks:
         maps = block(maps)
         found.append(maps)
-    return [found[place] for place in (0, 2, 4, 7, 10, 14, 15)]
+    return [found[index] for index in (0, 2, 4, 7, 10, 14, 15)]
 
 
 def test_imagenet_weights_give_the_maps_of_the_published_network(lite0):

@@ -68,8 +68,8 @@ def test_a_resnet_has_the_fingerprint_it_had_before_torchvision_built_it(arch):
     with torch.device("meta"):
         model = Contrique(arch)
     state = {
-        name: torch.full(value.shape, float(place % 7)).to(value.dtype)
-        for place, (name, value) in enumerate(model.encoder.state_dict().items())
+        name: torch.full(value.shape, float(index % 7)).to(value.dtype)
+        for index, (name, value) in enumerate(model.encoder.state_dict().items())
     }
     assert checkpoint.fingerprint(arch, state) == OLD_FINGERPRINTS[arch]
 
@@ -126,9 +126,9 @@ def test_pooling_stages_gives_mean_and_deviation_of_every_stage(arch):
     with torch.inference_mode():
         features = model.embed(pictures)
         expected, current = [], pictures
-        for place, layer in enumerate(model.encoder):
+        for index, layer in enumerate(model.encoder):
             current = layer(current)
-            if place in ARCHITECTURES[arch].stages:
+            if index in ARCHITECTURES[arch].stages:
                 rows = current.double().reshape(*current.shape[:2], -1)
                 both = torch.cat([rows.mean(-1), rows.std(-1, correction=0)], dim=1)
                 expected.append(both / both.norm(dim=1, keepdim=True))

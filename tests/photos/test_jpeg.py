@@ -96,8 +96,8 @@ def test_bytes_of_any_kind_are_parsed_without_an_error():
     whole = broken_photos.encode(PHOTO, "progressive")
     for _ in range(300):
         data = bytearray(whole)
-        for place in rng.integers(2, len(data), 5):
-            data[place] = rng.integers(0, 256)
+        for index in rng.integers(2, len(data), 5):
+            data[index] = rng.integers(0, 256)
         try:
             jpeg.parse(bytes(data[: rng.integers(4, len(data))]))
             jpeg.without_extras(bytes(data))

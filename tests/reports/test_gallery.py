@@ -33,7 +33,7 @@ HOSTILE = [
 
 def page(rows: list[Row], folder: Path = Path()) -> str:
     file = io.BytesIO()
-    thumbnails = [b"thumb %d" % place for place, row in enumerate(rows) if row.score is not None]
+    thumbnails = [b"thumb %d" % index for index, row in enumerate(rows) if row.score is not None]
     gallery.write(file, rows, thumbnails, folder=folder)
     return file.getvalue().decode("utf-8")
 
@@ -44,8 +44,8 @@ def data(text: str) -> dict:
 
 def scored(*names: str) -> list[Row]:
     return [
-        Row(path=Path(name), rank=place, score=90.0 - place, width=4, height=3)
-        for place, name in enumerate(names, start=1)
+        Row(path=Path(name), rank=index, score=90.0 - index, width=4, height=3)
+        for index, name in enumerate(names, start=1)
     ]
 
 

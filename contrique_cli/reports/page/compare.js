@@ -50,10 +50,10 @@ const compare = {
       cell.node.remove();
       this.cells.delete(photo);
     }
-    shown.forEach((photo, place) => {
+    shown.forEach((photo, index) => {
       if (!this.cells.has(photo)) this.cells.set(photo, makeFrame(photo));
       const { node } = this.cells.get(photo);
-      if (this.list.children[place] !== node) this.list.insertBefore(node, this.list.children[place] ?? null);
+      if (this.list.children[index] !== node) this.list.insertBefore(node, this.list.children[index] ?? null);
     });
     this.columns = this.bestColumns(shown);
     this.list.style.gridTemplateColumns = `repeat(${this.columns}, minmax(0, 1fr))`;
@@ -71,7 +71,7 @@ const compare = {
       const rows = Math.ceil(shown.length / columns);
       return Math.min(width / columns, (height / rows - FRAME_CAPTION) * aspect);
     };
-    return shown.map((_, place) => place + 1).reduce((best, one) => (sizeIn(one) > sizeIn(best) + 1 ? one : best), 1);
+    return shown.map((_, index) => index + 1).reduce((best, one) => (sizeIn(one) > sizeIn(best) + 1 ? one : best), 1);
   },
 
   // The files themselves, that in focus first, one after the other.
@@ -150,8 +150,8 @@ const compare = {
     this.place();
   },
 
-  go(place) {
-    this.current = clamp(place, 0, this.frames.length - 1);
+  go(index) {
+    this.current = clamp(index, 0, this.frames.length - 1);
     this.show();
   },
 

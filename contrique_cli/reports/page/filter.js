@@ -6,7 +6,7 @@ const state = {
   terms: [],
   folder: null,
   flaw: null,
-  chanceOf: null, // place of a flaw among data.flaws
+  chanceOf: null, // index of a flaw in data.flaws
   least: 50, // per cent
   stars: "all",
   pickedOnly: false,

@@ -9,7 +9,7 @@ const grid = {
   rows: [],
   cells: new Map(), // key to element
   rowOf: new Map(), // photo to index of its row
-  placeOf: new Map(), // photo to its place among those shown
+  indices: new Map(), // photo to its index among those shown
   current: null, // the photo that has or gets the focus
 
   show(items) {
@@ -17,7 +17,7 @@ const grid = {
     const before = this.shown;
     this.items = items;
     this.shown = items.filter((item) => item.photo).map((item) => item.photo);
-    this.placeOf = new Map(this.shown.map((photo, place) => [photo, place]));
+    this.indices = new Map(this.shown.map((photo, index) => [photo, index]));
     this.current = this.successor(before);
     this.arrange();
     if (hadFocus && this.current) this.focus(this.current, { isScrolling: false });
@@ -29,8 +29,8 @@ const grid = {
     const { current } = this;
     if (present.has(current)) return current;
     const stack = this.shown.find((photo) => photo.burst !== undefined && photo.burst === current?.burst);
-    const place = Math.max(0, before.indexOf(current));
-    const near = [...before.slice(place), ...before.slice(0, place).reverse()];
+    const index = Math.max(0, before.indexOf(current));
+    const near = [...before.slice(index), ...before.slice(0, index).reverse()];
     return stack ?? near.find((photo) => present.has(photo)) ?? this.shown[0] ?? null;
   },
 
@@ -71,7 +71,7 @@ const grid = {
       place(node, cell, row);
       if (cell.item.photo) {
         dress(node, cell.item);
-        node.setAttribute("aria-posinset", this.placeOf.get(cell.item.photo) + 1);
+        node.setAttribute("aria-posinset", this.indices.get(cell.item.photo) + 1);
         node.setAttribute("aria-setsize", this.shown.length);
       }
       next = node;
@@ -93,7 +93,7 @@ const grid = {
 
   // The photo one step away, -1 or 1; by rows the one nearest above or below.
   neighbour(photo, step, isByRow) {
-    if (!isByRow) return this.shown[this.placeOf.get(photo) + step];
+    if (!isByRow) return this.shown[this.indices.get(photo) + step];
     let number = this.rowOf.get(photo);
     const middle = (cell) => cell.left + cell.width / 2;
     const from = middle(this.rows[number].cells.find((cell) => cell.item.photo === photo));

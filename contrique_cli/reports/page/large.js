@@ -79,7 +79,7 @@ const large = {
 
   describe() {
     const { photo } = this;
-    const position = grid.placeOf.get(photo) ?? -1;
+    const position = grid.indices.get(photo) ?? -1;
     const certainty = photo.probability === undefined ? "" : ` ${inPercent(photo.probability * 1000)}`;
     const facts = [
       flawInView() < 0 ? flawOf(photo) && flawOf(photo) + certainty : flawWords(photo),

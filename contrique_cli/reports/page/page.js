@@ -101,8 +101,8 @@ function showChoices(id, values, counts, key, nameOf, all) {
       list.append(element("li", {}, button));
     }
   }
-  [null, ...values].forEach((value, place) => {
-    const button = list.children[place].firstChild;
+  [null, ...values].forEach((value, index) => {
+    const button = list.children[index].firstChild;
     const count = value === null ? sifted.but[key].length : (counts.get(value) ?? 0);
     const text = count.toLocaleString();
     if (button.lastChild.textContent !== text) button.lastChild.textContent = text;
@@ -238,7 +238,7 @@ function connectFilters() {
 // One flaw, its least probability, and the order by it.
 function connectChances() {
   $("chance-field").hidden = data.flaws.length === 0;
-  $("chance-of").append(...data.flaws.map((flaw, place) => new Option(readable(flaw), place)));
+  $("chance-of").append(...data.flaws.map((flaw, index) => new Option(readable(flaw), index)));
   onInput("chance-of", (field) => {
     state.chanceOf = field.value === "" ? null : Number(field.value);
     $("chance").disabled = $("sort-by-chance").disabled = state.chanceOf === null;

@@ -1,19 +1,19 @@
 // The picked photos: kept for the next visit, and given away as a list of paths.
 
 const picks = (() => {
-  const place = `picks:${location.pathname}`;
+  const key = `picks:${location.pathname}`;
   const kept = new Set();
   const byId = new Map(photos.map((photo) => [photo.id, photo]));
   let elsewhere = []; // picks of photos that are not in this page now: they may come back
   try {
-    for (const id of JSON.parse(memory.get(place) ?? "[]")) {
+    for (const id of JSON.parse(memory.get(key) ?? "[]")) {
       if (byId.has(id)) kept.add(id);
       else elsewhere.push(id);
     }
   } catch {
     elsewhere = []; // not ours, or damaged
   }
-  const save = () => memory.set(place, JSON.stringify([...kept, ...elsewhere]));
+  const save = () => memory.set(key, JSON.stringify([...kept, ...elsewhere]));
   return {
     has: (photo) => kept.has(photo.id),
     get size() {

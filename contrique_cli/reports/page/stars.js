@@ -2,13 +2,13 @@
 // `contrique rate` writes into sidecars.
 
 const stars = (() => {
-  const place = `stars:${location.pathname}`;
+  const key = `stars:${location.pathname}`;
   const given = new Map(); // photos' ids to -1 (rejected), 0 (none) or 1 to 5
   const byId = new Map(photos.map((photo) => [photo.id, photo]));
   let elsewhere = []; // those of photos that are not in this page now: they may come back
   const isStars = (number) => Number.isInteger(number) && number >= -1 && number <= MOST_STARS;
   try {
-    for (const [id, number] of Object.entries(JSON.parse(memory.get(place) ?? "{}"))) {
+    for (const [id, number] of Object.entries(JSON.parse(memory.get(key) ?? "{}"))) {
       if (!isStars(number)) continue;
       if (byId.has(id)) given.set(id, number);
       else elsewhere.push([id, number]);
@@ -16,7 +16,7 @@ const stars = (() => {
   } catch {
     elsewhere = []; // not ours, or damaged
   }
-  const save = () => memory.set(place, JSON.stringify(Object.fromEntries([...elsewhere, ...given])));
+  const save = () => memory.set(key, JSON.stringify(Object.fromEntries([...elsewhere, ...given])));
   return {
     // As given here, else as the report has them; 0 for none.
     of: (photo) => given.get(photo.id) ?? photo.rating ?? 0,
@@ -59,7 +59,7 @@ function downloadStars() {
 
 // Buttons to reject and to give stars; those of the present stars again take them away.
 function makeStarButtons(id, photoOf) {
-  for (const number of [-1, ...Array.from({ length: MOST_STARS }, (_, place) => place + 1)]) {
+  for (const number of [-1, ...Array.from({ length: MOST_STARS }, (_, index) => index + 1)]) {
     const button = element("button", { textContent: number < 0 ? "✕" : "★", title: number < 0 ? "Reject" : stars.words(number) });
     button.dataset.stars = number;
     button.setAttribute("aria-label", button.title);

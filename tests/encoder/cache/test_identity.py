@@ -32,12 +32,12 @@ def test_a_file_is_its_bytes_whatever_its_name_and_date(tmp_path, size):
     assert digest(tmp_path / "b") == first
 
 
-@pytest.mark.parametrize("place", [0, 20_000, 77_777, LARGE // 2, LARGE - 1])
-def test_one_changed_byte_makes_another_photo_at_equal_size_and_date(tmp_path, place):
+@pytest.mark.parametrize("offset", [0, 20_000, 77_777, LARGE // 2, LARGE - 1])
+def test_one_changed_byte_makes_another_photo_at_equal_size_and_date(tmp_path, offset):
     data = bytearray(os.urandom(LARGE))
     before = digest(write(tmp_path / "a", data))
     status = identity.read_status(tmp_path / "a")
-    data[place] ^= 1
+    data[offset] ^= 1
     time.sleep(0.02)  # longer than the system's clock stands still
     write(tmp_path / "a", data)
     assert digest(tmp_path / "a") != before

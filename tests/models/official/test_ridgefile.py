@@ -114,8 +114,8 @@ def test_truncated_or_changed_bytes_end_in_a_clear_error_or_a_ridge(tmp_path):
             ridgefile.read(write(path, data[:length]))
     for _ in range(500):
         changed_data = bytearray(data)
-        for place in rng.integers(0, len(data), rng.integers(1, 4)):
-            changed_data[place] = rng.integers(256)
+        for index in rng.integers(0, len(data), rng.integers(1, 4)):
+            changed_data[index] = rng.integers(256)
         try:
             found = ridgefile.read(write(path, bytes(changed_data)))
         except BadModelFile:
