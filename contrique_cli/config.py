@@ -77,8 +77,8 @@ LADDER_MARGIN = 0.05
 """Standard deviations of the opinions by which a version must score less than the one before it."""
 
 LADDER_WEIGHT = 100.0
-"""Of all pairs of versions together, relative to all opinions together: only what falls short of
-the margin counts."""
+"""Weight of all pairs of versions together, relative to all opinions together: only what falls
+short of the margin counts."""
 
 LADDER_SHRINKAGE = 1.0
 """Ridge strength with ladders, in units of the one that suits opinions alone."""
@@ -93,7 +93,7 @@ FOLDS = 5
 """Parts that take turns in choosing the ridge strength and in making out-of-fold predictions."""
 
 SEED = 0
-"""Of every random split and resample of `fit-regressor` and `evaluate`."""
+"""Seed of every random split and resample of `fit-regressor` and `evaluate`."""
 
 RESAMPLES = 1000
 """Bootstrap resamples behind the intervals of `evaluate`."""

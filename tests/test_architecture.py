@@ -184,6 +184,15 @@ def test_nothing_in_the_package_opens_a_connection_or_a_pickle():
         assert not {*modules, *(module.split(".")[0] for module in modules)} & banned, name
 
 
+@pytest.mark.parametrize("name", PLAN)
+def test_a_docstring_stands_without_the_name_in_front_of_it(name):
+    """A tooltip shows it alone, so that "Of every batch norm." says nothing."""
+    tree = ast.parse(FILES[name].read_text())
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    words = [text.value for text in texts if isinstance(text, ast.Constant)]
+    assert [text for text in words if isinstance(text, str) and text.startswith("Of ")] == []
+
+
 def test_every_file_has_the_tests_of_its_name():
     tests = {
         ".".join(path.relative_to(ROOT / "tests").with_suffix("").parts).replace("test_", "")

@@ -34,7 +34,7 @@ GOOD, POOR = 67.0, 33.0
 
 
 _COLUMNS = "rank score stars reference flaw photo burst size".split()
-"""Of the table, in this order; those that no photo needs are left out."""
+"""Columns of the table, in this order; those that no photo needs are left out."""
 
 
 def show_table(rows: Sequence[Row]) -> None:

@@ -22,9 +22,6 @@ import numpy as np
 
 from contrique_cli.photos.exif import UNKNOWN, Exposure
 
-GREY_SIDE = 32
-"""Long side in pixels in which a view's move is looked for."""
-
 SIDE = 64
 """Long side in pixels that the hash is made from; more would not change it."""
 
@@ -62,8 +59,7 @@ class Shot:
         taken: by the camera's clock; None where unknown.
         hash: see `perceptual_hash`.
         exposure: as far as the file says.
-        grey: brightness, shape (H, W), float32, about `GREY_SIDE` pixels long; None where no
-            panorama is looked for.
+        grey: brightness, shape (H, W), float32, see `grey`; None where no panorama is looked for.
     """
 
     path: Path

@@ -27,7 +27,7 @@ SPAN = 1.5
 that changes during a burst changes less."""
 
 UNEVEN = 1.5
-"""By how much the longest step of a bracket may exceed the shortest."""
+"""Times the shortest step of a bracket that the longest may be."""
 
 SAME_LIGHT = 0.7
 """Stops by which two shots of a sweep differ at most."""

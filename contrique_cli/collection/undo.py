@@ -252,7 +252,7 @@ RESTORED, BACK, COPIED, FAILED = "restored", "back", "copied", "failed"
 """What became of a move: taken back; there already; a copy, which stays; not possible."""
 
 CLOCK_NS = 2 * 10**9
-"""By how much a time of modification may differ: FAT keeps it in steps of two seconds."""
+"""Nanoseconds by which a time of modification may differ: FAT keeps it in steps of two seconds."""
 
 
 def undo(moves: Moves, *, is_dry_run: bool = False) -> Iterator[tuple[Move, str, str | None]]:

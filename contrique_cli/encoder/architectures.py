@@ -36,7 +36,7 @@ _LITE = (16, 24, 40, 80, 112, 192, 320)
 """Widths of the seven stages of EfficientNet-Lite0."""
 
 TRUNK = 3
-"""Of them, those that both branches of the two-branch network share."""
+"""Stages that both branches of the two-branch network share."""
 
 ARCHITECTURES = {
     "resnet50": Architecture(_RESIDUAL, (64, 256, 512, 1024, 2048)),
@@ -46,16 +46,17 @@ ARCHITECTURES = {
     "lite0-branched": Architecture(tuple(range(2, 13)), (*_LITE, *_LITE[TRUNK:]), {9: 4}),
     "tiny": Architecture((2, 5, 8), (8, 16, 16)),
 }
-"""By name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et al. 2017;
--branched has the last four stages twice, side by side on the first three, so that one branch may
-know objects and the other distortions, as the two networks of Re-IQA (Saha et al., CVPR 2023)."""
+"""The encoders by name; -c4 ends with the fourth group of convolutions, as in "ResNet-C4" of He et
+al. 2017; -branched has the last four stages twice, side by side on the first three, so that one
+branch may know objects and the other distortions, as the two networks of Re-IQA (Saha et al., CVPR
+2023)."""
 
 LAST, STAGES, FULL = POOLINGS = ("last", "stages", "stages-full")
 """What a photo's features are taken from: the last map's mean, as published; the mean and the
 standard deviation of every stage's map; or the latter of the photo at full scale alone."""
 
 SCALES = {LAST: 2, STAGES: 2, FULL: 1}
-"""At how many a photo is looked at: full and half, or full alone."""
+"""Number of scales that each takes of a photo: full and half, or full alone."""
 
 
 def length(arch: str, pooling: str) -> int:

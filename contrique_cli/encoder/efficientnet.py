@@ -18,14 +18,14 @@ WIDEN = 6
 """How many times wider a block is inside, but for the first."""
 
 EPSILON = 1e-3
-"""Of every batch norm."""
+"""What every batch norm adds to a variance."""
 
 MOMENTUM = 0.01
-"""Of every batch norm, as PyTorch counts it."""
+"""Share of the newest batch in the statistics of every batch norm, as PyTorch counts it."""
 
 
 SCALE, SHIFT = 255.0 / 128.0, 127.0 / 128.0
-"""From samples in [0, 1] to those that the published weights know."""
+"""What takes samples in [0, 1] to those that the published weights know."""
 
 
 class Stage(NamedTuple):

@@ -40,7 +40,7 @@ _STRIP = 2**24
 """Bytes of a widened map at once."""
 
 _LEAST_ROWS = 8
-"""Of a strip: those above and below it are computed twice."""
+"""Fewest rows of a strip: those above and below it are computed twice."""
 
 _SUM_KEPT = 8
 """Channels whose rounded weights keep their sum where a kernel has a single pixel."""

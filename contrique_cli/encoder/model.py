@@ -207,12 +207,12 @@ class Contrique(nn.Module):
 
 
 def _mean(map_: torch.Tensor) -> torch.Tensor:
-    """Of each channel, shape (B, C), float32, from shape (B, C, h, w) in any precision."""
+    """Mean of each channel, shape (B, C), float32, from shape (B, C, h, w) in any precision."""
     return map_.float().flatten(2).mean(dim=2)
 
 
 def _mean_and_deviation(map_: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each channel, shape (B, C) each, float32, from shape (B, C, h, w) in any precision."""
+    """Those of each channel, shapes (B, C), float32, from shape (B, C, h, w) in any precision."""
     if map_.device.type == "cpu" and not map_.requires_grad:
         # What batch norm measures in training, photo by photo: twenty times quicker than `var`,
         # since it reads the map as it lies.

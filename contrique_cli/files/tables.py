@@ -23,11 +23,12 @@ from contrique_cli.errors import ContriqueError, MissingExtra, Unreadable
 from contrique_cli.files import reading
 
 SEPARATORS = ";\t|,"
-"""Of cells; in this order where a first line has as many cells by one as by another, since decimal
-commas come between semicolons and not the other way round. Blanks count where there are none."""
+"""What stands between cells; in this order where a first line has as many cells by one as by
+another, since decimal commas come between semicolons and not the other way round. Blanks count
+where there are none."""
 
 MOST_BYTES = 1_000_000_000
-"""Of a table, also unpacked: larger files are something else."""
+"""Bytes of a table at most, also unpacked: larger files are something else."""
 
 LINE, ROW, PHOTO = "line", "row", "photo"
 """What the numbers of rows count: lines of text, rows of a sheet, entries of a list."""

@@ -47,7 +47,7 @@ class FlawProbe:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Of each class, shape (N, K), rows summing to 1.
+        """The probability of each class, shape (N, K), rows summing to 1.
 
         Args:
             features: shape (N, 2F).

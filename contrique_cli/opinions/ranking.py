@@ -28,7 +28,7 @@ from contrique_cli.distortions.bank import IDENTITIES, LEVELS
 from contrique_cli.opinions.ladders import Ladders
 
 _MOST_ROUNDS = 20
-"""Of Newton's method; it ends sooner when the pairs that fall short stay the same."""
+"""Rounds of Newton's method; it ends sooner when the pairs that fall short stay the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

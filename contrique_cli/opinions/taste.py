@@ -111,7 +111,7 @@ def find_stars(folder: Path, *, on_photo: Callable[[int, int], None] | None = No
 
 
 def _look(photo: Path | Unreadable) -> float | Unreadable | None:
-    """Its stars, or why they cannot be read."""
+    """A photo's stars, or why they cannot be read."""
     if isinstance(photo, Unreadable):
         return photo
     try:

@@ -23,7 +23,7 @@ _WEBP_RUN = bytes(256)
 _GREY = 128
 _LEAST_ROWS = 4
 _LEAST_SHARE = 0.02
-"""Of the height: smaller bands are not told."""
+"""Rows and share of the height that a band has at least: smaller ones are not told."""
 
 _ABRUPT = 12
 """Levels by which rows beside a missing part differ from it in the median."""
@@ -41,7 +41,7 @@ _SMEAR, _RINGING = 4, 16
 """Rows over which reducing a picture, and saving it with loss, spreads an edge."""
 
 _SMALL = 0.1
-"""Of the height: a smaller band is a picture's lost end only where that breaks off within
+"""Share of the height: a smaller band is a picture's lost end only where that breaks off within
 `_SMEAR`; where it does not, another program has saved it, and it may be meant."""
 
 _CANDIDATES, _REACH, _GAP = 3, 6, 5
@@ -49,11 +49,11 @@ _CANDIDATES, _REACH, _GAP = 3, 6, 5
 from one to what it is compared with, since a lossy format mixes neighbours."""
 
 _STEP, _ALIKE, _NEAREST, _GAIN, _STILL, _LEFT, _FLAT = 3.4, 0.6, 12, 1.9, 1.2, 1.25, 4.0
-"""Of a shift: times the step to the row before is that of the rows around; how alike the rows are
-when moved back, as a correlation; columns by which its peak may miss the shift; times rows are more
-alike when moved back, next to it and farther off; times they then
-differ at most as rows do elsewhere; levels that they vary at least. Of 1,500 sound photos none of
-whose three candidates had a gain above 1.53 within that difference."""
+"""What tells a shift: times the step to the row before is that of the rows around; how alike the
+rows are when moved back, as a correlation; columns by which its peak may miss the shift; times rows
+are more alike when moved back, next to it and farther off; times they then differ at most as rows
+do elsewhere; levels that they vary at least. Of 1,500 sound photos none had
+a candidate with a gain above 1.53 within that difference."""
 
 _FORMATS_OF_SAMPLES = ("TIFF", "BMP", "PPM")
 

@@ -195,7 +195,7 @@ def _decode_preview(file: RawFile, path: Path, limits: Bounds, longest: int) -> 
 
 
 def _preview_orientation(image: Image.Image, file: RawFile) -> int:
-    """Its own, else the RAW file's, else none: some writers turn the preview, some tag it wrongly.
+    """The preview's own, else the RAW file's, else none: some writers turn it, some tag it wrongly.
 
     The first that makes it stand or lie as the whole picture does.
     """

@@ -106,7 +106,7 @@ class Exposure:
 
 
 UNKNOWN = Exposure()
-"""Of a photo whose file says nothing."""
+"""The exposure of a photo whose file says nothing."""
 
 
 def read_exposure(image: Image.Image) -> Exposure:

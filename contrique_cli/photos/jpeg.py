@@ -178,7 +178,7 @@ class Feed(io.BytesIO):
         self._end = end
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As any file, but `_STEP` bytes at most in the last `_TAIL`."""
+        """Read as of any file, but `_STEP` bytes at most in the last `_TAIL`."""
         at = self.tell()
         if size is None or size <= _STEP:
             return super().read(size)
@@ -227,7 +227,7 @@ class _Frame:
 
 
 def _zero_codes(segment: bytes) -> dict[int, int]:
-    """Of each Huffman table in a segment, by class and number, the symbol of the code 0...0."""
+    """The symbol of the code 0...0 of each Huffman table in a segment, by class and number."""
     found, at = {}, 0
     while at + 17 < len(segment):
         found[segment[at]] = segment[at + 17]

@@ -12,7 +12,7 @@ from PIL import Image
 from contrique_cli.errors import Refused
 
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
-"""Of a pixel in Pillow's memory; 4 in every other mode."""
+"""Bytes of a pixel in Pillow's memory; 4 in every other mode."""
 
 _BESIDE = {"WEBP": 20.0, "AVIF": 16.0, "HEIF": 12.0, "JPEG2000": 20.0, "JXL": 16.0, "TIFF": 4.0}
 """Bytes per pixel that decoders of a format take beside the picture, at most."""

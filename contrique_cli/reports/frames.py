@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KINDS = {"int64": "Int64", "bool": "boolean", "double": "float64"}
-"""Of Parquet's columns to those of pandas; the others hold text, or None."""
+"""Types of Parquet's columns to those of pandas; the others hold text, or None."""
 
 
 def read_report(path: str | os.PathLike[str]) -> pd.DataFrame:

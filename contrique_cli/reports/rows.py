@@ -21,7 +21,7 @@ COLUMNS = [
     *"rank path score rating flaw flaw_probability raw width height source".split(),
     *"burst burst_best burst_kind companion note error".split(),
 ]
-"""Of every report, in this order; `reference` comes second in full-reference reports."""
+"""Columns of every report, in this order; `reference` comes second in full-reference reports."""
 
 KINDS = dict.fromkeys("rank width height burst".split(), "int64")
 KINDS |= dict.fromkeys("score rating flaw_probability raw".split(), "double") | {

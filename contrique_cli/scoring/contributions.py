@@ -18,7 +18,7 @@ from contrique_cli.encoder.model import Contrique
 from contrique_cli.photos.pixels import halve, to_unit
 
 CELLS = 32
-"""Of the grid, along the photo's long side."""
+"""Cells of the grid along the photo's long side."""
 
 SPREAD = 1.25
 """Standard deviation of a Gaussian window in cells: nine tenths of its weight lie within an eighth
@@ -28,10 +28,10 @@ _CHUNK = 32
 """Channels taken at once, so that a large photo's maps are not held several times over."""
 
 _LEAST_LENGTH = 1e-12
-"""That features are divided by, as in `torch.nn.functional.normalize`."""
+"""Least length that features are divided by, as in `torch.nn.functional.normalize`."""
 
 _LEAST_VARIANCE = 1e-30
-"""Of a channel that is constant, which then deviates nowhere: 0, not 0 / 0."""
+"""Least variance to divide by: a constant channel then deviates nowhere, 0, not 0 / 0."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ def of(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def difference(found: bytes, mine: Mapping[str, Any]) -> str | None:
-    """In words, in what results that are there differ; a newer contrique alone changes no row.
+    """What results that are there differ in, in words; a newer contrique alone changes no row.
 
     Args:
         found: JSON of their facts.

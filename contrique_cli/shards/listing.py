@@ -63,7 +63,7 @@ class Turn:
 
     @classmethod
     def parse(cls, text: str) -> Turn:
-        """From "3/16".
+        """Read such as "3/16".
 
         Raises:
             BadOption: it is none.
@@ -75,7 +75,7 @@ class Turn:
         return cls(number=number, of=of)
 
     def take(self, shards: list[Shard]) -> list[Shard]:
-        """Its part of all shards, finished or not, so that the parts never overlap."""
+        """This machine's part of all shards, finished or not, so that the parts never overlap."""
         return shards[self.number - 1 :: self.of]
 
 
@@ -173,7 +173,7 @@ def divide(shards: Iterable[Shard], results: Collection[str]) -> list[Shard]:
 
 
 def _own_name(folder: str) -> str:
-    """Of a folder, also where it is given as `.`."""
+    """A folder's name, also where it is given as `.`."""
     name = places.base_name(folder)
     return Path(folder).resolve().name or "photos" if name in ("", ".", "..") else name
 

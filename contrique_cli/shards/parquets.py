@@ -19,7 +19,7 @@ KEYS = ("key", "__key__")
 """Columns that name a row, as img2dataset and WebDataset call them; else its number does."""
 
 EVERYTHING = "*"
-"""As the one column to keep: all but the pictures."""
+"""What keeps every column but the pictures, given alone."""
 
 ROWS_AT_ONCE = 16
 """Rows decoded from a row group at once: pictures are large."""
@@ -65,7 +65,7 @@ class Table:
         return list(wanted)
 
     def pictures(self) -> Iterator[Picture]:
-        """Its rows in order, a few of a row group at once.
+        """The rows in order, a few of a row group at once.
 
         Raises:
             DamagedShard: its data is damaged; what came before stands.

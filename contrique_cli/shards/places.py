@@ -46,7 +46,7 @@ def scrub(text: str) -> str:
 
 
 def base_name(source: str) -> str:
-    """Its last part, without folders and without a URL's query."""
+    """The last part of a path or URL, without folders and without a URL's query."""
     path = urlsplit(source).path if is_store(source) else os.fspath(source)
     return path.rstrip("/").rsplit("/", 1)[-1]
 

@@ -22,16 +22,16 @@ COLUMNS = [
     *"shard member key score flaw flaw_probability raw width height".split(),
     *"source note error".split(),
 ]
-"""Of every result, in this order, but for `FLAWLESS` with one for each flaw; kept ones follow."""
+"""Columns of every result in order, but for `FLAWLESS` with one for each flaw; kept ones follow."""
 
 FLAWLESS = ("csv",)
 """Formats without a column for every flaw, as in reports: their rows fit on a screen."""
 
 KEPT_PREFIX = "kept_"
-"""In front of a kept column's name that is one of ours."""
+"""Prefix of a kept column whose name is one of ours."""
 
 ABOUT = "_contrique.json"
-"""In the folder of results: what they have in common. Readers of Parquet pass over such a name."""
+"""Name of what a folder's results have in common; readers of Parquet pass over such a name."""
 
 ROWS_AT_ONCE = 2000
 """Rows held before they are written."""
@@ -68,7 +68,7 @@ class Folder:
 
     @property
     def columns(self) -> list[str]:
-        """Of every result, before those that are kept."""
+        """Columns of every result, before those that are kept."""
         return columns(() if self.format in FLAWLESS else self.flaws)
 
     def target(self, shard: Shard) -> str:
@@ -161,7 +161,7 @@ class Result:
 
 
 def columns(flaws: Sequence[str]) -> list[str]:
-    """Of a result: as in a report, those of each flaw follow that of the dominant one's."""
+    """Columns of a result: as in a report, those of each flaw follow that of the dominant one's."""
     end = COLUMNS.index("flaw_probability") + 1
     return [*COLUMNS[:end], *map(report_rows.flaw_column, flaws), *COLUMNS[end:]]
 

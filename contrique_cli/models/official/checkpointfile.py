@@ -216,7 +216,7 @@ _COUNTER = "num_batches_tracked"
 def _complaints(
     expected: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]
 ) -> list[str]:
-    """In what the state differs from that of an architecture."""
+    """What the state has other than an architecture."""
     found = [f"{name} is missing" for name in expected if name not in state]
     found = [one for one in found if _COUNTER not in one]
     found += [f"{pickles.printable(n)} is not known" for n in state if n not in expected]

@@ -63,10 +63,10 @@ PUBLISHED = {
         meaning="DMOS of CSIQ", lower_is_better=True, low=0, high=1, is_full_reference=True
     ),
 }
-"""By the stem of the published file's name, in lower case."""
+"""The published regressors by the stem of the file's name, in lower case."""
 
 UNKNOWN = Published(meaning="not stated", lower_is_better=False, low=0, high=100)
-"""For a regressor of another name, before the user says what it predicts."""
+"""What holds of a regressor of another name, before the user says what it predicts."""
 
 
 # ------------------------------------------------------------------------------ recognising
