@@ -185,7 +185,7 @@ def _encoder_path(model: str | None) -> Path:
 
 
 def _source(path: Path) -> dict[str, str]:
-    with path.open("rb") as file:
+    with recognising.opened(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"source": path.name, "source_sha256": digest, "licence": recognising.LICENCE}
 

@@ -18,6 +18,7 @@ from contrique_cli.encoder.pairs import Pair
 from contrique_cli.encoder.seen import Features
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels, Unreadable
+from contrique_cli.files import reading
 from contrique_cli.models.regressor import FULL_REFERENCE, NO_REFERENCE
 from contrique_cli.opinions.labels import Label, Labels, LeftOut
 
@@ -140,9 +141,9 @@ def _extract(
 def _mark(path: Path) -> str:
     """The start of the file's sha256, in base 64; nothing where it has gone meanwhile."""
     try:
-        with path.open("rb") as file:
+        with reading.opened(path) as file:
             digest = hashlib.file_digest(file, "sha256").digest()
-    except OSError:
+    except (OSError, Unreadable):
         return ""
     return base64.b64encode(digest[:_MARK_BYTES]).decode("ascii")
 

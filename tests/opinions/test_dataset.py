@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from contrique_cli import config
 from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
-from contrique_cli.opinions import fit
+from contrique_cli.opinions import dataset, fit
 from tests.opinion_tables import make_collection
 
 WORK = Work(device="cpu", max_side=0)
@@ -66,3 +67,10 @@ def test_one_and_the_same_score_is_refused(table, tiny, tmp_path):
     opinions = config.Opinions(table=same, photos=table.parent)
     with pytest.raises(BadLabels, match="all 32 photos have the score 3 in column mos"):
         fit.fit(opinions, tiny, INFO, WORK)
+
+
+def test_a_pipe_that_took_a_photos_name_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "a.jpg").write_bytes(b"abc")
+    names = ("a.jpg", "pipe.jpg", "gone.jpg")
+    assert [dataset._mark(tmp_path / name) for name in names] == ["ungWv48B", "", ""]
