@@ -7,9 +7,18 @@ import torch
 
 from contrique_cli.encoder import capacity
 from contrique_cli.encoder.work import Work
-from contrique_cli.pretraining import ranks, runparts
-from contrique_cli.pretraining.trainconfig import TrainConfig
-from contrique_cli.pretraining.trainphotos import TrainPhotos
+from tests import cgroups
+from tests.cgroups import (
+    ALONE_1,
+    ALONE_2,
+    GB,
+    HIDDEN_1,
+    INSIDE_2,
+    MACHINE,
+    UNLIMITED,
+    version_1,
+    version_2,
+)
 
 CPU = torch.device("cpu")
 REAL = {name: getattr(capacity, name) for name in ("_folders", "_machine_memory")}
@@ -65,9 +74,6 @@ def test_this_machine_has_memory_and_cores(monkeypatch):
 
 # ------------------------------------------------------------------------- limits of containers
 
-GB = 10**9
-UNLIMITED = 9223372036854771712  # what version 1 says
-
 
 @pytest.fixture
 def system(monkeypatch, tmp_path):
@@ -76,40 +82,8 @@ def system(monkeypatch, tmp_path):
         monkeypatch.setattr(capacity, name, real)
     monkeypatch.setattr(capacity, "_ROOT", tmp_path)
 
-    def write(files):
-        for name, text in files.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{text}\n")
-
-    write({"proc/meminfo": f"MemTotal: 16000000 kB\nMemAvailable: {10 * GB // 1024} kB"})
-    return write
-
-
-def version_2(folder, limit, used=0, cached=0, cpu="max 100000"):
-    group = f"sys/fs/cgroup/{folder}"
-    return {
-        f"{group}memory.max": limit,
-        f"{group}memory.current": used,
-        f"{group}memory.stat": f"anon 1\nactive_file 5\ninactive_file {cached}\nslab 7",
-        f"{group}cpu.max": cpu,
-    }
-
-
-def version_1(folder, limit, used=0, cached=0, quota=-1):
-    return {
-        f"sys/fs/cgroup/memory/{folder}memory.limit_in_bytes": limit,
-        f"sys/fs/cgroup/memory/{folder}memory.usage_in_bytes": used,
-        f"sys/fs/cgroup/memory/{folder}memory.stat": f"cache 9\ntotal_inactive_file {cached}",
-        f"sys/fs/cgroup/cpu,cpuacct/{folder}cpu.cfs_quota_us": quota,
-        f"sys/fs/cgroup/cpu,cpuacct/{folder}cpu.cfs_period_us": 100000,
-    }
-
-
-ALONE_2 = {"proc/self/cgroup": "0::/"}
-INSIDE_2 = {"proc/self/cgroup": "0::/outer/inner"}
-ALONE_1 = {"proc/self/cgroup": "5:memory:/\n4:cpu,cpuacct:/\n0::/"}
-HIDDEN_1 = {"proc/self/cgroup": "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc"}
+    cgroups.write(tmp_path, MACHINE)
+    return lambda files: cgroups.write(tmp_path, files)
 
 
 @pytest.mark.parametrize(
@@ -178,24 +152,3 @@ def test_scoring_keeps_within_the_container(system, contrique, photos, tiny_regr
     assert done.status == 0
     # Half of 13.2 MB holds two photos of 128 x 128, and four cores are two for each.
     assert [(one.workers, one.cores) for one in chosen] == [(2, 2)]
-
-
-def test_training_keeps_photos_in_half_of_what_the_container_has_left(system, photos):
-    system(ALONE_1 | version_1("", 4 * GB, used=1 * GB))
-    paths = tuple(sorted(photos.iterdir()))
-    photos_to_train_on = TrainPhotos(
-        synthetic=paths,
-        authentic=paths,
-        classes=None,
-        probe_synthetic=(),
-        probe_authentic=(),
-        unreadable=(),
-        left_out={},
-    )
-    store = runparts.make_store(
-        TrainConfig(batch_size=4, image_size=32),
-        photos_to_train_on,
-        CPU,
-        ranks.Process(),
-    )
-    assert store.memory_budget == 1.5 * GB
