@@ -193,20 +193,25 @@ def test_a_docstring_stands_without_the_name_in_front_of_it(name):
     assert [text for text in words if isinstance(text, str) and text.startswith("Of ")] == []
 
 
+TESTS = {
+    ".".join(path.relative_to(ROOT / "tests").with_suffix("").parts).replace("test_", "")
+    for path in (ROOT / "tests").rglob("test_*.py")
+}
+
+
 def test_every_file_has_the_tests_of_its_name():
-    tests = {
-        ".".join(path.relative_to(ROOT / "tests").with_suffix("").parts).replace("test_", "")
-        for path in (ROOT / "tests").rglob("test_*.py")
-    }
-    untested = {name for name in PLAN if name not in tests}
-    assert untested <= {*DECLARATIONS, *TESTED_ELSEWHERE}
+    assert set(PLAN) - TESTS <= DECLARATIONS
+
+
+def test_tests_in_a_room_bear_the_name_of_what_they_test():
+    """Whatever is about several rooms lies beside them, not in one."""
+    rooms = {one for one in TESTS if one.split(".")[0] in ROOMS and "." in one}
+    page = {f"reports.page.{path.stem}" for path in (PACKAGE / "reports" / "page").glob("*.js")}
+    assert rooms <= {*PLAN, *page}
 
 
 DECLARATIONS = set("errors version config encoder.seen pretraining.runevents cli.options".split())
 """Files that only give names to things; who uses them tests them."""
-
-TESTED_ELSEWHERE = set("pretraining.runparts cli.bursts cli.undo".split())
-"""Files whose tests bear another name; each is a debt."""
 
 
 def test_help_loads_nothing_heavy():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from contrique_cli.reports.rows import Row
 from tests.conftest import blurred, make_photo
+from tests.reported import JPEG, SCORES, write
 
 
 @pytest.fixture
@@ -22,3 +25,16 @@ def rated(tmp_path: Path) -> Path:
     (tmp_path / "scores.csv").write_text("\n".join(lines))
     (tmp_path / "pairs.csv").write_text("\n".join(pairs))
     return tmp_path
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: four files that begin as photos do, and their report."""
+    folder = tmp_path / "desk"
+    rows = [Row(path=Path(name), score=score, flaw="none") for name, score in SCORES.items()]
+    for row in rows:
+        (folder / row.path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / row.path).write_bytes(JPEG + os.fsencode(row.path))
+    monkeypatch.chdir(folder)
+    write([*rows, Row(path=Path("bad.jpg"), error="no photo")])
+    return folder

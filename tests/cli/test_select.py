@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,35 +12,9 @@ import pytest
 
 from contrique_cli.collection import transfer
 from contrique_cli.files import writing
-from contrique_cli.reports import rows as report_rows
 from contrique_cli.reports.rows import Row
 from tests.conftest import ROOT
-
-JPEG = b"\xff\xd8\xff\xe0"
-SCORES = {"a/x.jpg": 90.0, "a/y.jpg": 70.0, "b/x.jpg": 80.0, "b/z.jpg": 10.0}
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: four files that begin as photos do, and their report."""
-    folder = tmp_path / "desk"
-    rows = [Row(path=Path(name), score=score, flaw="none") for name, score in SCORES.items()]
-    for row in rows:
-        (folder / row.path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / row.path).write_bytes(JPEG + os.fsencode(row.path))
-    monkeypatch.chdir(folder)
-    write([*rows, Row(path=Path("bad.jpg"), error="no photo")])
-    return folder
-
-
-def write(rows: list[Row]) -> None:
-    Path("report.csv").write_bytes(report_rows.to_csv(report_rows.rank(rows)))
-    Path("report.json").write_bytes(report_rows.to_json(rows, {}))
-    Path("report.jsonl").write_bytes(b"".join(map(report_rows.to_json_line, rows)))
-
-
-def files(folder: str) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if not name.startswith("contrique-undo"))
+from tests.reported import JPEG, SCORES, files, write
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
@@ -156,33 +127,6 @@ def test_a_dry_run_shows_all_and_does_nothing(desk, contrique, action):
     assert sorted(map(str, Path().rglob("*"))) == before
 
 
-def test_moves_are_taken_back_with_the_command_that_the_summary_names(desk, contrique):
-    before = {path: path.read_bytes() for path in Path().rglob("*.jpg")}
-    done = contrique("select", "--from", "report.csv", "--to", "to it", "--move")
-    command = re.search("contrique undo '(.*)'", done.err)
-    shown = contrique("undo", command[1], "--dry-run")
-    assert shown.out.splitlines()[-1] == f"move {desk}/to it/x.jpg -> {desk}/a/x.jpg"
-    assert len(files("to it")) == 4
-    undone = contrique("undo", command[1])
-    assert (undone.status, files("to it")) == (0, [])
-    assert undone.err.startswith("4 files moved back, 0 there already, 0 copies left, 0 failed")
-    assert {path: path.read_bytes() for path in Path().rglob("*.jpg")} == before
-
-
-def test_an_undo_that_cannot_be_whole_says_what_is_left(desk, contrique):
-    contrique("select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u")
-    assert files("to") == ["x-2.jpg", "x.jpg", "y.jpg", "z.jpg"]
-    Path("to/y.jpg").write_text("edited")
-    done = contrique("undo", "u")
-    assert done.status == 3
-    assert f"left: {desk}/to/y.jpg: it has changed since" in done.err
-    assert contrique("undo", "u").status == 3
-    Path("to/y.jpg").unlink()
-    shutil.rmtree("a")
-    shutil.rmtree("b")
-    assert contrique("undo", "u").status == 1
-
-
 def test_sidecars_go_along_and_come_back(desk, contrique):
     for name in ("a/x.jpg.xmp", "a/x.xmp"):
         Path(name).write_text("rated")
@@ -257,14 +201,6 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize(
-    ("file", "word"), [("report.csv", "is not an undo file"), ("gone", "cannot be read")]
-)
-def test_what_is_no_undo_file_is_said(desk, contrique, file, word):
-    done = contrique("undo", file)
-    assert (done.status, word in done.err) == (1, True)
-
-
 @pytest.mark.parametrize("options", USAGE.values(), ids=USAGE)
 def test_wrong_usage_exits_with_2(desk, contrique, options):
     done = contrique("select", *options)
@@ -315,29 +251,6 @@ def test_an_interruption_exits_with_130_and_the_moves_so_far_can_be_undone(
     assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
 
 
-def test_a_kill_in_the_middle_of_a_move_can_be_undone(desk, contrique):
-    code = """
-import os, signal
-from contrique_cli.cli.app import app
-from contrique_cli.collection import transfer
-from contrique_cli.files import writing
-real = transfer.move
-def kill(source, target):
-    if source.name == "y.jpg":
-        os.link(source, target)  # between its two names
-        os.kill(os.getpid(), signal.SIGKILL)
-    real(source, target)
-transfer.move = kill
-app(["select", "--from", "report.csv", "--to", "to", "--move", "--undo-file", "u"])
-"""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
-    assert done.returncode == -signal.SIGKILL
-    undone = contrique("undo", "u")
-    assert (undone.status, files("to")) == (0, [])
-    assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
-
-
 def test_photos_outside_of_the_folder_need_a_base_that_holds_them(desk, contrique, tmp_path):
     """Through `..` and absolute paths a stranger's report once took any file of the user's."""
     (tmp_path / "outside.jpg").write_bytes(JPEG)
@@ -382,29 +295,6 @@ def test_only_photos_are_taken_whatever_their_name(desk, contrique):
     done = contrique("select", "--from", "report.csv", "--to", "to", "--copy")
     assert (done.status, files("to")) == (3, ["x.jpg"])
     assert "a/key.jpg: not a photo" in done.err
-
-
-def test_an_undo_file_of_a_stranger_moves_nothing_that_was_not_asked_for(
-    desk, contrique, tmp_path, monkeypatch
-):
-    contrique("select", "--from", "report.csv", "--to", "to", "--move")
-    undo_file = next(Path("to").glob("*.jsonl"))
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.chdir(elsewhere)
-    done = contrique("undo", desk / undo_file)
-    assert (done.status, f"give --base {desk}" in done.err) == (1, True)
-    (desk / undo_file).rename("u")
-    done = contrique("undo", "u", "--base", desk / "a")
-    assert (done.status, f"give --base {desk}" in done.err) == (1, True)
-    (desk / "to").rename(tmp_path / "away")
-    text = Path("u").read_text().replace(f"{desk}/to", f"{tmp_path}/away")
-    Path("u").write_text(text)
-    done = contrique("undo", "u", "--base", desk)
-    assert (done.status, f"give --to {tmp_path}/away" in done.err) == (1, True)
-    done = contrique("undo", "u", "--base", desk, "--to", tmp_path / "away")
-    assert (done.status, files(str(desk / "a"))) == (0, ["x.jpg", "y.jpg"])
-    assert f"from {tmp_path}/away into {desk}" in done.err
 
 
 def test_an_undo_file_on_a_device_or_pipe_is_refused(desk, contrique):

@@ -1,4 +1,4 @@
-"""Orientation and size of every format in every orientation, against exiftool and ImageMagick."""
+"""Orientation and size of every format, against exiftool and ImageMagick; and the time of a shot."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import subprocess
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from contrique_cli.photos import exif, opening
 from tests.conftest import make_photo
+from tests.shots import save
 
 PHOTO = make_photo(3, 96, 64)
 FORMATS = {
@@ -107,3 +109,32 @@ def test_a_block_that_cannot_be_parsed_says_nothing():
         PHOTO.save(file, kind, exif=b"Exif\0\0" + bytes(20) if kind == "JPEG" else bytes(20))
         photo = opening.open_rgb(file.getvalue(), max_side=0)
         assert (photo.image.size, photo.taken) == ((96, 64), None)
+
+
+@pytest.mark.parametrize(
+    ("taken", "fraction", "expected"),
+    [
+        ("2024:05:06 07:08:09", "", datetime(2024, 5, 6, 7, 8, 9)),  # noqa: DTZ001
+        ("2024:05:06 07:08:09", "25", datetime(2024, 5, 6, 7, 8, 9, 250000)),  # noqa: DTZ001
+        ("2024:05:06 07:08:09", "x", datetime(2024, 5, 6, 7, 8, 9)),  # noqa: DTZ001
+        ("0000:00:00 00:00:00", "", None),
+        ("    :  :     :  :  ", "12", None),
+        ("yesterday", "", None),
+        ("", "", None),
+    ],
+)
+def test_the_time_is_read_to_its_fraction_or_not_at_all(tmp_path, taken, fraction, expected):
+    save(tmp_path / "a.jpg", make_photo(), taken, fraction)
+    assert opening.open_rgb(tmp_path / "a.jpg", max_side=64).taken == expected
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_broken_exif_block_costs_the_time_and_not_the_photo(tmp_path):
+    save(tmp_path / "a.jpg", make_photo(), "2024:05:06 07:08:09")
+    data = (tmp_path / "a.jpg").read_bytes()
+    at = data.index(b"Exif\0\0") + 6
+    for offset in range(8, 60):
+        broken = bytearray(data)
+        broken[at + offset] ^= 0xFF
+        (tmp_path / "b.jpg").write_bytes(broken)
+        assert opening.open_rgb(tmp_path / "b.jpg", max_side=64).width > 0
