@@ -371,19 +371,6 @@ def test_a_batch_too_big_for_the_gpu_is_taken_in_micro_batches(data, tmp_path):
     assert loss.isfinite()
 
 
-@pytest.mark.slow
-def test_the_benchmark_of_speed_ends_in_a_line_of_json():
-    command = ["training/benchmark_train.py", "--arch", "tiny", "--image-size", "32", "--workers"]
-    done = subprocess.run(
-        [sys.executable, *command, "1", "--steps", "1", "--rounds", "1", "--device", "cpu"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert json.loads(done.stdout.splitlines()[-1])["ours_to_pure"] > 0
-
-
 def test_the_official_lists_are_trained_on(data, tmp_path):
     def write(name, half, labels):
         rows = [
