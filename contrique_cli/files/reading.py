@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from contrique_cli.errors import Unreadable
 
@@ -31,7 +31,7 @@ def irregular(mode: int) -> str:
     return f"not a regular file but {kind}"
 
 
-def opened(path: Path, *, may_be_empty: bool = False) -> BinaryIO:
+def opened(path: Path, *, may_be_empty: bool = False) -> BufferedReader:
     """Open a regular file without ever blocking on a pipe that took its name.
 
     Raises:

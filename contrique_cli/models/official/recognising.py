@@ -9,8 +9,8 @@ import os
 import pickletools
 import warnings
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from contrique_cli.errors import BadModelFile, Unreadable
 from contrique_cli.files import reading
@@ -115,7 +115,7 @@ def recognise(path: Path) -> str:
     )
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BufferedReader:
     """Open a regular file, never blocking on a pipe.
 
     Raises:
