@@ -28,4 +28,6 @@ def mark(rows: list[Row], *, gap: float, max_megapixels: float, quiet: bool) -> 
         for kind, groups in sorted(Counter(kinds.values()).items(), reverse=True):
             several = "s" if groups > 1 else ""
             console.say(f"{groups:,} {kind}{several} with {photos[kind]:,} photos")
+        if not kinds:
+            console.say(f"no burst: no photos taken within {gap:g} seconds look alike")
     return marked

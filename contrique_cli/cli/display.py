@@ -39,11 +39,13 @@ _COLUMNS = "rank score stars reference flaw photo burst size".split()
 
 def show_table(rows: Sequence[Row]) -> None:
     """A ranked table on standard output: all of a short report, both ends of a long one."""
+    items = _ends(rows)
+    shown = [item for item in items if not isinstance(item, int)]
     has = {
-        "reference": any(row.reference is not None for row in rows),
-        "stars": any(row.rating is not None for row in rows),
-        "flaw": any(row.flaw is not None for row in rows),
-        "burst": any(row.burst is not None for row in rows),
+        "reference": any(row.reference is not None for row in shown),
+        "stars": any(row.rating is not None for row in shown),
+        "flaw": any(row.flaw not in (None, "none") for row in shown),
+        "burst": any(row.burst is not None for row in shown),
     }
     names = [name for name in _COLUMNS if has.get(name, True)]
     table = Table(header_style="bold", expand=False)
@@ -55,7 +57,7 @@ def show_table(rows: Sequence[Row]) -> None:
             overflow="fold" if is_path else "ellipsis",
             no_wrap=not is_path,
         )
-    for item in _ends(rows):
+    for item in items:
         if isinstance(item, int):
             cells = {"score": Text("…"), "photo": Text(f"… {item:,} more …")}
         else:

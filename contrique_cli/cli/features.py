@@ -46,7 +46,7 @@ def features(
     max_megapixels: MaxMegapixels = config.MAX_MEGAPIXELS,
     no_cache: NoCache = False,
 ) -> None:
-    """Write the encoder's features of photos: two scales, 4096 numbers with a ResNet-50.
+    """Write the encoder's features of photos, a row of numbers each.
 
     Example: contrique features ./photos --output features.npz
     """

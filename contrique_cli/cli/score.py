@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -40,8 +41,12 @@ from contrique_cli.cli.options import (
     Xmp,
 )
 from contrique_cli.config import Ratings
-from contrique_cli.errors import BadOption
+from contrique_cli.errors import BadOption, NoImagesFound
 from contrique_cli.reports.rows import Row
+
+if TYPE_CHECKING:
+    from contrique_cli.encoder.work import Work
+    from contrique_cli.scoring.pipeline import Pipeline
 
 
 def score(
@@ -99,8 +104,6 @@ def score(
         is_on_ray=ray,
         quiet=quiet,
     )
-    later = {"--gallery": gallery, "--xmp": xmp, "--bursts": bursts, "--fail-under": fail_under}
-    later |= {"--flaws": flaws}
     work = Work(
         device=device,
         max_megapixels=max_megapixels,
@@ -109,14 +112,9 @@ def score(
         precision=precision,
     )
     if folder is not None:
-        shards.refuse(later)
-        status = shards.score(
-            request,
-            model=model,
-            regressor=regressor,
-            work=work,
-        )
-        raise typer.Exit(status)
+        later = {"--gallery": gallery, "--xmp": xmp, "--bursts": bursts, "--flaws": flaws}
+        shards.refuse({**later, "--fail-under": fail_under})
+        raise typer.Exit(shards.score(request, model=model, regressor=regressor, work=work))
     request.check_unused()
     report = None if output is None else Path(output)
     target = deliver.target(
@@ -127,54 +125,88 @@ def score(
         is_whole=bursts is not None,
         has_flaws=flaws,
     )
-    acts: list[Callable[[list[Row]], int]] = []
-    if xmp:
-        acts.append(partial(rate.write, wanted=Ratings(), quiet=quiet))
     if gallery is not None:
         _check_page(gallery, report)
-        acts.append(
-            partial(
-                cli_gallery.write,
-                path=gallery,
-                max_megapixels=max_megapixels,
-                workers=workers,
-                quiet=quiet,
-            )
-        )
 
-    from contrique_cli.photos import finding
-    from contrique_cli.scoring import score as verb
-    from contrique_cli.scoring.pipeline import describe, load_pipeline
+    from contrique_cli.scoring.pipeline import load_pipeline
 
     pipeline = load_pipeline(model, regressor)
     if flaws and pipeline.probe is None:
         raise BadOption("--flaws: no flaw probe is installed for this encoder; leave it out")
-    left_out: Counter[str] = Counter()
-    with opened(is_off=no_cache, quiet=quiet) as cache:
-        companions: dict[Path, Path] = {}
-        found = finding.find(deliver.sources(paths), left_out, companions if pairs else None)
-        listed = found if target.is_streaming and "-" in paths else list(found)
-        run = partial(
-            verb.score,
-            pipeline=pipeline,
-            work=pipeline.sized(work),
-            cache=cache,
-        )
-        status = deliver.deliver(
-            verb.rated(verb.pair(run(listed), companions, run)),
-            target,
-            label="scoring",
-            total=len(listed) if isinstance(listed, list) else None,
-            about=lambda: describe(pipeline),
-            left_out=left_out,
-            complete=lambda rows: (
-                rows
-                if bursts is None
-                else cli_bursts.mark(rows, gap=bursts, max_megapixels=max_megapixels, quiet=quiet)
-            ),
-            then=acts,
-        )
+    status = _score_photos(
+        paths,
+        target,
+        pipeline=pipeline,
+        work=pipeline.sized(work),
+        no_cache=no_cache,
+        has_pairs=pairs,
+        gap=bursts,
+        then=_acts(xmp=xmp, gallery=gallery, work=work, quiet=quiet),
+    )
     raise typer.Exit(status)
+
+
+def _acts(
+    *, xmp: bool, gallery: Path | None, work: Work, quiet: bool
+) -> list[Callable[[list[Row]], int]]:
+    """What is done with the ranked rows; each gives an exit status."""
+    acts: list[Callable[[list[Row]], int]] = []
+    if xmp:
+        acts.append(partial(rate.write, wanted=Ratings(), quiet=quiet))
+    if gallery is not None:
+        write = partial(cli_gallery.write, path=gallery, workers=work.workers, quiet=quiet)
+        acts.append(partial(write, max_megapixels=work.max_megapixels))
+    return acts
+
+
+def _score_photos(
+    paths: Paths,
+    target: deliver.Target,
+    *,
+    pipeline: Pipeline,
+    work: Work,
+    no_cache: bool,
+    has_pairs: bool,
+    gap: float | None,
+    then: list[Callable[[list[Row]], int]],
+) -> int:
+    """Score photos into a report, and go on with it.
+
+    Args:
+        paths, no_cache: as given.
+        target: where the report goes.
+        pipeline, work: what scores, at its working size.
+        has_pairs: whether a RAW file and its JPEG are one photo.
+        gap: longest pause within a burst in seconds; None looks for none.
+        then: see `_acts`.
+
+    Returns:
+        The exit status.
+    """
+    from contrique_cli.photos import finding
+    from contrique_cli.scoring import score as verb
+    from contrique_cli.scoring.pipeline import describe
+
+    left_out: Counter[str] = Counter()
+    companions: dict[Path, Path] = {}
+    with opened(is_off=no_cache, quiet=target.quiet) as cache:
+        found = finding.find(deliver.sources(paths), left_out, companions if has_pairs else None)
+        listed = found if target.is_streaming and "-" in paths else list(found)
+        run = partial(verb.score, pipeline=pipeline, work=work, cache=cache)
+        mark = partial(cli_bursts.mark, max_megapixels=work.max_megapixels, quiet=target.quiet)
+        try:
+            return deliver.deliver(
+                verb.rated(verb.pair(run(listed), companions, run)),
+                target,
+                label="scoring",
+                total=len(listed) if isinstance(listed, list) else None,
+                about=lambda: describe(pipeline),
+                left_out=left_out,
+                complete=lambda rows: rows if gap is None else mark(rows, gap=gap),
+                then=then,
+            )
+        except NoImagesFound as nothing:
+            raise NoImagesFound(f"{nothing}{shards.advice(left_out)}") from nothing
 
 
 def _check_page(page: Path, output: Path | None) -> None:

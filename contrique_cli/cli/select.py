@@ -167,7 +167,9 @@ def select(
     if not picked:
         raise NoImagesFound(_nothing(rows, report))
     if burst_best_only and not quiet and all(row.burst is None for row in rows):
-        console.say("note: the report knows of no burst; `contrique score --bursts` finds them")
+        console.say(
+            "note: no photo of the report is in a burst; `contrique score --bursts` looks for them"
+        )
     if target is not None:
         deliver.write(picked, target, {})
         if not quiet:

@@ -48,6 +48,17 @@ def folder_for(paths: Iterable[str], output: str | None) -> str | None:
     return output if is_folder or found else None
 
 
+def advice(left_out: Iterable[str]) -> str:
+    """What to do where shards were left out of a search for photos; nothing without any.
+
+    Args:
+        left_out: suffixes of what was left out.
+    """
+    if not {".tar", ".gz", ".tgz", ".parquet"}.intersection(left_out):
+        return ""
+    return "; shards have a result each in a folder: give --output scores/"
+
+
 @dataclass(kw_only=True)
 class Tally:
     """What happened to photos and shards.
@@ -221,6 +232,8 @@ def score(
     folder.claim()
     waiting = [shard for shard in shards if shard.name not in finished]
     tally.shards = len(waiting)
+    if not request.quiet and not shards and turn.of > 1:
+        console.say(f"no shard is left for part {request.turn}: there are fewer shards than parts")
     if not request.quiet and len(waiting) < len(shards):
         console.say(f"{len(shards) - len(waiting):,} of {len(shards):,} shards have their result")
     if request.is_on_ray:

@@ -103,7 +103,7 @@ def rows_of(kinds: list[str | None]) -> list[Row]:
 @pytest.mark.parametrize(
     ("kinds", "lines"),
     [
-        ([None, None], []),
+        ([None, None], ["no burst: no photos taken within 3 seconds look alike"]),
         (["burst", "burst", None], ["1 burst with 2 photos"]),
         (["burst", "burst", "burst2", "burst2", "burst2"], ["2 bursts with 5 photos"]),
         (

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from contrique_cli.cli import display
+from contrique_cli.reports.rows import Row
 from tests.conftest import make_photo
 
 pytestmark = pytest.mark.usefixtures("tiny_regressor")
@@ -18,3 +23,16 @@ def test_table_shows_both_ends_of_a_long_report(contrique, tmp_path):
     done = contrique("score", tmp_path, "--format", "table", *TINY)
     assert "… 5 more …" in done.out
     assert done.out.count(".png") == 20
+
+
+def test_columns_that_no_shown_photo_needs_are_left_out(capsys):
+    def header(rows: list[Row]) -> list[str]:
+        display.show_table(rows)
+        return capsys.readouterr().out.splitlines()[1].replace("┃", "").split()
+
+    ranked = [Row(path=Path(f"{n}.jpg"), rank=n, score=50.0, flaw="none") for n in range(1, 40)]
+    assert header(ranked) == ["rank", "score", "photo", "size"]
+    ranked[20] = replace(ranked[20], flaw="blur", rating=3.0)  # in the middle, which is not shown
+    assert header(ranked) == ["rank", "score", "photo", "size"]
+    ranked[0] = replace(ranked[0], flaw="noise", burst=1)
+    assert header(ranked) == ["rank", "score", "flaw", "photo", "burst", "size"]

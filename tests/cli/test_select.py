@@ -63,7 +63,7 @@ def test_equal_scores_come_in_the_order_of_the_report(desk, contrique):
 def test_the_best_of_each_burst_and_what_is_in_none_are_taken(desk, contrique):
     bursts = {"a/x.jpg": True, "a/y.jpg": False, "b/x.jpg": False, "b/z.jpg": None}
     arguments = ("select", "--from", "report.csv", "--burst-best-only", "--list")
-    assert "knows of no burst" in contrique(*arguments).err
+    assert "no photo of the report is in a burst" in contrique(*arguments).err
     write([
         Row(path=Path(name), score=SCORES[name], burst=None if best is None else 1, is_burst_best=best)
         for name, best in bursts.items()

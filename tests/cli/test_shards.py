@@ -238,6 +238,16 @@ def test_machines_share_a_list(score, tmp_path):
     for turn in ("1/3", "3/3"):
         assert score("in", "--output", "scores/", "--shard", turn).status == 0
     assert len(by_name(rows_of(tmp_path / "scores"))) == 5
+    idle = score("in", "--output", "idle/", "--shard", "7/9")
+    assert (idle.status, "no shard is left for part 7/9" in idle.err) == (0, True)
+    assert rows_of(tmp_path / "idle") == []
+
+
+def test_a_folder_of_shards_without_one_for_results_is_told_what_to_give(score, tmp_path):
+    write_tar(tmp_path / "in" / "a.tar", few(1))
+    done = score("in")
+    assert (done.status, "left out: 1 .tar" in done.err) == (1, True)
+    assert "give --output scores/" in done.err
 
 
 def test_a_list_of_shards_comes_from_standard_input(score, tmp_path):
