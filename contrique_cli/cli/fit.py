@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,17 +85,10 @@ def fit_regressor(
 
     Example: contrique fit-regressor --mos scores.csv
     """
-    from contrique_cli.cli import display
     from contrique_cli.encoder.work import Work
-    from contrique_cli.models import locating
-    from contrique_cli.models import regressor as noun
-    from contrique_cli.opinions import fit, ladders
 
     work = Work(device=device, max_side=max_side, max_megapixels=max_megapixels)
-
-    if (mos is None) == (ratings is None):
-        raise BadOption("give opinions either as a table, --mos, or as your own stars, --ratings")
-    if ratings is not None:
+    if ratings is not None and mos is None:
         of_table = {
             "--photos": photos,
             "--path-column": path_column,
@@ -106,33 +100,53 @@ def fit_regressor(
         }
         _refuse(of_table, "--mos", "--ratings")
         name = ratings.resolve().name if output is None else output
-        path = _fit_ratings(
-            ratings,
-            name,
-            blend=blend,
-            model=model,
-            work=work,
-            no_cache=no_cache,
-            quiet=quiet,
+        learn = partial(_fit_ratings, ratings, blend=blend)
+    elif mos is not None and ratings is None:
+        _refuse({"--blend": blend or None}, "--ratings", "--mos")
+        opinions = Opinions(
+            table=mos,
+            photos=photos,
+            path_column=path_column,
+            mos_column=mos_column,
+            group_column=group,
+            reference_column=reference_column,
+            lower_is_better=lower_is_better,
         )
-        console.say(f"saved {path}: use it with --regressor {name}")
-        return
-    assert mos is not None  # noqa: S101 - either of the two is given
-    _refuse({"--blend": blend or None}, "--ratings", "--mos")
-    if pristine is not None and reference_column is not None:
+        name = mos.stem if output is None else output
+        learn = partial(_fit_table, opinions, pristine=pristine)
+    else:
+        raise BadOption("give opinions either as a table, --mos, or as your own stars, --ratings")
+    path = learn(output=name, model=model, work=work, no_cache=no_cache, quiet=quiet)
+    console.say(f"saved {path}: use it with --regressor {name}")
+
+
+def _refuse(given: Mapping[str, object | None], home: str, instead: str) -> None:
+    """Refuse options that mean nothing here."""
+    for name, value in given.items():
+        if value is not None:
+            raise BadOption(f"{name} is for {home}; leave it out with {instead}")
+
+
+def _fit_table(
+    opinions: Opinions,
+    *,
+    pristine: Path | None,
+    output: str,
+    model: str | None,
+    work: Work,
+    no_cache: bool,
+    quiet: bool,
+) -> Path:
+    """Fit the scale to a table of opinions, and say how well it follows them."""
+    from contrique_cli.cli import display
+    from contrique_cli.models import locating
+    from contrique_cli.models import regressor as noun
+    from contrique_cli.opinions import fit, ladders
+
+    if pristine is not None and opinions.reference_column is not None:
         raise BadOption("--pristine is for scores without a reference; leave one of the two out")
-    output = mos.stem if output is None else output
     path = locating.destination(noun.KIND, output)
     writing.check_writable(path)
-    opinions = Opinions(
-        table=mos,
-        photos=photos,
-        path_column=path_column,
-        mos_column=mos_column,
-        group_column=group,
-        reference_column=reference_column,
-        lower_is_better=lower_is_better,
-    )
     work.check(None)
     encoder, info = locating.load_encoder(model)
     climbed = None
@@ -159,21 +173,14 @@ def fit_regressor(
         left_out = climbed.unreadable
         console.name_some((f"clean photo left out: {one}" for one in left_out), len(left_out))
     noun.save(path, fitted)
-    console.say(f"saved {path}: use it with --regressor {output}")
-
-
-def _refuse(given: Mapping[str, object | None], home: str, instead: str) -> None:
-    """Refuse options that mean nothing here."""
-    for name, value in given.items():
-        if value is not None:
-            raise BadOption(f"{name} is for {home}; leave it out with {instead}")
+    return path
 
 
 def _fit_ratings(
     folder: Path,
-    output: str,
     *,
     blend: float,
+    output: str,
     model: str | None,
     work: Work,
     no_cache: bool,
