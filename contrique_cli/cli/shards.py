@@ -17,6 +17,8 @@ from contrique_cli.errors import BadOption
 if TYPE_CHECKING:
     from contrique_cli.encoder.work import Work
     from contrique_cli.errors import ShardError
+    from contrique_cli.scoring.pipeline import Pipeline
+    from contrique_cli.shards.results import Folder
     from contrique_cli.shards.score import Scored
 
 TOO_MANY = 5
@@ -204,12 +206,9 @@ def score(
     allowed = None if request.max_failures is None else Failures(request.max_failures)
 
     from contrique_cli.files import tables
-    from contrique_cli.scoring import score as judging
     from contrique_cli.scoring.pipeline import load_pipeline
-    from contrique_cli.shards import facts, listing, places
-    from contrique_cli.shards import score as verb
+    from contrique_cli.shards import facts, listing, places, results
     from contrique_cli.shards.parquets import Columns
-    from contrique_cli.shards.results import Folder
 
     if chosen == "parquet":
         tables.arrow()
@@ -217,8 +216,7 @@ def score(
     keep = [] if request.keep_columns is None else request.keep_columns.split(",")
     columns = Columns(image=request.image_column, keep=tuple(name.strip() for name in keep))
     pipeline = load_pipeline(model, regressor)
-    scoring: Callable[..., Iterator[Scored]]
-    folder = Folder(
+    folder = results.Folder(
         place=request.output,
         format=chosen,
         about=facts.of(pipeline),
@@ -236,19 +234,7 @@ def score(
         console.say(f"no shard is left for part {request.turn}: there are fewer shards than parts")
     if not request.quiet and len(waiting) < len(shards):
         console.say(f"{len(shards) - len(waiting):,} of {len(shards):,} shards have their result")
-    if request.is_on_ray:
-        from contrique_cli.shards import actors, cluster
-
-        on_actors = actors.Judging(
-            model=model,
-            regressor=regressor,
-            work=work,
-            about=folder.about,
-        )
-        scoring = partial(cluster.score, judging=on_actors)
-    else:
-        judge = partial(judging.score, pipeline=pipeline, work=pipeline.sized(work))
-        scoring = partial(verb.score, judge=judge)
+    scoring = _scoring(request, folder, pipeline, model=model, regressor=regressor, work=work)
     stream = scoring(
         waiting,
         folder,
@@ -267,3 +253,25 @@ def score(
     if not request.quiet and waiting:
         tally.say(places.shown(request.output))
     return tally.status(allowed)
+
+
+def _scoring(
+    request: Request,
+    folder: Folder,
+    pipeline: Pipeline,
+    *,
+    model: str | None,
+    regressor: str | None,
+    work: Work,
+) -> Callable[..., Iterator[Scored]]:
+    """What scores shards: a Ray cluster, which loads the model anew, or this process."""
+    if request.is_on_ray:
+        from contrique_cli.shards import actors, cluster
+
+        on_actors = actors.Judging(model=model, regressor=regressor, work=work, about=folder.about)
+        return partial(cluster.score, judging=on_actors)
+    from contrique_cli.scoring import score as judging
+    from contrique_cli.shards import score as verb
+
+    judge = partial(judging.score, pipeline=pipeline, work=pipeline.sized(work))
+    return partial(verb.score, judge=judge)
