@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import os
 import signal
@@ -13,20 +12,22 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from contrique_cli.models import flaws, regressor
-from contrique_cli.models.flaws import FlawProbe
+from contrique_cli.models import flaws
 from contrique_cli.shards import listing
 from tests.conftest import ROOT
 from tests.shards.samples import (
     BROKEN,
+    MODEL,
     by_name,
+    few,
     jpeg,
+    make_probe,
     member,
     photos,
     rows_of,
+    scoring,
     tar_bytes,
     write_folder,
     write_parquet,
@@ -34,7 +35,6 @@ from tests.shards.samples import (
 )
 
 pa = pytest.importorskip("pyarrow")
-MODEL = ("--regressor", "tiny", "--device", "cpu")
 
 
 @pytest.fixture
@@ -42,30 +42,12 @@ def score(contrique, tiny_regressor, tmp_path, monkeypatch):
     """Score in the test's own folder, with the tiny model."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*args: object, **options: object):
-        return contrique("score", *args, *MODEL, **options)
-
-    return run
-
-
-def few(count: int = 8, start: int = 0) -> dict[str, bytes]:
-    return {f"{seed:06}.jpg": jpeg(seed) for seed in range(start, start + count)}
+    return scoring(contrique)
 
 
 def split(files, parts: int) -> list[dict[str, bytes]]:
     names = list(files)
     return [{name: files[name] for name in names[part::parts]} for part in range(parts)]
-
-
-def make_probe(judge, *names: str) -> FlawProbe:
-    """One that finds the flaws of these names in any photo, the first most of all."""
-    return FlawProbe(
-        names=["none", *names],
-        weights=np.zeros((judge.weights.size, 1 + len(names)), np.float32),
-        bias=np.array([0.0, *range(len(names), 0, -1)], np.float32),
-        confidence=0.5,
-        encoder=judge.encoder,
-    )
 
 
 def test_files_tar_and_parquet_give_equal_rows_for_the_same_200_photos(score, tmp_path):
@@ -321,57 +303,6 @@ def test_a_hostile_tar_leaves_nothing_but_rows(score, tmp_path):
         *("h.tar", "scores", "h.parquet", "_contrique.json")
     }
     assert not Path("/root-of-all.jpg").exists()
-
-
-def test_results_of_another_model_are_not_mixed_in(score, contrique, tmp_path):
-    write_tar(tmp_path / "a.tar", few(1))
-    assert score("a.tar", "--output", "scores/").status == 0
-    about = json.loads(Path("scores/_contrique.json").read_text())
-    Path("scores/_contrique.json").write_text(json.dumps(about | {"encoder": "another"}))
-    refused = score("a.tar", "--output", "scores/")
-    assert refused.status == 1
-    assert "scores/ holds other results" in refused.err
-    assert 'encoder "another" there' in refused.err
-
-
-def test_results_with_other_columns_are_not_mixed_in(score, tmp_path):
-    for name in ("a", "b"):
-        write_parquet(tmp_path / "in" / f"{name}.parquet", few(2))
-    kept = ("--keep-columns", "caption")
-    assert score("in", "--output", "scores/", *kept, "--shard", "1/2").status == 0
-    for other in ((), ("--keep-columns", "*"), ("--keep-columns", "caption,width")):
-        refused = score("in", "--output", "scores/", *other)
-        assert refused.status == 1
-        assert 'keep_columns ["caption"] there and [' in refused.err
-        assert "--keep-columns" in refused.err
-    assert [path.name for path in Path("scores").glob("*.parquet")] == ["a.parquet"]
-    assert score("in", "--output", "scores/", *kept).status == 0
-    assert len(rows_of(tmp_path / "scores")) == 4
-
-
-def test_results_of_another_flaw_probe_or_a_regressor_of_the_same_name_are_not_mixed_in(
-    score, tiny_regressor, home, tmp_path
-):
-    (home / "flaws").mkdir()
-    probe = make_probe(tiny_regressor, "blur")
-    flaws.save(home / "flaws" / "tiny.safetensors", probe)
-    write_tar(tmp_path / "a.tar", few(1))
-    assert score("a.tar", "--output", "scores/").status == 0
-    others = [make_probe(tiny_regressor, "noise"), dataclasses.replace(probe, bias=probe.bias + 1)]
-    for other in others:
-        flaws.save(home / "flaws" / "tiny.safetensors", other)
-        refused = score("a.tar", "--output", "scores/")
-        assert refused.status == 1
-        assert "scores/ holds other results (flaw_probe_fingerprint " in refused.err
-    flaws.save(home / "flaws" / "tiny.safetensors", dataclasses.replace(probe, figures={"new": 1}))
-    assert score("a.tar", "--output", "scores/").status == 0
-    (home / "flaws" / "tiny.safetensors").unlink()
-    assert "and null here" in score("a.tar", "--output", "scores/").err
-    flaws.save(home / "flaws" / "tiny.safetensors", probe)
-    refit = dataclasses.replace(tiny_regressor, bias=tiny_regressor.bias + 1)
-    regressor.save(home / "regressors" / "tiny.safetensors", refit)
-    refused = score("a.tar", "--output", "scores/")
-    assert "scores/ holds other results (regressor_fingerprint " in refused.err
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,19 @@ from __future__ import annotations
 import functools
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from PIL import Image
 
+from contrique_cli.models.flaws import FlawProbe
 from tests.conftest import make_photo
 
 BROKEN = 5
+
+MODEL = ("--regressor", "tiny", "--device", "cpu")
 
 
 @functools.cache
@@ -123,3 +128,23 @@ def write_all(folder: Path, files) -> None:
         write_tar(folder / "tar" / f"{number}.tar", {n: files[n] for n in names[number::4]})
     write_parquet(folder / "table" / "p.parquet", files)
     write_folder(folder / "files", files)
+
+
+def scoring(contrique) -> Callable[..., Any]:
+    """`contrique score` with the tiny model."""
+    return lambda *args, **options: contrique("score", *args, *MODEL, **options)
+
+
+def few(count: int = 8, start: int = 0) -> dict[str, bytes]:
+    return {f"{seed:06}.jpg": jpeg(seed) for seed in range(start, start + count)}
+
+
+def make_probe(judge, *names: str) -> FlawProbe:
+    """One that finds the flaws of these names in any photo, the first most of all."""
+    return FlawProbe(
+        names=["none", *names],
+        weights=np.zeros((judge.weights.size, 1 + len(names)), np.float32),
+        bias=np.array([0.0, *range(len(names), 0, -1)], np.float32),
+        confidence=0.5,
+        encoder=judge.encoder,
+    )
