@@ -46,7 +46,7 @@ _SUM_KEPT = 8
 """Channels whose rounded weights keep their sum where a kernel has a single pixel."""
 
 
-class Convolution(nn.Module):
+class MergedConvolution(nn.Module):
     """A convolution with its batch norm folded in, then an addition and an activation where wanted.
 
     On a CPU with oneDNN that is one call; elsewhere it is PyTorch's own operations in turn. Both
@@ -126,7 +126,7 @@ class Convolution(nn.Module):
         maps = call(maps, *terms, *NOTHING, "")
         return self._finish(maps, None, added)
 
-    def add_bias_of(self, other: Convolution) -> None:
+    def add_bias_of(self, other: MergedConvolution) -> None:
         """Take over the bias of what will be added: one sum instead of two."""
         assert self.bias is not None  # noqa: S101 - nobody else takes it
         assert other.bias is not None  # noqa: S101 - nobody else takes it
@@ -149,17 +149,19 @@ class Block(nn.Module):
         Args:
             block: a `BasicBlock` or `Bottleneck` of torchvision, known by its parts: other
                 networks shall not need torchvision.
-            device, dtype: see `Convolution`.
+            device, dtype: see `MergedConvolution`.
         """
         super().__init__()
         pairs = [(block.conv1, block.bn1), (block.conv2, block.bn2)]
         if hasattr(block, "conv3"):
             pairs.append((block.conv3, block.bn3))
-        row = [Convolution(*pair, activation=RELU, device=device, dtype=dtype) for pair in pairs]
+        row = [
+            MergedConvolution(*pair, activation=RELU, device=device, dtype=dtype) for pair in pairs
+        ]
         self.row = nn.ModuleList(row)
         self.shortcut = None
         if block.downsample is not None:
-            self.shortcut = Convolution(
+            self.shortcut = MergedConvolution(
                 *block.downsample, activation=NOTHING, device=device, dtype=dtype
             )
             self.shortcut.add_bias_of(row[-1])
@@ -182,7 +184,7 @@ class Inverted(nn.Module):
     def __init__(
         self, block: InvertedBottleneck, *, device: torch.device, dtype: torch.dtype
     ) -> None:
-        """Merge a block in evaluation mode, which stays as it is; see `Convolution`."""
+        """Merge a block in evaluation mode, which stays as it is; see `MergedConvolution`."""
         super().__init__()
         rows = (one.children() for one in block.row)
         row = [_merged(parts, device=device, dtype=dtype) for parts in rows]
@@ -273,7 +275,7 @@ def _parts(layers: Sequence[nn.Module], index: int) -> Sequence[nn.Module] | Non
     return None
 
 
-def _merged(parts: Iterable[nn.Module], **options: Any) -> Convolution:
+def _merged(parts: Iterable[nn.Module], **options: Any) -> MergedConvolution:
     """One layer of a padding, a convolution, its batch norm and its activation; see there."""
     by_type = {type(part): part for part in parts}
     convolution, norm = by_type[nn.Conv2d], by_type[nn.BatchNorm2d]
@@ -281,7 +283,9 @@ def _merged(parts: Iterable[nn.Module], **options: Any) -> Convolution:
     assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - for mypy
     activation = RELU6 if nn.ReLU6 in by_type else RELU if nn.ReLU in by_type else NOTHING
     is_lopsided = nn.ZeroPad2d in by_type
-    return Convolution(convolution, norm, activation=activation, is_lopsided=is_lopsided, **options)
+    return MergedConvolution(
+        convolution, norm, activation=activation, is_lopsided=is_lopsided, **options
+    )
 
 
 class Darker(nn.Module):

@@ -40,7 +40,7 @@ class Columns:
     keep: tuple[str, ...] = ()
 
 
-class Table:
+class PictureTable:
     """An open Parquet file of pictures.
 
     Attributes:
@@ -106,7 +106,7 @@ class Table:
 
 
 @contextmanager
-def opened(file: BinaryIO, columns: Columns) -> Iterator[Table]:
+def opened(file: BinaryIO, columns: Columns) -> Iterator[PictureTable]:
     """Open a Parquet file of pictures.
 
     Raises:
@@ -122,7 +122,7 @@ def opened(file: BinaryIO, columns: Columns) -> Iterator[Table]:
         raise
     except Exception as error:  # a hostile footer raises anything; it is one shard
         raise DamagedShard(f"no Parquet file, or damaged ({reading.why(error)})") from error
-    yield Table(table, columns)
+    yield PictureTable(table, columns)
 
 
 def _image_of(schema: Any, wanted: str | None) -> tuple[str, str | None]:

@@ -58,7 +58,7 @@ def test_settled_weights_are_the_same_numbers_in_bfloat16_and_stay_near():
             [
                 layer.weight.float()
                 for layer in merged.merge(network, device=CPU, dtype=dtype).modules()
-                if isinstance(layer, merged.Convolution)
+                if isinstance(layer, merged.MergedConvolution)
             ]
             for dtype in (torch.float32, torch.bfloat16)
         ]
