@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from contrique_cli.encoder import checkpoint
 from tests.conftest import blurred, make_photo
+
+INFO = checkpoint.EncoderInfo(
+    arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={}
+)
+"""Of the untrained tiny encoder that the tests use."""
 
 SCENES = 16
 RADII = (0.0, 0.5, 1.0, 2.0)

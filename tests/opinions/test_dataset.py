@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 from contrique_cli import config
-from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
 from contrique_cli.opinions import dataset, fit
-from tests.opinion_tables import make_collection
+from tests.opinion_tables import INFO
 
 WORK = Work(device="cpu", max_side=0)
-
-
-INFO = checkpoint.EncoderInfo(
-    arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={}
-)
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_collection(tmp_path_factory.mktemp("collection"))
 
 
 def test_missing_and_unreadable_photos_are_listed_by_line(table, tiny, tmp_path):

@@ -10,18 +10,14 @@ import pytest
 import torch
 
 from contrique_cli import config
-from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels, RegressorMismatch
 from contrique_cli.opinions import dataset, evaluate, fit, labels, metrics
 from contrique_cli.scoring.pipeline import Pipeline
-from tests.opinion_tables import make_collection
+from tests.opinion_tables import INFO, make_collection
 
 WORK = Work(device="cpu", max_side=0)
-INFO = checkpoint.EncoderInfo(
-    arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={}
-)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,11 +25,6 @@ def fewer_resamples():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "RESAMPLES", 100)
         yield
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_collection(tmp_path_factory.mktemp("collection"))
 
 
 @pytest.fixture(scope="module")

@@ -10,25 +10,14 @@ import pytest
 import torch
 
 from contrique_cli import config
-from contrique_cli.encoder import checkpoint
 from contrique_cli.encoder.model import Contrique
 from contrique_cli.encoder.work import Work
 from contrique_cli.errors import BadLabels
 from contrique_cli.models import regressor
 from contrique_cli.opinions import dataset, fit, labels
-from tests.opinion_tables import make_collection
+from tests.opinion_tables import INFO
 
 WORK = Work(device="cpu", max_side=0)
-
-
-INFO = checkpoint.EncoderInfo(
-    arch="tiny", pooling="last", preprocessing=1, fingerprint="f" * 64, provenance={}
-)
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_collection(tmp_path_factory.mktemp("collection"))
 
 
 @pytest.fixture(scope="module")
