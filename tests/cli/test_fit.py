@@ -1,4 +1,4 @@
-"""features, fit-regressor, evaluate, compare and models from the command line."""
+"""The command fit-regressor, and what its regressors are good for."""
 
 from __future__ import annotations
 
