@@ -6,22 +6,24 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 
 import pytest
 
+from contrique_cli.cli.app import PANELS
 from tests.conftest import ROOT, make_photo
 
 HEAVY = ("torch", "torchvision", "pandas", "pyarrow", "sklearn", "scipy", "openpyxl", "sympy")
 
 
-def loaded(*args: object) -> set[str]:
-    """Heavy packages that a command has loaded when it is done."""
+def loaded(*args: object, names: Iterable[str] = HEAVY) -> set[str]:
+    """Those of some modules, by default heavy ones, that a command has loaded when it is done."""
     code = (
         "import json, sys\n"
         "from contrique_cli.cli.app import app\n"
         "try:\n    app(sys.argv[1:], prog_name='contrique')\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
-        f"print('\\n' + json.dumps([name for name in {HEAVY} if name in sys.modules]))"
+        f"print('\\n' + json.dumps([name for name in {tuple(names)} if name in sys.modules]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, args)],
@@ -48,6 +50,24 @@ def test_acting_on_a_report_loads_nothing(photos, tmp_path):
     report = tmp_path / "r.csv"
     loaded("score", photos, "--quiet", "--output", report)
     assert loaded("select", "--from", report, "--list") == set()
+
+
+def test_a_command_is_loaded_without_the_others(photos, tmp_path):
+    files = "score watch compare explain features select rate undo fit evaluate train models"
+    names = [f"contrique_cli.cli.{name}" for name in files.split()]
+    assert loaded("cache", "info", names=names) == set()
+    scoring = loaded("score", photos, "--quiet", "--output", tmp_path / "r.csv", names=names)
+    assert names[0] in scoring
+    assert not scoring.intersection(names[8:])
+    assert loaded("--help", names=names) == set(names)
+
+
+@pytest.mark.parametrize("name", [name for names in PANELS.values() for name in names])
+def test_every_command_is_listed_and_has_help(contrique, name):
+    listed, own = contrique("--help"), contrique(name, "--help")
+    assert name in listed.out
+    assert own.status == 0
+    assert f" {name} " in own.out
 
 
 @pytest.mark.parametrize(

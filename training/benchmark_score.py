@@ -1,10 +1,11 @@
 """How fast scoring is, in ratios measured in one run.
 
-    python training/benchmark_score.py                      # the bundled model; 4 minutes when idle
+    python training/benchmark_score.py                      # the bundled model
     python training/benchmark_score.py --model lite0 --pooling stages --against default
-    python training/benchmark_score.py --share 0.1 --rounds 1 --clock cpu    # on a busy machine
+    python training/benchmark_score.py --share 0.2 --rounds 5 --clock cpu    # on a busy machine
 
-For generated JPEGs of 0.2, 2, 12 and 48 megapixels, in turns, each in a process of its own:
+For generated JPEGs of 0.2, 2, 12 and 48 megapixels, in turns, each in a process of its own and for
+some seconds at least:
 
 * ours: files to features, as `contrique score` does it;
 * encoder: the same encoder on ready pixels of the same shapes, on as many cores;
@@ -15,8 +16,10 @@ For generated JPEGs of 0.2, 2, 12 and 48 megapixels, in turns, each in a process
 * ours and encoder of another model, by turns with the first, where one is given to compare with.
 
 Encoder and decoder share the cores of a CPU, so that the most that both can do together is
-1 / (1 / encoder + 1 / decode). Start-up is the whole command on one photo. Peak memory is that of
-the whole process. The last line on standard output is JSON.
+1 / (1 / encoder + 1 / decode). Two that are compared follow each other, the other way round in
+every second round; rates and ratios are medians over the rounds, each ratio being one of rates of
+the same round. Peak memory is that of the whole process. The last line on standard output is JSON.
+How long a command takes to start is told by `benchmark_start.py`.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ SIZES = {0.2: (512, 384), 2: (1632, 1224), 12: (4000, 3000), 48: (8000, 6000)}
 COUNTS = {0.2: 200, 2: 60, 12: 30, 48: 12}
 WAYS = ("ours", "encoder", "decode", "naive", "full")
 PLAIN = ("naive", "full")
-COMPARED = ("ours", "encoder")
+COMPARED = ("ours", "encoder")  # with those of another model
 RATIOS = {"times_naive": "naive", "times_full": "full", "times_other": "other_ours"}
 NAIVE_SHARE = 4
 MODEL = "name or file [default]; an architecture, with random weights"
@@ -75,7 +78,8 @@ def photograph(seed: int, width: int, height: int) -> Image.Image:
 
 def ours(model: Contrique, paths: list[Path]) -> Callable[[], object]:
     """Files to features."""
-    return lambda: list(features.extract(paths, backend.Embed(model), Work()))
+    embed = backend.Embed(model)
+    return lambda: list(features.extract(paths, embed, Work()))
 
 
 def spread(work: Callable[[Path], object], paths: list[Path]) -> Callable[[], object]:
@@ -140,16 +144,16 @@ def measure(args: argparse.Namespace) -> None:
     else:
         run = {"ours": ours, "encoder": encoder, "decode": decode}[args.way](model, paths)
     if args.way != "full":
-        {"naive": lambda: naive(model, paths[:1], config.MAX_SIDE)}.get(args.way, lambda: run)()()
+        run()  # the first time is another
+    clock = time.process_time if args.clock == "cpu" else time.perf_counter
+    began, seconds, done = clock(), 0.0, 0
+    while seconds < args.seconds:
+        run()
+        done += len(paths)
+        seconds = clock() - began
     if args.clock == "cpu":  # what all cores would do in a second, were there nobody else
-        began = time.process_time()
-        run()
-        seconds = (time.process_time() - began) / torch.get_num_threads()
-    else:
-        began = time.perf_counter()
-        run()
-        seconds = time.perf_counter() - began
-    print(json.dumps({"rate": len(paths) / seconds, "peak_mb": round(peak_memory() / 1e6)}))
+        seconds /= torch.get_num_threads()
+    print(json.dumps({"rate": done / seconds, "peak_mb": round(peak_memory() / 1e6)}))
 
 
 def peak_memory() -> float:
@@ -176,26 +180,11 @@ def ask(args: argparse.Namespace, model: str, way: str, folder: Path) -> dict[st
     """The measurement in a process of its own."""
     command = [sys.executable, __file__, "--way", way, "--folder", str(folder)]
     command += ["--model", model, "--pooling", args.pooling, "--clock", args.clock]
+    command += ["--seconds", str(args.seconds)]
     if args.device:
         command += ["--device", args.device]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def start_up(photo: Path, rounds: int) -> dict[str, float]:
-    """Seconds of `import torch` and of the whole command on one photo, the best of some rounds."""
-    commands = {
-        "import_torch": [sys.executable, "-c", "import torch"],
-        "score_one": [sys.executable, "-m", "contrique_cli", "score", str(photo), "-q"],
-    }
-    found: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(rounds + 1):
-        for name, command in commands.items():
-            began = time.perf_counter()
-            root = Path(__file__).parent.parent
-            subprocess.run(command, check=True, cwd=root, stdout=subprocess.DEVNULL)  # noqa: S603
-            found[name].append(time.perf_counter() - began)
-    return {name: round(min(times), 2) for name, times in found.items()}
 
 
 def rows(args: argparse.Namespace, root: Path) -> Iterator[dict[str, float]]:
@@ -212,24 +201,43 @@ def rows(args: argparse.Namespace, root: Path) -> Iterator[dict[str, float]]:
             (folder / f"{number}.jpg").hardlink_to(folder / f"{number % 4}.jpg")
         left_out = set(PLAIN) if args.no_naive else set()
         left_out |= {"full"} if megapixels > FULL_LIMIT else set()
-        ways = {way: (args.model, way) for way in WAYS if way not in left_out}
-        if args.against:
-            ways |= {f"other_{way}": (args.against, way) for way in COMPARED}
-        several = [
-            {name: ask(args, *what, folder) for name, what in ways.items()}
-            for _ in range(args.rounds)
-        ]
-        row: dict[str, float] = {"megapixels": megapixels}
-        for way in ways:
-            row[way] = round(max(one[way]["rate"] for one in several), 3)
-            row[f"{way}_mb"] = max(one[way]["peak_mb"] for one in several)
-        both = 1 / (1 / row["encoder"] + 1 / row["decode"])
-        row["of_slower"] = round(row["ours"] / min(row["encoder"], row["decode"]), 2)
-        row["of_both"] = round(row["ours"] / both, 2)
-        for name, other in RATIOS.items():
-            if other in row:
-                row[name] = round(row["ours"] / row[other], 2)
-        yield row
+        turns = {}
+        for way in WAYS:
+            if way not in left_out:
+                turns[way] = (args.model, way)
+            if way in COMPARED and args.against:
+                turns[f"other_{way}"] = (args.against, way)
+        yield {"megapixels": megapixels} | summary(list(take_turns(args, turns, folder)))
+
+
+def take_turns(
+    args: argparse.Namespace, turns: dict[str, tuple[str, str]], folder: Path
+) -> Iterator[dict[str, dict[str, float]]]:
+    """What each way measured, round by round, every second one backwards."""
+    for number in range(args.rounds):
+        order = list(turns)[:: -1 if number % 2 else 1]
+        yield {name: ask(args, *turns[name], folder) for name in order}
+
+
+def summary(rounds: list[dict[str, dict[str, float]]]) -> dict[str, float]:
+    """Medians over the rounds: rates, most memory, and ratios of rates of the same round."""
+
+    def usual(value: Callable[[dict[str, float]], float], digits: int) -> float:
+        rates = ({way: each["rate"] for way, each in one.items()} for one in rounds)
+        return round(statistics.median(map(value, rates)), digits)
+
+    row = {}
+    for way in rounds[0]:
+        row[way] = usual(lambda rate, way=way: rate[way], 3)
+        row[f"{way}_mb"] = max(one[way]["peak_mb"] for one in rounds)
+    row["of_slower"] = usual(lambda rate: rate["ours"] / min(rate["encoder"], rate["decode"]), 2)
+    row["of_both"] = usual(
+        lambda rate: rate["ours"] * (1 / rate["encoder"] + 1 / rate["decode"]), 2
+    )
+    for name, other in RATIOS.items():
+        if other in row:
+            row[name] = usual(lambda rate, other=other: rate["ours"] / rate[other], 2)
+    return row
 
 
 def main() -> None:
@@ -242,7 +250,10 @@ def main() -> None:
     parser.add_argument("--most", type=float, default=48, help="megapixels")
     parser.add_argument("--no-naive", action="store_true", help="leave out naive and full")
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of photos")
-    parser.add_argument("--rounds", type=int, default=2, help="the best of so many counts")
+    parser.add_argument("--rounds", type=int, default=3, help="the median of so many counts")
+    parser.add_argument(
+        "--seconds", type=float, default=4, help="that a measurement takes at least"
+    )
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: if shared")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -260,8 +271,6 @@ def main() -> None:
         for row in rows(args, Path(root)):
             done.append(row)
             print("\t".join(f"{row.get(name, float('nan')):g}" for name in columns), flush=True)
-        starting = start_up(Path(root) / "0.2" / "0.jpg", args.rounds)
-    print(f"start-up in seconds: {starting}")
     about = {
         "model": args.model,
         "against": args.against,
@@ -270,7 +279,7 @@ def main() -> None:
         "torch": torch.__version__,
         "median_of_slower": statistics.median(row["of_slower"] for row in done),
     }
-    print(json.dumps({"about": about, "start_up": starting, "rows": done}))
+    print(json.dumps({"about": about, "rows": done}))
 
 
 if __name__ == "__main__":

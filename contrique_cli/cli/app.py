@@ -6,40 +6,69 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
-from contrique_cli.cli import (
-    cache,
-    compare,
-    console,
-    evaluate,
-    explain,
-    features,
-    fit,
-    gallery,
-    models,
-    rate,
-    score,
-    select,
-    streams,
-    train,
-    undo,
-    watch,
-)
+from contrique_cli.cli import console, streams
 from contrique_cli.cli.deliver import DONE, INTERRUPTED, NOTHING
 from contrique_cli.errors import BadOption, ContriqueError, lacks_memory
 from contrique_cli.version import __version__
 
 USAGE = 2
 
+PANELS = {
+    "Score": ("score", "watch", "compare", "explain", "features"),
+    "Act on a report": ("select", "gallery", "rate", "undo"),
+    "Models and opinions": ("fit-regressor", "evaluate", "train"),
+    "On this machine": ("models", "cache"),
+}
+"""The commands, by the panel of the list that shows them."""
+
+_MODULES = {"fit-regressor": "fit"}
+"""Files of commands, where they have another name."""
+
+
+class _Commands(Mapping[str, Any]):
+    """Commands by name, each loaded when it is asked for: all take 0.1 s, and one is wanted."""
+
+    def __init__(self) -> None:
+        self._panels = {name: panel for panel, names in PANELS.items() for name in names}
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name, self._panels[name])
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._panels)
+
+    def __len__(self) -> int:
+        return len(self._panels)
+
+    @staticmethod
+    def _load(name: str, panel: str) -> Any:
+        module = import_module(f"contrique_cli.cli.{_MODULES.get(name, name)}")
+        found = getattr(module, "app", None)  # of commands that have commands
+        if found is None:
+            found = typer.Typer(add_completion=False)
+            found.command()(getattr(module, name.replace("-", "_")))
+        command: Any = get_command(found)
+        command.name, command.rich_help_panel = name, panel
+        return command
+
 
 class _Group(TyperGroup):
     """Turns what a user can mend into one line, and everything else into a traceback."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings | {"commands": _Commands()})
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -93,21 +122,6 @@ def contrique(
 
     Example: contrique score ./photos
     """
-
-
-SCORE, REPORT, JUDGE, KEEP = "Score", "Act on a report", "Models and opinions", "On this machine"
-"""Panels of the list of commands."""
-
-COMMANDS: dict[str, list[Callable[..., None]]] = {
-    SCORE: [score.score, watch.watch, compare.compare, explain.explain, features.features],
-    REPORT: [select.select, gallery.gallery, rate.rate, undo.undo],
-    JUDGE: [fit.fit_regressor, evaluate.evaluate, train.train],
-}
-for panel, commands in COMMANDS.items():
-    for command in commands:
-        app.command(rich_help_panel=panel)(command)
-app.add_typer(models.app, name="models", rich_help_panel=KEEP)
-app.add_typer(cache.app, name="cache", rich_help_panel=KEEP)
 
 
 def main() -> None:

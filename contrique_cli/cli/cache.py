@@ -15,7 +15,7 @@ from contrique_cli.files.reading import exists
 if TYPE_CHECKING:
     from contrique_cli.encoder.cache.featurecache import FeatureCache, Part
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -217,9 +217,9 @@ def write(rows: list[Row], to: Target, about: Mapping[str, Any]) -> None:
     Raises:
         CannotWrite: the report went to standard output instead.
     """
-    from contrique_cli.cli import display
-
     if to.format == "table":
+        from contrique_cli.cli import display
+
         display.show_table(rows)
         return
     data = to_bytes(rows, to.format, about, has_flaws=to.has_flaws)

@@ -21,7 +21,7 @@ _KINDS = {
     installed.FLAW: "flaw probe",
 }
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.callback(invoke_without_command=True)

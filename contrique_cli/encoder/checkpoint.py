@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from contrique_cli.version import __version__
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from contrique_cli.encoder.model import Contrique
 
@@ -122,14 +124,14 @@ def save(
 def load(path: Path) -> tuple[Contrique, EncoderInfo]:
     """Read a model in float32 on the CPU, in evaluation mode.
 
-    A file without a projector gives an empty one: scoring uses none, and random weights take time.
+    A file without a projector gives an empty one: scoring uses none.
 
     Raises:
         BadModelFile: not an encoder, damaged, altered, or made for other preprocessing.
     """
     import torch  # noqa: PLC0415 - see `fingerprint`
 
-    from contrique_cli.encoder.model import Contrique  # noqa: PLC0415 - loads PyTorch
+    from contrique_cli.encoder.model import Contrique, Undrawn  # noqa: PLC0415 - loads PyTorch
 
     content = tensorfile.read(path)
     info = _info(content.header)
@@ -139,19 +141,20 @@ def load(path: Path) -> tuple[Contrique, EncoderInfo]:
             f"{path} is damaged: its weights do not have the fingerprint that its header states; "
             "fetch or make it again"
         )
-    for name, value in content.tensors.items():
-        if value.is_floating_point() and not torch.isfinite(value.float()).all():
-            raise BadModelFile(f"{path} holds numbers that are not finite, in {short(name)}")
     projector = _part(content.tensors, "projector.")
-    model = Contrique(info.arch, info.pooling, has_projector=bool(projector))
+    with Undrawn():
+        model = Contrique(info.arch, info.pooling, has_projector=bool(projector))
     try:
-        model.encoder.load_state_dict({name: _to_float32(v) for name, v in encoder.items()})
-        if projector:
-            model.projector.load_state_dict({name: _to_float32(v) for name, v in projector.items()})
+        _fill(model.encoder, encoder)
+        _fill(model.projector, projector)
     except RuntimeError as error:
         if lacks_memory(error):
             raise
         raise BadModelFile(f"{path} does not hold a whole {info.arch}: {short(error)}") from error
+    for name, value in model.state_dict().items():
+        # A number that is not finite makes the sum so; no others can, in float64.
+        if value.is_floating_point() and not isfinite(value.sum(dtype=torch.float64)):
+            raise BadModelFile(f"{path} holds numbers that are not finite, in {short(name)}")
     return model.eval(), info
 
 
@@ -199,5 +202,15 @@ def _part(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.T
     }
 
 
-def _to_float32(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
+def _fill(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Give a network weights, in copies of its own types: a file may be changed in place.
+
+    Raises:
+        RuntimeError: some are missing, too many, or of another shape.
+    """
+    own = network.state_dict()
+    copies = {
+        name: value.to(own[name].dtype, copy=True) if name in own else value
+        for name, value in weights.items()
+    }
+    network.load_state_dict(copies, assign=True)

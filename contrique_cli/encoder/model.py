@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from contrique_cli.encoder import efficientnet
 from contrique_cli.encoder.architectures import (
@@ -84,6 +86,25 @@ def build(arch: str) -> nn.Sequential:
             f"no architecture is called {arch!r}; choose one of {', '.join(ARCHITECTURES)}"
         )
     return _BUILDERS[arch]()
+
+
+_DRAWING = (nn.init.kaiming_uniform_, nn.init.uniform_, torch.Tensor.normal_)
+"""What the layers of our networks draw their first weights by."""
+
+
+class Undrawn(TorchFunctionMode):
+    """Networks built meanwhile keep whatever memory they got: the weights of a file will follow.
+
+    Drawing weights to throw them away took 60 ms of every start. The device "meta" alone does not
+    help: drawing on it loads PyTorch's compiler, which takes a second.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Anything but drawing is done."""
+        given = kwargs or {}
+        if func in _DRAWING:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 _FLAT = 1e-8

@@ -12,6 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
+_GRACE = 1.0
+"""Seconds that closing waits for threads: one that still runs when Python ends may abort it, since
+ending a thread unwinds PyTorch's own code, too."""
+
 T = TypeVar("T")
 
 THREADS = "photo"
@@ -65,6 +69,7 @@ class Workers(Generic[T]):
         self._left: set[Task[T]] = set()
         self._count = count
         self._numbers = itertools.count()
+        self._threads: list[threading.Thread] = []
         for _ in range(count):
             self._start()
 
@@ -81,16 +86,26 @@ class Workers(Generic[T]):
         self._start()
 
     def close(self) -> None:
-        """End the threads that are not at work, and the others when they are done."""
+        """End the threads that are not at work, and the others when they are done.
+
+        Those that are done within a moment, unless left behind, have ended then.
+        """
         with suppress(queue.Empty):
             while True:
                 self._waiting.get_nowait()
         for _ in range(self._count + len(self._left)):
             self._waiting.put(None)
+        not_awaited = {task.thread for task in self._left} | {threading.get_ident()}
+        deadline = time.monotonic() + _GRACE
+        for thread in self._threads:
+            if thread.ident not in not_awaited:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _start(self) -> None:
         name = f"{THREADS}-{next(self._numbers)}"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _run(self) -> None:
         self._prepare()

@@ -94,3 +94,42 @@ def test_a_model_with_missing_tensors_is_refused(saved, tiny):
     tensorfile.write(saved, kind="encoder", header=header, tensors=tensors)
     with pytest.raises(BadModelFile, match="does not hold a whole tiny"):
         checkpoint.load(saved)
+
+
+@pytest.mark.parametrize("arch", ["tiny", "resnet18-c4", "lite0"])
+def test_loading_draws_no_random_weights(tmp_path, arch):
+    path = tmp_path / "a.safetensors"
+    checkpoint.save(path, Contrique(arch), provenance={})
+    before = torch.get_rng_state()
+    loaded, _ = checkpoint.load(path)
+    assert torch.equal(torch.get_rng_state(), before)
+    Contrique(arch)
+    assert not torch.equal(torch.get_rng_state(), before)
+    assert all(one.requires_grad and one.dtype == torch.float32 for one in loaded.parameters())
+
+
+def test_a_loaded_model_stays_as_it_is_when_its_file_is_overwritten(saved, tiny):
+    loaded, _ = checkpoint.load(saved)
+    with saved.open("r+b") as file:
+        file.write(bytes(saved.stat().st_size))
+    for name, value in tiny.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize("part", ["encoder.", "projector."])
+def test_numbers_that_are_not_finite_are_refused(saved, part):
+    content = tensorfile.read(saved)
+    for bad in (float("nan"), float("inf"), 1e300):
+        name = next(key for key in content.tensors if key.startswith(part))
+        value = content.tensors[name].to(torch.float64, copy=True)
+        value.view(-1)[0] = bad
+        tensors = {**content.tensors, name: value}
+        encoder = {
+            key.removeprefix("encoder."): one
+            for key, one in tensors.items()
+            if key.startswith("encoder.")
+        }
+        header = {**content.header.values, "fingerprint": checkpoint.fingerprint("tiny", encoder)}
+        tensorfile.write(saved, kind="encoder", header=header, tensors=tensors)
+        with pytest.raises(BadModelFile, match="not finite"):
+            checkpoint.load(saved)

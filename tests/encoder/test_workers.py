@@ -65,3 +65,26 @@ def test_closing_drops_what_nobody_has_begun():
     release.set()
     wait_for_threads(before)
     assert not dropped.done()
+
+
+def test_threads_that_are_done_have_ended_once_the_workers_are_closed():
+    before = count_threads()
+    for _ in range(20):  # one that goes on until Python ends may abort it
+        workers = Workers(4, lambda: None)
+        for task in [workers.submit(lambda: None, PATH) for _ in range(4)]:
+            task.result(10)
+        workers.close()
+        assert count_threads() == before
+
+
+def test_closing_does_not_wait_for_what_was_left():
+    workers = Workers(1, lambda: None)
+    release = threading.Event()
+    stuck = workers.submit(lambda: release.wait(60), PATH)
+    while stuck.started is None:
+        time.sleep(0.01)
+    workers.leave(stuck, "left")
+    began = time.monotonic()
+    workers.close()
+    assert time.monotonic() - began < 20
+    release.set()

@@ -13,7 +13,7 @@ from typing import IO
 
 import torch
 
-from contrique_cli.encoder.model import Contrique
+from contrique_cli.encoder.model import Contrique, Undrawn
 from contrique_cli.errors import BadModelFile
 from contrique_cli.models.official import pickles, recognising
 
@@ -189,7 +189,7 @@ def _to_model(path: Path, state: Mapping[str, torch.Tensor]) -> Contrique:
     """Check names, shapes, types and numbers, then build the model around them."""
     is_basic = _BLOCK.format(2) in state and _BLOCK.format(3) not in state
     arch = "resnet18" if is_basic else "resnet50"  # two or three convolutions in a block
-    with torch.device("meta"):  # no numbers drawn that would be thrown away
+    with torch.device("meta"), Undrawn():
         model = Contrique(arch)
     if found := _complaints(model.state_dict(), state):
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004
