@@ -171,12 +171,6 @@ def main() -> None:
         for part, name in zip(parts, ("train.csv", "test.csv"), strict=True)
     ]
     known, held, tones = climbed(args, model, info.fingerprint)
-    good, held_good = (best(*part) for part in zip(gathered, parts, strict=True))
-    probe = fit_flaws.make(
-        [known, tones], held, good=good, held_good=held_good, encoder=info.fingerprint, run=args.run
-    )
-    PROBE.parent.mkdir(parents=True, exist_ok=True)
-    flaws.save(PROBE, probe)
     report, found = fit.fit_dataset(
         dataclasses.replace(gathered[0], weights=splits.weights(parts[0])),
         encoder=info.fingerprint,
@@ -185,6 +179,18 @@ def main() -> None:
         provenance={"table": "biq2021.csv", "mos_column": "mos", "arch": info.arch},
         ladders=known.only(ladders.TAUGHT),
     )
+    good, held_good = (best(*part) for part in zip(gathered, parts, strict=True))
+    probe = fit_flaws.make(
+        [known, tones],
+        held,
+        good=good,
+        held_good=held_good,
+        score=lambda features: found.to_score(found.predict(features)),
+        encoder=info.fingerprint,
+        run=args.run,
+    )
+    PROBE.parent.mkdir(parents=True, exist_ok=True)
+    flaws.save(PROBE, probe)
     held_out = evaluate.evaluate_dataset(
         gathered[1], found, path=REGRESSOR, higher_is_better=True
     ).figures

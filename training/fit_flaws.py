@@ -6,14 +6,14 @@ with less or more light; levels 2 to 5 are examples of their flaw, the photos th
 that change nothing of "none", and so are the ordinary photos that people rate best: without these,
 details of real cameras look like compression. Held-out clean photos tell how often it is right: at
 levels 3 to 5 of the 25 kinds, over all and by flaw, and of wrong exposure; among untouched and
-well-rated photos; and among the answers that reach the stated confidence.
+well-rated photos; and among the flaws that are named, for which a regressor's scores count.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,9 @@ from contrique_cli.distortions.bank import KINDS
 from contrique_cli.models.flaws import NONE, FlawProbe
 from contrique_cli.opinions.ladders import EXPOSURES, Ladders, flaw_of
 from training.pack_photos import HELD_OUT
+
+Score = Callable[[np.ndarray], np.ndarray]
+"""Features, shape (N, 2F), to scores from 0 to 100, shape (N,)."""
 
 PUBLISHED = tuple(kind.number for kind in KINDS)
 EVERY_KIND = (*PUBLISHED, *EXPOSURES)
@@ -76,9 +79,9 @@ def fit(x: np.ndarray, names: np.ndarray, strength: float) -> tuple[np.ndarray, 
     return inner, model.intercept_ - centre @ inner, list(model.classes_)
 
 
-def named(probe: FlawProbe, x: np.ndarray) -> np.ndarray:
+def named(probe: FlawProbe, x: np.ndarray, score: Score) -> np.ndarray:
     """What users read, `NONE` where no flaw is certain enough, shape (N,)."""
-    return np.array([flaw.name for flaw in probe.name(x)])
+    return np.array([flaw.name for flaw in probe.choose(probe.probabilities(x), score(x))])
 
 
 def right(probe: FlawProbe, x: np.ndarray, names: np.ndarray) -> np.ndarray:
@@ -86,24 +89,24 @@ def right(probe: FlawProbe, x: np.ndarray, names: np.ndarray) -> np.ndarray:
     return np.array(probe.names)[probe.probabilities(x).argmax(axis=1)] == names
 
 
-def figures(probe: FlawProbe, found: Ladders, good: np.ndarray) -> dict[str, object]:
+def figures(probe: FlawProbe, found: Ladders, good: np.ndarray, score: Score) -> dict[str, object]:
     """How good the probe is on photos that it was not fitted on; see `make`."""
     x, names, _ = examples(found.only(PUBLISHED), VISIBLE)
     light, exposures, _ = examples(found.only(EXPOSURES), VISIBLE)
     is_exposed = exposures != NONE
     is_right = right(probe, x, names)
     is_flawed = names != NONE
-    sure = probe.probabilities(x).max(axis=1) >= probe.confidence
-    answers = named(probe, x)
+    answers = named(probe, x, score)
+    is_named = is_flawed & (answers != NONE)
     return {
         "data": f"{len(np.unique(found.photos))} held-out clean photos x 25 kinds, levels 3 to 5",
         "right_at_levels_3_to_5": round(float(is_right[is_flawed].mean()), 4),
-        "right_where_confident": round(float(is_right[is_flawed & sure].mean()), 4),
-        "share_confident": round(float(sure[is_flawed].mean()), 4),
+        "right_where_named": round(float((answers == names)[is_named].mean()), 4),
+        "share_named": round(float(is_named[is_flawed].mean()), 4),
         "wrong_exposure_named": round(
-            float((named(probe, light) == exposures)[is_exposed].mean()), 4
+            float((named(probe, light, score) == exposures)[is_exposed].mean()), 4
         ),
-        "well_rated_called_none": round(float((named(probe, good) == NONE).mean()), 4),
+        "well_rated_called_none": round(float((named(probe, good, score) == NONE).mean()), 4),
         "clean_called_none": round(float((answers[~is_flawed] == NONE).mean()), 4),
         "right_by_flaw": {
             str(name): round(float(is_right[names == name].mean()), 3)
@@ -128,6 +131,7 @@ def make(
     *,
     good: np.ndarray,
     held_good: np.ndarray,
+    score: Score,
     encoder: str,
     run: str,
 ) -> FlawProbe:
@@ -138,6 +142,7 @@ def make(
         held: of held-out photos, every kind of each.
         good: features of ordinary training photos that people rate best, shape (N, 2F).
         held_good: of held-out ones, shape (M, 2F).
+        score: of the regressor that the probe will work beside.
         encoder: fingerprint of the encoder that made the features.
         run: for the provenance.
     """
@@ -156,9 +161,10 @@ def make(
     confusions(probe, held)
     for confidence in (0.4, 0.5, 0.6, 0.7, 0.8):
         print(
-            confidence, figures(dataclasses.replace(probe, confidence=confidence), held, held_good)
+            confidence,
+            figures(dataclasses.replace(probe, confidence=confidence), held, held_good, score),
         )
-    return dataclasses.replace(probe, figures=figures(probe, held, held_good))
+    return dataclasses.replace(probe, figures=figures(probe, held, held_good, score))
 
 
 def training_photos(data: Path, count: int) -> list[Path]:

@@ -16,6 +16,19 @@ KIND = "flaw probe"
 NONE = "none"
 """Name of the class of photos without a flaw, and the answer where none is certain enough."""
 
+WEAK_SCORE = 20.0
+"""Score below which a photo has some flaw: there the likeliest is named with less certainty. A
+probe that learnt from flaws made by computation is shy of those that cameras make."""
+
+HALF = 0.5
+"""Share of the flaws' probability above which a flaw is named in such a photo."""
+
+BLURRED, BLUR = ("blur", "motion blur", "smearing"), "blur"
+"""Flaws that look alike in real photos, and what they are called together there."""
+
+MISTAKEN = "compression"
+"""Not named in such a photo: it is what the bundled probe sees in real darkness."""
+
 
 class Flaw(NamedTuple):
     """The dominant flaw of a photo and its probability; the probability of no flaw with `NONE`."""
@@ -57,28 +70,33 @@ class FlawProbe:
         found: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
         return found
 
-    def name(self, features: np.ndarray) -> list[Flaw]:
-        """The dominant flaw of each photo; see `choose`.
+    def choose(self, found: np.ndarray, scores: np.ndarray) -> list[Flaw]:
+        """The likeliest class of each photo where it reaches the confidence.
 
-        Args:
-            features: shape (N, 2F).
-        """
-        return self.choose(self.probabilities(features))
-
-    def choose(self, found: np.ndarray) -> list[Flaw]:
-        """The likeliest flaw of each photo; `NONE` where no flaw reaches the confidence.
+        Else `NONE`, but in photos that score below `WEAK_SCORE` the flaw that has more than half of
+        the probability that `NONE` and `MISTAKEN` leave; all that is `BLURRED` together is `BLUR`.
 
         Args:
             found: see `probabilities`.
+            scores: 0 to 100, shape (N,).
         """
-        nothing = list(self.names).index(NONE)
-        flaws = []
-        for row in found:
-            likeliest = int(row.argmax())
-            if likeliest == nothing or row[likeliest] < self.confidence:
-                likeliest = nothing
-            flaws.append(Flaw(self.names[likeliest], float(row[likeliest])))
-        return flaws
+        return [self._choose(row, score) for row, score in zip(found, scores, strict=True)]
+
+    def _choose(self, row: np.ndarray, score: float) -> Flaw:
+        chances = dict(zip(self.names, row.tolist(), strict=True))
+        likeliest = Flaw(*max(chances.items(), key=lambda item: item[1]))
+        if likeliest.probability >= self.confidence:
+            return likeliest
+        suspect = _suspect(chances) if score < WEAK_SCORE else None
+        return suspect or Flaw(NONE, chances[NONE])
+
+
+def _suspect(chances: Mapping[str, float]) -> Flaw | None:
+    """The flaw that has more than half of what counts in a weak photo, where there is one."""
+    left = {name: chances[name] for name in chances if name not in (NONE, MISTAKEN)}
+    together = [(BLUR, sum(left.get(name, 0.0) for name in BLURRED))] if BLUR in left else []
+    least = HALF * sum(left.values())
+    return next((Flaw(*flaw) for flaw in (*left.items(), *together) if flaw[1] > least), None)
 
 
 def save(path: Path, probe: FlawProbe) -> None:

@@ -102,11 +102,12 @@ class Pipeline:
             source, note, rating: see `decoding.Photo`.
         """
         raw = self.regressor.predict(values[None])  # (1, 2F) -> (1,)
+        scores = self.regressor.to_score(raw)  # (1,)
         flaw = None
         chances: tuple[tuple[str, float], ...] = ()
         if self.probe is not None:
             found = self.probe.probabilities(values[None])  # (1, K)
-            flaw = self.probe.choose(found)[0]
+            flaw = self.probe.choose(found, scores)[0]
             chances = tuple(
                 (name, chance)
                 for name, chance in zip(self.probe.names, found[0].tolist(), strict=True)
@@ -114,7 +115,7 @@ class Pipeline:
             )
         return Row(
             path=path,
-            score=float(self.regressor.to_score(raw)[0]),
+            score=float(scores[0]),
             raw=float(raw[0]),
             quality=float(self.regressor.to_quality(raw)[0]),
             flaw=None if flaw is None else flaw.name,

@@ -39,15 +39,40 @@ def test_probabilities_are_the_softmax_of_the_linear_map(probe):
 
 
 def test_huge_features_do_not_overflow(probe):
-    assert probe.name(np.array([[0.0, 1e6, 0.0]])) == [("blur", 1.0)]
+    assert probe.probabilities(np.array([[0.0, 1e6, 0.0]])).tolist() == [[0.0, 1.0, 0.0]]
 
 
-def test_the_likeliest_flaw_is_named_from_the_confidence_on(probe):
-    sure, unsure = np.log([[0.1, 0.7, 0.2], [0.2, 0.5, 0.3]])
-    assert probe.name(np.stack([sure, unsure])) == [
-        ("blur", pytest.approx(0.7)),
-        ("none", pytest.approx(0.2)),
-    ]
+@pytest.mark.parametrize("score", [19.9, 20.0])
+@pytest.mark.parametrize("likeliest", [("blur", [0.1, 0.7, 0.2]), ("none", [0.7, 0.2, 0.1])])
+def test_what_reaches_the_confidence_is_named_whatever_the_score(probe, likeliest, score):
+    name, found = likeliest
+    assert probe.choose(np.array([found]), np.array([score])) == [(name, 0.7)]
+
+
+def test_an_unsure_flaw_is_named_in_weak_photos_alone(probe):
+    found = np.array([[0.45, 0.3, 0.25]] * 2)
+    assert probe.choose(found, np.array([19.9, 20.0])) == [("blur", 0.3), ("none", 0.45)]
+
+
+@pytest.mark.parametrize(
+    ("chances", "named"),
+    [
+        ({"none": 0.4, "noise": 0.3, "dark": 0.3}, ("none", 0.4)),
+        ({"none": 0.4, "noise": 0.31, "dark": 0.29}, ("noise", 0.31)),
+        ({"none": 0.3, "compression": 0.4, "dark": 0.2, "noise": 0.1}, ("dark", 0.2)),
+        ({"none": 0.4, "compression": 0.6 - 1e-9}, ("none", 0.4)),
+        ({"none": 0.3, "motion blur": 0.5, "blur": 0.1, "dark": 0.1}, ("motion blur", 0.5)),
+        (
+            {"none": 0.3, "motion blur": 0.2, "blur": 0.1, "smearing": 0.2, "dark": 0.2},
+            ("blur", 0.5),
+        ),
+        ({"none": 0.3, "motion blur": 0.2, "smearing": 0.2, "dark": 0.3}, ("none", 0.3)),
+    ],
+)
+def test_a_weak_photo_has_the_flaw_with_more_than_half_of_what_counts(probe, chances, named):
+    several = dataclasses.replace(probe, names=list(chances), confidence=0.7)
+    ((name, chance),) = several.choose(np.array([list(chances.values())]), np.array([0.0]))
+    assert (name, chance) == (named[0], pytest.approx(named[1]))
 
 
 def test_a_saved_probe_comes_back_whole(probe, tmp_path):
@@ -148,6 +173,35 @@ def test_a_probe_is_imported_and_used_with_its_encoder(contrique, probe, home, p
     ]
     frame = read_report(report)
     assert frame["flaw_blur"].to_list()[:3] == [1.0, 1.0, 1.0]
+
+
+def test_the_score_helps_to_name_a_flaw_in_every_command(
+    contrique, probe, home, photos, tiny_regressor
+):
+    """Issue 14: flaws that anyone sees in photos of 2 points of 100 had no name."""
+    odds = np.log([0.45, 0.3, 0.25])
+    shy = dataclasses.replace(
+        probe,
+        encoder=tiny_regressor.encoder,
+        weights=np.zeros((tiny_regressor.weights.size, 3), np.float32),
+        bias=odds.astype(np.float32),
+    )
+    (home / "flaws").mkdir()
+    flaws.save(home / "flaws" / "tiny.safetensors", shy)
+    photo = photos / "a.jpg"
+    for bias, flaw in ((-9.0, "blur"), (9.0, "none")):
+        judge = dataclasses.replace(tiny_regressor, bias=bias)
+        regressor.save(home / "regressors" / "tiny.safetensors", judge)
+        tiny = ("--regressor", "tiny", "--device", "cpu")
+        report = home / f"{flaw}.json"
+        for again in ((), ("--no-cache",)):  # the first of the second judge is from the cache
+            assert contrique("score", photo, *tiny, "-o", report, *again).status == 0
+            (found,) = json.loads(report.read_text())["photos"]
+            assert (found["flaw"], found["flaw_blur"]) == (flaw, 0.3)
+        explained = contrique("explain", photo, *tiny, "--format", "json")
+        assert json.loads(explained.out)["flaw"] == flaw
+        chosen = contrique("select", "--from", report, "--flaw", "blur")
+        assert chosen.out.count("a.jpg") == (flaw == "blur")
 
 
 @pytest.mark.parametrize("option", ["--model", "--regressor"])
