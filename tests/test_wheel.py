@@ -72,7 +72,8 @@ def test_the_wheel_holds_the_package_and_its_model_and_nothing_else(wheel):
     assert wheel.stat().st_size < MAX_WHEEL_MB * 1e6
 
 
-def test_the_wheel_alone_scores_a_photo_with_the_bundled_model(wheel, tmp_path):
+def test_the_wheel_alone_scores_a_photo_with_the_bundled_model(wheel, tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # it would come before the wheel
     python = tmp_path / "env" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
     site = Path(
