@@ -17,7 +17,7 @@ ROOMS = {
     "errors": "",
     "version": "",
     "config": "",
-    "files": "reading writing tables ahead",
+    "files": "reading writing delimited tables ahead",
     "photos": (
         "kinds content memory bounds exif stars jpeg png tiff damage raw rgb pixels finding "
         "decoders decoding opening"
@@ -58,7 +58,8 @@ PLAN = [
 ROOF = [name for name in PLAN if name.startswith("cli.")]
 
 LIGHT = {
-    *("errors", "version", "config", "files.reading", "files.writing", "files.tables"),
+    *("errors", "version", "config", "files.reading", "files.writing"),
+    *("files.delimited", "files.tables"),
     *("photos.kinds", "photos.stars"),
     "models.installed",
     *(
@@ -78,7 +79,16 @@ OWNERS = {
     "sklearn": {"opinions.fit"},
     "scipy": {"opinions.metrics", "opinions.ridge", "opinions.ranking"},
     "torchvision": {"encoder.model"},
-    "pandas": {"files.tables", "reports.frames", "scoring.api"},
+    "pandas": {
+        *(
+            "files.delimited",
+            "files.tables",
+            "reports.reading",
+            "reports.frames",
+            "opinions.labels",
+            "scoring.api",
+        ),
+    },
     "pyarrow": {"files.tables"},
     "sqlite3": {"encoder.cache.sqlitefile", "encoder.cache.featurecache"},
     "PIL": {

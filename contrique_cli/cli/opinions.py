@@ -107,11 +107,9 @@ def watching(*, quiet: bool, label: str = "features") -> Iterator[Callable[[int,
 
 
 def tell(left_out: Sequence[LeftOut], notes: Sequence[str]) -> None:
-    """Say which lines of a table could not be used, and what else is to be known of it."""
+    """Say which rows of a table could not be used, and what else is to be known of it."""
     if left_out:
-        console.say(f"{len(left_out)} lines could not be used:")
-    console.name_some(
-        (f"line {one.line}: {one.path}: {one.reason}" for one in left_out), len(left_out)
-    )
+        console.say(f"{len(left_out)} rows could not be used:")
+    console.name_some(map(str, left_out), len(left_out))
     for note in notes:
         console.say(f"note: {note}")

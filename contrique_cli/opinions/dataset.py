@@ -36,7 +36,7 @@ class Dataset:
         group_column: what the groups are called in the table; None without groups.
         task: `regressor.NO_REFERENCE` or `regressor.FULL_REFERENCE`.
         marks: 8 characters that tell each photo by its content, however it is called.
-        left_out: rows whose photo or reference is missing or cannot be used, by line.
+        left_out: rows whose photo or reference is missing or cannot be used, in its order.
         notes: what the user should know about the table.
         weights: how much each photo counts in a fit, shape (N,); None: all alike.
     """
@@ -83,18 +83,18 @@ def gather(
     used: list[Label] = []
     values: list[np.ndarray] = []
     left_out = list(labels.left_out)
-    rows = sorted(labels.rows, key=lambda row: (str(row.reference or ""), row.line))
+    rows = sorted(labels.rows, key=lambda row: (str(row.reference or ""), row.place))
     for done, (row, found) in enumerate(
         zip(rows, _extract(rows, model, work, shelf), strict=True), start=1
     ):
         if isinstance(found, Unreadable):
-            left_out.append(LeftOut(line=row.line, path=row.path, reason=found.reason))
+            left_out.append(LeftOut(place=row.place, path=row.path, reason=found.reason))
         else:
             used.append(row)
             values.append(found.values)
         if on_photo is not None:
             on_photo(done, len(rows))
-    left_out.sort(key=lambda one: one.line)
+    left_out.sort(key=lambda one: one.place)
     _require(len(used), at_least, left_out)
     return _dataset(labels, used, np.stack(values), left_out)
 
@@ -103,7 +103,7 @@ def _dataset(
     labels: Labels, used: list[Label], values: np.ndarray, left_out: list[LeftOut]
 ) -> Dataset:
     """Put together, in the order of the table."""
-    order = np.argsort([row.line for row in used], kind="stable")
+    order = np.argsort([row.place.number for row in used], kind="stable")
     used = [used[index] for index in order]
     mos = np.array([row.mos for row in used])
     if np.ptp(mos) == 0.0:
@@ -153,9 +153,8 @@ def _require(there: int, at_least: int, left_out: Sequence[LeftOut]) -> None:
         return
     message = f"{at_least} photos with a score are needed, and only {there} can be used"
     if left_out:
-        first = left_out[0]
         message += (
-            f"; {len(left_out)} left out, the first in line {first.line}: {first.path}: "
-            f"{first.reason} (relative paths start from --photos)"
+            f"; {len(left_out)} left out, the first in {left_out[0]} (relative paths start from "
+            "--photos)"
         )
     raise BadLabels(message)

@@ -1,19 +1,23 @@
-"""Opinion scores: a table to labels, with complaints that name the line."""
+"""Opinion scores: a table to labels, with complaints that name the row."""
 
 from __future__ import annotations
 
 import math
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contrique_cli.config import Opinions
 from contrique_cli.errors import BadLabels
 from contrique_cli.files import reading, tables
-from contrique_cli.files.tables import Table
+from contrique_cli.files.tables import Place, Table
 from contrique_cli.photos.finding import EXTENSIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PATH_NAMES = frozenset(
     "path file filename file_name file_names filepath file_path image image_name image_path "
@@ -35,13 +39,13 @@ GROUP_NAMES = frozenset(
 MOST_OPINION = 1e9
 """Largest score of either sign; sums of larger ones would overflow."""
 
-_LINES_NAMED = 8
+_ROWS_NAMED = 8
 
 
 class _Kind(NamedTuple):
     """What a column holds, in words, under which usual names, and the option that names it.
 
-    `fits` tells by its content a cell of a table whose first line does not name the columns.
+    `fits` tells by its content a cell of a table whose first row does not name the columns.
     """
 
     what: str
@@ -51,11 +55,7 @@ class _Kind(NamedTuple):
 
 
 def _is_number(cell: Any) -> bool:
-    try:
-        tables.number(cell)
-    except ValueError:
-        return False
-    return True
+    return not math.isnan(_number(cell))
 
 
 def _is_photo(cell: Any) -> bool:
@@ -71,15 +71,14 @@ class Label:
     """One photo with its opinion score.
 
     Attributes:
-        line: of the table, or row of a sheet, counted from 1; the first one where a photo stands
-            on several.
+        place: of its row in the table; the first one where a photo stands in several.
         path: of the photo; it was there when the table was read.
-        mos: on the table's own scale; the mean where a photo stands on several lines.
+        mos: on the table's own scale; the mean where a photo stands in several rows.
         group: photos of one group belong together; None without groups.
         reference: the undistorted photo; None without references.
     """
 
-    line: int
+    place: Place
     path: Path
     mos: float
     group: str | None = None
@@ -90,9 +89,12 @@ class Label:
 class LeftOut:
     """A row of the table that takes no part, and why."""
 
-    line: int
+    place: Place
     path: Path
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.path}: {self.reason}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,22 +114,6 @@ class Labels:
     notes: Sequence[str]
     mos_column: str
     group_column: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Columns:
-    """Numbers of the columns in a row, from 0, and how many there are."""
-
-    count: int
-    path: int
-    mos: int
-    group: int | None
-    reference: int | None
-
-    @property
-    def last(self) -> int:
-        used = (self.path, self.mos, self.group, self.reference)
-        return max(number for number in used if number is not None)
 
 
 def read_opinions(opinions: Opinions) -> Labels:
@@ -159,11 +145,11 @@ def read(
 ) -> Labels:
     """Read a table of photos and opinion scores.
 
-    Any kind that `tables.read` knows, with decimal points or commas. Where the first line holds a
-    photo and a score instead of names, it is the first row, and columns are called by number.
+    Any kind that `tables.read` knows, with decimal points or commas. Where the first row holds a
+    photo and a score instead of names, it is one of the rows, and columns are called by number.
 
     Args:
-        table: a file whose first line names the columns.
+        table: a file whose first row names the columns.
         photos: folder that relative paths start from; by default the table's own.
         path_column, mos_column: by default found among `PATH_NAMES` and `MOS_NAMES`.
         group_column: photos of one group are never split; by default the reference's.
@@ -176,27 +162,30 @@ def read(
     found = tables.read(table, BadLabels)
     first, notes = _number_columns(found)
     header = found.columns if first is None else [str(n + 1) for n in range(len(first))]
-    columns = _Columns(
-        count=len(header),
-        path=_find(table, header, path_column, _PHOTOS, first),
-        mos=_find(table, header, mos_column, _SCORES, first),
-        group=_named(table, header, group_column, "--group"),
-        reference=_named(table, header, reference_column, "--reference-column"),
-    )
-    if columns.path == columns.mos:
-        raise BadLabels(f"{table}: photo and score cannot both be in column {header[columns.mos]}")
-    rows = [*found.rows] if first is None else [(found.header, first), *found.rows]
-    labels = _labels(table, rows, columns, photos or table.parent, found.unit)
-    if not labels:
+    places = {
+        "path": _find(table, header, path_column, _PHOTOS, first),
+        "mos": _find(table, header, mos_column, _SCORES, first),
+        "group": _named(table, header, group_column, "--group"),
+        "reference": _named(table, header, reference_column, "--reference-column"),
+    }
+    columns = {name: place for name, place in places.items() if place is not None}
+    if columns["path"] == columns["mos"]:
+        name = header[columns["mos"]]
+        raise BadLabels(f"{table}: photo and score cannot both be in column {name}")
+    opinions = _opinions(table, found, columns, has_header=first is None)
+    if opinions.empty:
         raise BadLabels(f"{table} names its columns but holds no rows; add a line for each photo")
-    labels, repeated = _merge_repeated(table, labels)
-    there, left_out = _sort_out_missing(labels)
-    group = columns.reference if columns.group is None else columns.group
+    folder = photos or table.parent
+    for name in ("path", "reference"):
+        opinions[name] = [None if text is None else folder / text for text in opinions[name]]
+    opinions, repeated = _merge_repeated(table, opinions, found.unit)
+    there, left_out = _sort_out_missing(opinions, found)
+    group = columns.get("group", columns.get("reference"))
     return Labels(
         rows=there,
         left_out=left_out,
         notes=[*notes, *repeated, *_hints(header, columns, is_told=lower_is_better)],
-        mos_column=header[columns.mos],
+        mos_column=header[columns["mos"]],
         group_column=None if group is None else header[group],
     )
 
@@ -208,7 +197,7 @@ def _number_columns(found: Table) -> tuple[Sequence[Any] | None, list[str]]:
     """The first row where it names no columns but holds a photo and a score, as lists do."""
     is_named = any(_plain(cell) in PATH_NAMES | MOS_NAMES for cell in found.columns)
     is_row = any(map(_is_photo, found.columns)) and any(map(_is_number, found.columns))
-    if found.header == 0 or is_named or not is_row:
+    if found.header.empty or is_named or not is_row:
         return None, []
     note = (
         f"The first {found.unit} names no columns but is taken for a photo; columns are called by "
@@ -264,14 +253,14 @@ def _plain(name: str) -> str:
     return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
 
 
-def _hints(header: Sequence[str], columns: _Columns, *, is_told: bool) -> Iterator[str]:
-    if not is_told and _plain(header[columns.mos]).startswith("dmos"):
+def _hints(header: Sequence[str], columns: Mapping[str, int], *, is_told: bool) -> Iterator[str]:
+    name = header[columns["mos"]]
+    if not is_told and _plain(name).startswith("dmos"):
         yield (
-            f"The scores are called {header[columns.mos]} and taken as better when higher, as in "
-            "KADID-10k; in LIVE, CSIQ and most others a DMOS is better when lower, which "
-            "--lower-is-better says."
+            f"The scores are called {name} and taken as better when higher, as in KADID-10k; in "
+            "LIVE, CSIQ and most others a DMOS is better when lower, which --lower-is-better says."
         )
-    if columns.group is None and columns.reference is None:
+    if "group" not in columns and "reference" not in columns:
         groups = [cell for cell in header if _plain(cell) in GROUP_NAMES]
         if groups:
             yield (
@@ -283,112 +272,102 @@ def _hints(header: Sequence[str], columns: _Columns, *, is_told: bool) -> Iterat
 # ---------------------------------------------------------------------------------- rows
 
 
-def _labels(
-    table: Path,
-    rows: Sequence[tuple[int, Sequence[Any]]],
-    columns: _Columns,
-    folder: Path,
-    unit: str,
-) -> list[Label]:
-    """Every row as a label, whether its photo is there or not."""
-    labels: list[Label] = []
-    complaints: dict[str, list[int]] = {}
-    for line, cells in rows:
-        try:
-            labels.append(_label(line, cells, columns, folder))
-        except ValueError as error:
-            complaints.setdefault(str(error), []).append(line)
-    if complaints:
-        said = "; ".join(f"{what}: {_lines(lines, unit)}" for what, lines in complaints.items())
-        raise BadLabels(f"{table}: {said}; mend or remove these rows")
-    return labels
+def _opinions(
+    table: Path, found: Table, columns: Mapping[str, int], *, has_header: bool
+) -> pd.DataFrame:
+    """Path, score, group and reference of every row; None for those the table does not have."""
+    import pandas as pd  # noqa: PLC0415 - takes half a second
 
-
-def _label(line: int, cells: Sequence[Any], columns: _Columns, folder: Path) -> Label:
-    if len(cells) <= columns.last:
-        raise ValueError("too few columns")
-    if any(map(_text, cells[columns.count :])):
-        raise ValueError("more cells than columns (a decimal comma without quotes?)")
-    path = _text(cells[columns.path])
-    if not path:
-        raise ValueError("no photo named")
-    try:
-        mos = tables.number(cells[columns.mos])
-    except ValueError:
-        raise ValueError("the score is not a number") from None
-    if abs(mos) > MOST_OPINION:
-        raise ValueError("the score is no opinion but an absurd number")
-    reference = None if columns.reference is None else _text(cells[columns.reference])
-    if reference == "":
-        raise ValueError("no reference named")
-    group = reference if columns.group is None else _text(cells[columns.group])
-    if group == "":
-        raise ValueError("no group named")
-    return Label(
-        line=line,
-        path=folder / path,
-        mos=mos,
-        group=group,
-        reference=None if reference is None else folder / reference,
+    cells = found.frame if has_header else pd.concat([found.header, found.frame])
+    text = {number: [_text(cell) for cell in cells[number]] for number in cells}
+    opinions = pd.DataFrame(
+        {name: text.get(columns.get(name)) for name in ("path", "mos", "group", "reference")},
+        index=cells.index,
+        dtype=object,  # the kind for text that pandas would take refuses half a character
     )
+    opinions["mos"] = [_number(cell) for cell in cells[columns["mos"]]]
+    surplus = [text[number] for number in cells if number >= len(found.columns)]
+    is_long = [any(row) for row in zip(*surplus, strict=True)] or False
+    wrong = {
+        "too few columns": cells[[*columns.values()]].isna().any(axis=1) & found.is_text,
+        "more cells than columns (a decimal comma without quotes?)": pd.Series(
+            is_long, cells.index
+        ),
+        "no photo named": opinions["path"] == "",
+        "the score is not a number": opinions["mos"].isna(),
+        "the score is no opinion but an absurd number": opinions["mos"].abs() > MOST_OPINION,
+        "no reference named": opinions["reference"] == "",
+        "no group named": opinions["group"] == "",
+    }
+    fine = cells.index
+    complaints = []
+    for what, is_wrong in wrong.items():
+        if len(rows := fine[is_wrong[fine]]):
+            complaints.append(f"{what}: {_rows(rows, found.unit)}")
+            fine = fine.difference(rows)
+    if complaints:
+        raise BadLabels(f"{table}: {'; '.join(complaints)}; mend or remove these rows")
+    if "group" not in columns:
+        opinions["group"] = opinions["reference"]
+    return opinions
+
+
+def _number(cell: Any) -> float:
+    try:
+        return tables.number(cell)
+    except ValueError:
+        return math.nan
 
 
 def _text(cell: Any) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _lines(lines: Sequence[int], unit: str = tables.LINE) -> str:
-    """`line 3`, `lines 3, 7` or `lines 3, 7, ... (120 in all)`."""
-    named = ", ".join(str(line) for line in lines[:_LINES_NAMED])
-    if len(lines) > _LINES_NAMED:
-        named += f", ... ({len(lines)} in all)"
-    return f"{unit}{'' if len(lines) == 1 else 's'} {named}"
+def _rows(numbers: Sequence[int], unit: str) -> str:
+    """`row 3`, `rows 3, 7` or `rows 3, 7, ... (120 in all)`."""
+    named = ", ".join(str(number) for number in numbers[:_ROWS_NAMED])
+    if len(numbers) > _ROWS_NAMED:
+        named += f", ... ({len(numbers)} in all)"
+    return f"{unit}{'' if len(numbers) == 1 else 's'} {named}"
 
 
-def _merge_repeated(table: Path, labels: list[Label]) -> tuple[list[Label], list[str]]:
-    """One label per photo (and reference), with the mean of its scores.
+def _merge_repeated(
+    table: Path, opinions: pd.DataFrame, unit: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """One row per photo (and reference), with the mean of its scores.
 
     On purpose not two rows: one photo on both sides of a split would flatter every figure.
     """
-    together: dict[tuple[Path, Path | None], list[Label]] = {}
-    for label in labels:
-        together.setdefault((label.path, label.reference), []).append(label)
-    repeated = [same for same in together.values() if len(same) > 1]
-    if not repeated:
-        return labels, []
-    for same in repeated:
-        if len({label.group for label in same}) > 1:
-            lines = _lines([label.line for label in same])
-            raise BadLabels(f"{table}: {same[0].path} is in more than one group: {lines}")
-    merged = [
-        replace(same[0], mos=math.fsum(label.mos for label in same) / len(same))
-        for same in together.values()
-    ]
-    lines = _lines([label.line for same in repeated for label in same])
+    photo = ["path", "reference"]
+    repeated = opinions[opinions.duplicated(photo, keep=False)]
+    if repeated.empty:
+        return opinions, []
+    together = repeated.groupby(photo, sort=False, dropna=False)
+    for (path, _), same in together:
+        if len(set(same["group"])) > 1:
+            rows = _rows(same.index, unit)
+            raise BadLabels(f"{table}: {path} is in more than one group: {rows}")
+    opinions.loc[repeated.index, "mos"] = together["mos"].transform("mean")
+    several = together.ngroups
     note = (
-        f"{len(repeated)} photo{'s stand' if len(repeated) > 1 else ' stands'} on more than one "
-        f"line; the mean of the scores counts: {lines}."
+        f"{several} photo{'s stand' if several > 1 else ' stands'} in more than one {unit}; the "
+        f"mean of the scores counts: {_rows(repeated.index, unit)}."
     )
-    return merged, [note]
+    return opinions.drop_duplicates(photo), [note]
 
 
-def _sort_out_missing(labels: list[Label]) -> tuple[list[Label], list[LeftOut]]:
+def _sort_out_missing(opinions: pd.DataFrame, found: Table) -> tuple[list[Label], list[LeftOut]]:
     there, left_out = [], []
-    known: dict[Path, str | None] = {}  # a reference stands on many rows
-    for label in labels:
-        for path in (label.path, label.reference):
-            if path is None:
-                continue
-            if path not in known:
-                known[path] = _absence(path)
-            reason = known[path]
-            if reason is not None:
-                if path is label.reference:
-                    reason = f"reference {path}: {reason}"
-                left_out.append(LeftOut(line=label.line, path=label.path, reason=reason))
-                break
+    absence = cache(_absence)  # a reference stands in many rows
+    for number, path, mos, group, reference in opinions.itertuples(name=None):
+        place = found.place(number)
+        reason = absence(path)
+        if reason is None and reference is not None and absence(reference) is not None:
+            reason = f"reference {reference}: {absence(reference)}"
+        if reason is None:
+            there.append(Label(place=place, path=path, mos=mos, group=group, reference=reference))
         else:
-            there.append(label)
+            left_out.append(LeftOut(place=place, path=path, reason=reason))
     return there, left_out
 
 

@@ -156,21 +156,20 @@ def read_list(path: Path, *, has_classes: bool) -> list[tuple[Path, int]]:
         Photos and classes; -1 where there are none.
 
     Raises:
-        BadTrainingData: not such a list; the message names the line.
+        BadTrainingData: not such a list; the message names the row.
     """
     table = tables.read(path, BadTrainingData)
     needed = {"File_names", "labels"} if has_classes else {"File_names"}
     if missing := needed - set(table.columns):
         raise BadTrainingData(f"{path} lacks the column {', '.join(sorted(missing))}")
+    cells = table.frame.rename(columns=dict(enumerate(table.columns)))
     rows = []
-    for row, record in table.records():
-        name = str(record.get("File_names") or "").strip()
-        if not name:
-            raise BadTrainingData(f"{path}, {row}: no file name")
-        label = -1
-        if has_classes:
-            label = _class_of_label(str(record.get("labels") or ""), f"{path}, {row}")
-        rows.append((path.parent / name, label))
+    for number, name in cells["File_names"].items():
+        where = f"{path}, {table.place(number)}"
+        if tables.is_blank(name):
+            raise BadTrainingData(f"{where}: no file name")
+        label = _class_of_label(str(cells["labels"][number]), where) if has_classes else -1
+        rows.append((path.parent / str(name).strip(), label))
     return rows
 
 

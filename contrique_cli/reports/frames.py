@@ -29,7 +29,7 @@ def read_report(path: str | os.PathLike[str]) -> pd.DataFrame:
         str or None; which model made it in `attrs`, where JSON or Parquet say so.
 
     Raises:
-        BadReport: it cannot be opened or is no report; says which line, where it is one.
+        BadReport: it cannot be opened or is no report; says which row, where it is one.
         MissingExtra: see `tables.read`.
     """
     table = tables.read(Path(path), BadReport)

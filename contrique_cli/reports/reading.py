@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contrique_cli.errors import BadReport
 from contrique_cli.files import tables
 from contrique_cli.files.tables import Table
 from contrique_cli.reports.rows import COLUMNS, FLAW_PREFIX, Row
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ESCAPE = re.compile(r"\\u(dc[89a-f][0-9a-f]|0009|000a|000d|003b|007c)")
 """How CSV shows a byte that is not UTF-8, and what would begin another cell."""
@@ -37,7 +41,7 @@ def read(data: bytes, name: str) -> list[Row]:
         are no ranks, raw values and scores together tell the quality; see `Row.quality`.
 
     Raises:
-        BadReport: it is none, or line so-and-so has no path or a score that is no number.
+        BadReport: it is none, or row so-and-so has no path or a score that is no number.
         MissingExtra: see `tables.read`.
     """
     return rows_of(tables.parse(data, name, BadReport), name)
@@ -45,33 +49,35 @@ def read(data: bytes, name: str) -> list[Row]:
 
 def rows_of(table: Table, name: str) -> list[Row]:
     """The rows of a report from its table; see `read`."""
-    if not table.rows:
+    if table.frame.empty:
         raise BadReport(f"{name} lists no photo; give a report of `contrique score`")
-    names = [column.lower() for column in table.columns]
-    if missing := [column for column in ("path", "score") if column not in names]:
+    cells = {column.lower(): table.frame[place] for place, column in enumerate(table.columns)}
+    if missing := [column for column in ("path", "score") if column not in cells]:
         raise BadReport(
             f"{name} has no column {' and no column '.join(missing)} "
-            f"(but {', '.join(filter(None, names))[:200] or 'nothing'}); "
+            f"(but {', '.join(filter(None, cells))[:200] or 'nothing'}); "
             "give a report of `contrique score`"
         )
-    rows: dict[str, Row] = {}
-    for number, cells in table.rows:
-        record = dict(zip(names, cells, strict=False))
-        row = _row(record, f"{name}, {table.unit} {number}", is_text=table.is_text)
-        rows.pop(str(row.path), None)
-        rows[str(row.path)] = row
-        rows.pop(str(row.companion), None)
-    return _with_quality(list(rows.values()))
+    found = _attributes(_Sheet(table=table, cells=cells, name=name))
+    kept: dict[Path, int] = {}
+    for index, (path, companion) in enumerate(zip(found["path"], found["companion"], strict=True)):
+        kept.pop(path, None)
+        kept[path] = index
+        kept.pop(companion, None)
+    raws = found["raw"]
+    sign = _direction([(found["score"][index], raws[index]) for index in kept.values()])
+    found["quality"] = [None if None in (raw, sign) else raw * sign for raw in raws]
+    rows = list(zip(*found.values(), strict=True))
+    return [Row(**dict(zip(found, rows[index], strict=True))) for index in kept.values()]
 
 
-def _with_quality(rows: list[Row]) -> list[Row]:
-    """The direction of the raw values is that in which the scores rise."""
-    known = [row for row in rows if row.score is not None and row.raw is not None]
-    if not known:
-        return rows
-    low, high = (pick(known, key=lambda row: row.score or 0.0) for pick in (min, max))
-    sign = math.copysign(1.0, (high.raw or 0.0) - (low.raw or 0.0))
-    return [row if row.raw is None else replace(row, quality=sign * row.raw) for row in rows]
+def _direction(known: Sequence[tuple[float | None, float | None]]) -> float | None:
+    """1 where raw values rise with the scores beside them, -1 where they fall."""
+    both = [(score, raw) for score, raw in known if score is not None and raw is not None]
+    if not both:
+        return None
+    low, high = (pick(both, key=itemgetter(0)) for pick in (min, max))
+    return math.copysign(1.0, high[1] - low[1])
 
 
 def unescape(escape: re.Match[str]) -> str:
@@ -94,65 +100,92 @@ def spellings(path: Path) -> Iterator[Path]:
         yield Path(text[1:])
 
 
-def _row(record: Mapping[str, Any], where: str, *, is_text: bool) -> Row:
-    def text(name: str) -> str | None:
-        value = record.get(name)
-        if not isinstance(value, str) or not value:
-            return None
-        return value.removeprefix("'") if is_text else value
+@dataclass(frozen=True, kw_only=True)
+class _Sheet:
+    """A report's cells by column, in lower case, and its name for messages."""
 
-    def number(name: str) -> float | None:
-        value = record.get(name)
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return None
+    table: Table
+    cells: Mapping[str, pd.Series]
+    name: str
+
+    def read(self, column: str, convert: Callable[[Any], Any]) -> list[Any]:
+        """What each row has in a column; None where nothing stands or the column is not there.
+
+        Args:
+            column: its name.
+            convert: of a cell; by a `ValueError` it says what the cell is not.
+        """
+        cells = self.cells.get(column)
+        if cells is None:
+            return [None] * len(self.table.frame)
+        found: list[Any] = []
         try:
-            return tables.number(value)
-        except ValueError:
-            shown = str(value)[:40]
-            raise BadReport(f"{where}: the {name} {shown!r} is not a number") from None
+            for cell in cells:
+                found.append(None if tables.is_blank(cell) else convert(cell))  # noqa: PERF401
+        except ValueError as problem:
+            place = self.table.place(cells.index[len(found)])
+            raise BadReport(f"{self.name}, {place}: the {column} {problem}") from None
+        return found
 
-    def count(name: str) -> int | None:
-        value = number(name)
-        if value is not None and (value < 1 or value != int(value)):
-            raise BadReport(f"{where}: the {name} {value:g} is not a whole number from 1")
-        return None if value is None else int(value)
+    def paths(self, column: str) -> list[Path | None]:
+        """The path in each row; every row has its own, and perhaps that of another file."""
+        if column not in self.cells:
+            return [None] * len(self.table.frame)
+        where = f"{self.name}, {self.table.unit}"
+        return [
+            None if tables.is_blank(cell) and column != "path" else to_path(cell, f"{where} {row}")
+            for row, cell in self.cells[column].items()
+        ]
 
-    def other(name: str) -> Path | None:
-        value = record.get(name)
-        return None if value in (None, "") else to_path(value, where)
-
-    return Row(
-        path=to_path(record.get("path"), where),
-        reference=other("reference"),
-        rank=count("rank"),
-        score=number("score"),
-        rating=number("rating"),
-        raw=number("raw"),
-        flaw=text("flaw"),
-        flaw_probability=number("flaw_probability"),
-        flaws=_flaws(record),
-        width=count("width"),
-        height=count("height"),
-        source=text("source"),
-        burst=count("burst"),
-        is_burst_best=_BOOLEANS.get(str(record.get("burst_best")).strip().lower()),
-        burst_kind=text("burst_kind"),
-        companion=other("companion"),
-        note=text("note"),
-        error=text("error"),
-    )
+    def text(self, cell: Any) -> str | None:
+        """A cell that holds text, without what CSV puts before a formula."""
+        if not isinstance(cell, str):
+            return None
+        return cell.removeprefix("'") if self.table.is_text else cell
 
 
-def _flaws(record: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
-    """Probabilities of flaws; what else is in columns so called, someone's notes, is none."""
-    found = []
-    for name, value in record.items():
-        if not name.startswith(FLAW_PREFIX) or name in COLUMNS or value is None:
-            continue
-        with suppress(ValueError):
-            if 0.0 <= (chance := tables.number(value)) <= 1.0:
-                found.append((name.removeprefix(FLAW_PREFIX).replace("_", " "), chance))
-    return tuple(found)
+def _attributes(sheet: _Sheet) -> dict[str, list[Any]]:
+    """What each row has, by the names of `Row`'s attributes, but for the quality."""
+    found = {name: sheet.paths(name) for name in ("path", "reference", "companion")}
+    kinds = {
+        _count: ("rank", "width", "height", "burst"),
+        tables.number: ("score", "rating", "raw", "flaw_probability"),
+        sheet.text: ("flaw", "source", "burst_kind", "note", "error"),
+    }
+    found |= {name: sheet.read(name, kind) for kind, names in kinds.items() for name in names}
+    return found | {
+        "is_burst_best": sheet.read("burst_best", _truth),
+        "flaws": _flaws(sheet),
+    }
+
+
+def _count(cell: Any) -> int:
+    value = tables.number(cell)
+    if value < 1 or value != int(value):
+        raise ValueError(f"{value:g} is not a whole number from 1")
+    return int(value)
+
+
+def _truth(cell: Any) -> bool | None:
+    return _BOOLEANS.get(str(cell).strip().lower())
+
+
+def _flaws(sheet: _Sheet) -> list[tuple[tuple[str, float], ...]]:
+    """The probabilities of flaws in each row."""
+    columns = [name for name in sheet.cells if name.startswith(FLAW_PREFIX) and name not in COLUMNS]
+    names = [column.removeprefix(FLAW_PREFIX).replace("_", " ") for column in columns]
+    rows = zip(*(sheet.read(column, _chance) for column in columns), strict=True)
+    return [
+        tuple(pair for pair in zip(names, row, strict=True) if pair[1] is not None) for row in rows
+    ] or [()] * len(sheet.table.frame)
+
+
+def _chance(cell: Any) -> float | None:
+    """A probability; what else is in columns of flaws, someone's notes, is none."""
+    with suppress(ValueError):
+        if 0.0 <= (chance := tables.number(cell)) <= 1.0:
+            return chance
+    return None
 
 
 def to_path(value: Any, where: str) -> Path:

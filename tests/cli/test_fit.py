@@ -28,7 +28,7 @@ def test_a_regressor_is_fitted_named_used_and_evaluated(contrique, rated, home):
     assert done.status == 0
     for word in ("SROCC", "PLCC", "KROCC", "RMSE", "10 random 80/20 splits"):
         assert word in done.out
-    assert "line 32" in done.err
+    assert "row 32: " in done.err
     assert "gone.png" in done.err
     assert (home / "regressors" / "mine.safetensors").is_file()
     scored = contrique("score", rated / "0.png", "--regressor", "mine", "--device", "cpu")

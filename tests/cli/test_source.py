@@ -24,3 +24,20 @@ def test_a_report_of_every_kind_is_acted_on(contrique, tmp_path, monkeypatch, ki
         table.to_excel(path, index=False)
     done = contrique("select", "--from", path, "--list")
     assert (done.status, done.out.split("\n")) == (0, ["b;c.jpg", "ä.jpg", ""]), done.err
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_wrong_cell_is_named_by_the_row_that_a_spreadsheet_shows(contrique, tmp_path, kind):
+    """Behind blank rows and cells of several lines, however the sheet was saved."""
+    notes = ["two\nlines", None, "three\r\n\nlines", ""]
+    table = pd.DataFrame({"path": ["a.jpg", None, "b.jpg", "c.jpg"], "note": notes})
+    table["score"] = [1, None, 2, "good"]
+    path = tmp_path / f"report.{kind}"
+    table.to_csv(path, index=False) if kind == "csv" else table.to_excel(path, index=False)
+    for command in (("select", "--list"), ("rate", "--dry-run"), ("gallery", "--output", "p.html")):
+        done = contrique(*command, "--from", path)
+        assert (done.status, done.out) == (1, "")
+        assert f"report.{kind}, row 5: the score 'good' is not a number" in done.err
+    done = contrique("fit-regressor", "--mos", path, "--model", "tiny", "-o", "mine")
+    assert (done.status, "the score is not a number: row 5; mend" in done.err) == (1, True)

@@ -56,14 +56,14 @@ KINDS = {
 def test_every_kind_gives_the_same_rows(data):
     table = tables.parse(data, "t", BadLabels)
     assert list(table.columns) == ["name", "mos"]
-    assert [[cells[0], tables.number(cells[1])] for _, cells in table.rows] == ROWS
+    assert [[row[0], tables.number(row[1])] for row in table.frame.to_numpy()] == ROWS
 
 
 @pytest.mark.parametrize(
     ("kind", "unit", "places"),
     [
-        ("semicolons", "line", [2, 4]),
-        ("told separator", "line", [3, 5]),
+        ("semicolons", "row", [2, 4]),
+        ("told separator", "row", [2, 4]),
         ("json", "photo", [1, 2]),
         ("json lines", "line", [2, 3]),
         ("parquet", "row", [1, 2]),
@@ -72,20 +72,36 @@ def test_every_kind_gives_the_same_rows(data):
 )
 def test_rows_know_where_they_stand(kind, unit, places):
     table = tables.parse(KINDS[kind], "t", BadLabels)
-    assert [place for place, _ in table.records()] == [f"{unit} {place}" for place in places]
+    found = [str(table.place(number)) for number in table.frame.index]
+    assert found == [f"{unit} {place}" for place in places]
 
 
-def test_lines_are_counted_behind_quoted_breaks():
-    table = tables.parse(b'a,b\n"x\ny",1\n\n2,3\n', "t", BadLabels)
-    assert [place for place, _ in table.rows] == [2, 5]
+def rows(table: tables.Table) -> dict[int, list]:
+    return {number: list(cells) for number, *cells in table.frame.itertuples(name=None)}
+
+
+SHEET = [["a", "b"], ["x\ny", "1"], [None, None], ["2", "3"], ["\r\n\r\n", "4"], ["5", "6"]]
+
+
+@pytest.mark.parametrize("kind", ["csv", "excel"])
+def test_rows_are_counted_as_a_spreadsheet_shows_them(kind):
+    """Behind blank rows and cells of several lines, and alike however the sheet is saved."""
+    sheet = pd.DataFrame(SHEET)
+    if kind == "csv":
+        data = sheet.to_csv(index=False, header=False).encode()
+    else:
+        data = packed(lambda file: sheet.to_excel(file, index=False, header=False))
+    table = tables.parse(data, "t", BadLabels)
+    assert list(rows(table)) == [2, 4, 5, 6]
+    assert rows(table)[6][:2] == ["5", "6"]
 
 
 def test_blank_rows_of_a_sheet_count_and_are_left_out():
     sheet = pd.DataFrame([[None, None], ["name", "mos"], [None, None], [7, 1]])
     data = packed(lambda file: sheet.to_excel(file, index=False, header=False))
     table = tables.parse(data, "t", BadLabels)
-    assert (table.header, table.columns) == (2, ["name", "mos"])
-    assert [(place, list(cells)) for place, cells in table.rows] == [(4, [7, 1])]
+    assert (list(table.header.index), table.columns) == ([2], ["name", "mos"])
+    assert rows(table) == {4: [7, 1]}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +119,26 @@ def test_a_number_is_what_a_spreadsheet_writes(cell, number):
 def test_nothing_else_is_a_number(cell):
     with pytest.raises(ValueError, match="not a number"):
         tables.number(cell)
+
+
+def test_numbers_and_names_stay_as_they_stand():
+    table = tables.parse(b"a,b\n007,NA\n1e3,2024-01-02\n", "t", BadLabels)
+    assert [row[:2] for row in rows(table).values()] == [["007", "NA"], ["1e3", "2024-01-02"]]
+    big = 2**60 + 1
+    table = tables.parse(json.dumps([{"a": big, "b": "007"}, {"b": "1"}]).encode(), "t", BadLabels)
+    assert rows(table) == {1: [big, "007"], 2: [None, "1"]}
+
+
+LARGE = {
+    "rows": [{f"a{number}": 1} for number in range(20_000)],
+    "columns of rows": {f"a{number}": {f"b{number}": 1} for number in range(15_000)},
+}
+
+
+@pytest.mark.parametrize("document", LARGE.values(), ids=LARGE)
+def test_json_whose_frame_would_be_far_larger_than_its_file_is_refused(document):
+    with pytest.raises(BadLabels, match="t is larger than any table"):
+        tables.parse(json.dumps(document).encode(), "t", BadLabels)
 
 
 def bomb() -> bytes:
@@ -131,6 +167,7 @@ HOSTILE = {
     "a number of 5,000 digits": b'[{"a": ' + b"1" * 5000 + b"}]",
     "json of numbers": b"[1, 2]",
     "photos that are none": b'{"photos": {"a": 1}}',
+    "half a character as a name": b'[{"\\ud800": 1}]',
     "half a document": b'{"a": 1}\n{"b"',
     "parquet that is none": b"PAR1" + bytes(100) + b"PAR1",
     "half of parquet": KINDS["parquet"][:-100],

@@ -27,7 +27,7 @@ def test_missing_and_unreadable_photos_are_listed_by_line(table, tiny, tmp_path)
         INFO,
         WORK,
     )
-    assert [(one.line, one.path.name) for one in report.left_out] == [
+    assert [(one.place.number, one.path.name) for one in report.left_out] == [
         (2, "gone.png"),
         (3, "text.jpg"),
     ]
@@ -42,7 +42,7 @@ def test_too_few_photos_are_refused_with_the_number_needed(table, tiny, tmp_path
     few.write_text("\n".join([*lines[: rows + 1], "gone.png,1,2,s,o.png"]))
     opinions = config.Opinions(table=few, photos=table.parent, mos_column="mos")
     with pytest.raises(
-        BadLabels, match=rf"20 photos .* only {rows} .*; 1 left out.* line {rows + 2}"
+        BadLabels, match=rf"20 photos .* only {rows} .*; 1 left out.* row {rows + 2}"
     ):
         fit.fit(opinions, tiny, INFO, WORK)
 

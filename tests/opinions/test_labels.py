@@ -25,7 +25,7 @@ def write(folder: Path, text: str | bytes, name: str = "scores.csv") -> Path:
 
 
 def brief(found: labels.Labels) -> list[tuple[int, str, float]]:
-    return [(row.line, row.path.name, row.mos) for row in found.rows]
+    return [(row.place.number, row.path.name, row.mos) for row in found.rows]
 
 
 THREE = [(2, "a.jpg", 1.5), (3, "b.jpg", 2.0)]
@@ -54,9 +54,9 @@ def test_the_usual_tables_are_understood(folder, text):
     assert brief(labels.read(write(folder, text))) == THREE
 
 
-def test_blank_lines_and_quoted_breaks_do_not_shift_line_numbers(folder):
+def test_blank_rows_count_and_quoted_breaks_do_not_as_in_a_spreadsheet(folder):
     text = 'path,note,mos\n\na.jpg,"two\nlines",1\n , ,\nb.jpg,,bad\n'
-    with pytest.raises(BadLabels, match=r"the score is not a number: line 6;"):
+    with pytest.raises(BadLabels, match=r"the score is not a number: row 5;"):
         labels.read(write(folder, text))
 
 
@@ -93,9 +93,9 @@ def test_references_are_the_groups_where_none_are_named(folder):
         ("path,x\n", {}, r"no column .* holds the opinion scores; name it with --mos-column"),
         ("a,1\nb,2\n", {}, r"its first line must name the columns, as in path,mos"),
         ("a.jpg,1,2\n", {}, r"scores could be in 2 and 3; name one with --mos-column"),
-        ("path,mos\na.jpg,1_0\nb.jpg,1e999\n", {}, r"not a number: lines 2, 3;"),
-        ("path,mos\na.jpg,1e300\n", {}, r"absurd number: line 2;"),
-        ("path,mos\na.jpg,1,5\n", {}, r"more cells than columns \(a decimal comma .*\): line 2;"),
+        ("path,mos\na.jpg,1_0\nb.jpg,1e999\n", {}, r"not a number: rows 2, 3;"),
+        ("path,mos\na.jpg,1e300\n", {}, r"absurd number: row 2;"),
+        ("path,mos\na.jpg,1,5\n", {}, r"more cells than columns \(a decimal comma .*\): row 2;"),
         ("mos,elo_score,name\n", {}, r"could be in mos and elo_score; name one with --mos-column"),
         ("path,mos\n", {"group_column": "g"}, r"no column g \(--group\); it has: path, mos"),
         ("path,g,G,mos\n", {"group_column": "Ĝ"}, r"no column Ĝ"),
@@ -107,17 +107,17 @@ def test_references_are_the_groups_where_none_are_named(folder):
         (b"\x89PNG\r\n\x1a\n\0\0", {}, r"not UTF-8 text \(line 1\)"),
         (b"path,mos\na.jpg,1\0\n", {}, r"not a text file \(line 2\)"),
         ("path,mos\nfête.jpg,1\n".encode("latin-1"), {}, r"not UTF-8 text \(line 2\); save"),
-        ('path,mos\n"a.jpg,1\n', {}, r"line 2: not readable as CSV"),
-        ("path,mos\na.jpg\n", {}, r"too few columns: line 2"),
-        ("path,mos\n,1\n", {}, r"no photo named: line 2"),
-        ("path,mos\na.jpg,nan\nb.jpg,inf\nc.jpg,\n", {}, r"not a number: lines 2, 3, 4; mend"),
-        ("path,mos\na.jpg,1,5\na.jpg,x\n", {}, r"not a number: line 3"),
-        ("path,mos,g\na.jpg,1,\n", {"group_column": "g"}, r"no group named: line 2"),
-        ("path,mos,r\na.jpg,1,\n", {"reference_column": "r"}, r"no reference named: line 2"),
+        ('path,mos\n"a.jpg,1\n', {}, r"row 2: not readable as CSV"),
+        ("path,mos\na.jpg\n", {}, r"too few columns: row 2"),
+        ("path,mos\n,1\n", {}, r"no photo named: row 2"),
+        ("path,mos\na.jpg,nan\nb.jpg,inf\nc.jpg,\n", {}, r"not a number: rows 2, 3, 4; mend"),
+        ("path,mos\na.jpg,1,5\na.jpg,x\n", {}, r"not a number: row 3"),
+        ("path,mos,g\na.jpg,1,\n", {"group_column": "g"}, r"no group named: row 2"),
+        ("path,mos,r\na.jpg,1,\n", {"reference_column": "r"}, r"no reference named: row 2"),
         (
             "path,mos,g\na.jpg,1,x\na.jpg,1,y\n",
             {"group_column": "g"},
-            r"than one group: lines 2, 3",
+            r"than one group: rows 2, 3",
         ),
     ],
 )
@@ -126,10 +126,35 @@ def test_complaints_say_what_where_and_what_to_do(folder, text, options, message
         labels.read(write(folder, text), **options)
 
 
-def test_many_bad_lines_are_counted_and_the_first_named(folder):
+def test_many_bad_rows_are_counted_and_the_first_named(folder):
     rows = "".join(f"{n}.jpg,bad\n" for n in range(30))
-    with pytest.raises(BadLabels, match=r"lines 2, 3, 4, 5, 6, 7, 8, 9, ... \(30 in all\)"):
+    with pytest.raises(BadLabels, match=r"rows 2, 3, 4, 5, 6, 7, 8, 9, ... \(30 in all\)"):
         labels.read(write(folder, "path,mos\n" + rows))
+
+
+def test_each_row_has_one_complaint_and_all_are_said(folder):
+    rows = "a.jpg,x\n,1\nb.jpg\na.jpg,1e10\nb.jpg,1,2\n,y\nc.jpg,z\na.jpg,1,,2\n"
+    with pytest.raises(BadLabels) as caught:
+        labels.read(write(folder, "path,mos\n" + rows))
+    said = str(caught.value).partition("scores.csv: ")[2].split("; ")
+    assert said == [
+        "too few columns: row 4",
+        "more cells than columns (a decimal comma without quotes?): rows 6, 9",
+        "no photo named: rows 3, 7",
+        "the score is not a number: rows 2, 8",
+        "the score is no opinion but an absurd number: row 5",
+        "mend or remove these rows",
+    ]
+
+
+def test_opinions_in_json_are_called_by_photo_and_half_a_character_is_no_photo(folder):
+    text = r"""[{"path": "a.jpg", "mos": 1}, {"path": "\ud800.jpg", "mos": 2}, {"path": "b.jpg"}]"""
+    with pytest.raises(BadLabels, match="the score is not a number: photo 3; mend"):
+        labels.read(write(folder, text, "scores.json"))
+    found = labels.read(write(folder, text.replace(', {"path": "b.jpg"}', ""), "scores.json"))
+    assert [str(row.place) for row in found.rows] == ["photo 1"]
+    (left_out,) = found.left_out
+    assert str(left_out.place) == "photo 2"
 
 
 @pytest.mark.parametrize("name", ["gone.csv", "."])
@@ -138,15 +163,15 @@ def test_a_table_that_is_no_file_is_refused(folder, name):
         labels.read(folder / name)
 
 
-def test_a_photo_on_two_lines_counts_once_with_the_mean(folder):
+def test_a_photo_in_two_rows_counts_once_with_the_mean(folder):
     found = labels.read(write(folder, "path,mos\na.jpg,1\nb.jpg,5\n./a.jpg,2\n"))
     assert brief(found) == [(2, "a.jpg", 1.5), (3, "b.jpg", 5.0)]
     assert found.notes == [
-        "1 photo stands on more than one line; the mean of the scores counts: lines 2, 4."
+        "1 photo stands in more than one row; the mean of the scores counts: rows 2, 4."
     ]
 
 
-def test_missing_photos_and_references_are_left_out_by_line(folder):
+def test_missing_photos_and_references_are_left_out_by_row(folder):
     os.mkfifo(folder / "pipe.jpg")
     (folder / "folder.jpg").mkdir()
     table = write(
@@ -155,8 +180,8 @@ def test_missing_photos_and_references_are_left_out_by_line(folder):
         "pipe.jpg,3,ref.png\nfolder.jpg,3,ref.png\n" + "x" * 300 + ".jpg,3,ref.png\n",
     )
     found = labels.read(table, reference_column="r")
-    assert [row.line for row in found.rows] == [3]
-    assert [(one.line, one.path.name[:9], one.reason) for one in found.left_out] == [
+    assert [row.place.number for row in found.rows] == [3]
+    assert [(one.place.number, one.path.name[:9], one.reason) for one in found.left_out] == [
         (2, "gone.jpg", "no such file"),
         (4, "b.jpg", f"reference {folder / 'gone.png'}: no such file"),
         (5, "pipe.jpg", "not a regular file"),
@@ -173,7 +198,7 @@ def test_missing_photos_and_references_are_left_out_by_line(folder):
 def test_a_list_without_names_of_columns_is_read_with_a_word(folder, text):
     found = labels.read(write(folder, text, "mos_with_names.txt"))
     assert [(row.path.name, row.mos) for row in found.rows] == [("a.jpg", 1.5), ("b.jpg", 2.0)]
-    assert found.rows[0].line == text.count("\n\n") + (2 if text.startswith("\n") else 1)
+    assert found.rows[0].place.number == text.count("\n\n") + (2 if text.startswith("\n") else 1)
     assert ["names no columns" in note for note in found.notes] == [True]
 
 

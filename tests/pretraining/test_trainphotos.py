@@ -82,9 +82,9 @@ def test_a_list_of_ordinary_photos_needs_no_labels(tmp_path):
     [
         ("names,labels\n", "lacks the column File_names"),
         ("File_names\na.jpg\n", "lacks the column labels"),
-        (f'File_names,labels\na.jpg,"{one_hot(0)}"\nb.jpg,"{one_hot(0, 25)}"\n', "line 3.*25"),
-        (f'File_names,labels\na.jpg,"{one_hot(200)}"\n', "line 2.*0 ones"),
-        (f'File_names,labels\n,"{one_hot(0)}"\n', "line 2: no file name"),
+        (f'File_names,labels\na.jpg,"{one_hot(0)}"\nb.jpg,"{one_hot(0, 25)}"\n', "row 3.*25"),
+        (f'File_names,labels\na.jpg,"{one_hot(200)}"\n', "row 2.*0 ones"),
+        (f'File_names,labels\n,"{one_hot(0)}"\n', "row 2: no file name"),
     ],
 )
 def test_a_wrong_list_is_an_error_that_names_the_line(tmp_path, text, message):

@@ -70,7 +70,7 @@ def test_a_name_that_is_not_utf_8_is_escaped_in_parquet(tmp_path):
 
 def test_what_is_no_report_names_the_file_and_the_line(tmp_path):
     (tmp_path / "r.csv").write_text("path,score\na,good\n")
-    with pytest.raises(BadReport, match=r"r\.csv, line 2: the score 'good'"):
+    with pytest.raises(BadReport, match=r"r\.csv, row 2: the score 'good'"):
         contrique_cli.read_report(tmp_path / "r.csv")
     with pytest.raises(BadReport, match="no such file"):
         contrique_cli.read_report(tmp_path / "gone")

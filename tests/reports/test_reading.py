@@ -108,10 +108,10 @@ def test_a_report_saved_by_pandas_reads_back(tmp_path):
     [
         (b"", "is empty"),
         (b"sep=;\n", "is empty"),
-        (b"path,score,rank\na,1,0.5\n", "line 2: the rank 0.5 is not a whole number from 1"),
-        (b"path,score,width\na,1,wide\n", "line 2: the width 'wide' is not a number"),
-        (b"path," + b"x" * 200_000 + b"\n", "line 1: not readable as CSV"),
-        (b'path,score\n\'"a,1\n"b,1', "line 3: not readable as CSV"),
+        (b"path,score,rank\na,1,0.5\n", "row 2: the rank 0.5 is not a whole number from 1"),
+        (b"path,score,width\na,1,wide\n", "row 2: the width 'wide' is not a number"),
+        (b"path," + b"x" * 200_000 + b"\n", "row 1: not readable as CSV"),
+        (b'path,score\n\'"a,1\n"b,1', "row 3: not readable as CSV"),
         (b'{"path": "\\ud800", "score": 1}', "photo 1 has no path that a file could have"),
         (b'[{"path": "a", "score": 1' + b"0" * 400 + b"}]", "is not a number"),
         (b"PAR1" + b"x" * 99, "not readable as Parquet"),
@@ -119,9 +119,9 @@ def test_a_report_saved_by_pandas_reads_back(tmp_path):
         (b"path,score\n", "lists no photo"),
         (b"a,b\n1,2\n", r"no column path and no column score \(but a, b\)"),
         (b"path,mos\na,1\n", "no column score"),
-        (b"path,score\na,1\nb,good\n", "line 3: the score 'good' is not a number"),
-        (b"path,score\na,nan\n", "line 2: the score"),
-        (b"path,score\n,1\n", "line 2 has no path"),
+        (b"path,score\na,1\nb,good\n", "row 3: the score 'good' is not a number"),
+        (b"path,score\na,nan\n", "row 2: the score"),
+        (b"path,score\n,1\n", "row 2 has no path"),
         (b"path,score\na\0b,1\n", r"not a text file \(line 2\)"),
         (b"path,score\n\xe4.jpg,1\n", "not UTF-8 text"),
         (b"path,score\n" + b"a" * 200_000 + b",1\n", "field larger than field limit"),
@@ -173,7 +173,7 @@ def test_the_direction_of_raw_values_is_that_of_the_scores():
 
 @pytest.mark.parametrize("cells", ["1.5,50", "x,50", "1,inf", "0,50", "1e999,50"])
 def test_a_rank_that_is_none_is_named(cells):
-    with pytest.raises(BadReport, match=r"r, line 2: the (rank|score)"):
+    with pytest.raises(BadReport, match=r"r, row 2: the (rank|score)"):
         reading.read(f"rank,score,path\n{cells},a\n".encode(), "r")
 
 
