@@ -45,7 +45,7 @@ _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 _FACTS = "contrique"  # the key that our own Parquet files have them under
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a row stands, such as row 7: what to look for in the file."""
 
     number: int
@@ -77,9 +77,9 @@ class Table:
     is_text: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
-    def place(self, number: int) -> Place:
+    def position(self, number: int) -> Position:
         """Where the row of this number stands."""
-        return Place(number, self.unit)
+        return Position(number, self.unit)
 
 
 def read(path: Path, refusal: Refusal) -> Table:

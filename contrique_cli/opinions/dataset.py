@@ -83,18 +83,18 @@ def gather(
     used: list[Label] = []
     values: list[np.ndarray] = []
     left_out = list(labels.left_out)
-    rows = sorted(labels.rows, key=lambda row: (str(row.reference or ""), row.place))
+    rows = sorted(labels.rows, key=lambda row: (str(row.reference or ""), row.position))
     for done, (row, found) in enumerate(
         zip(rows, _extract(rows, model, work, shelf), strict=True), start=1
     ):
         if isinstance(found, Unreadable):
-            left_out.append(LeftOut(place=row.place, path=row.path, reason=found.reason))
+            left_out.append(LeftOut(position=row.position, path=row.path, reason=found.reason))
         else:
             used.append(row)
             values.append(found.values)
         if on_photo is not None:
             on_photo(done, len(rows))
-    left_out.sort(key=lambda one: one.place)
+    left_out.sort(key=lambda one: one.position)
     _require(len(used), at_least, left_out)
     return _dataset(labels, used, np.stack(values), left_out)
 
@@ -103,7 +103,7 @@ def _dataset(
     labels: Labels, used: list[Label], values: np.ndarray, left_out: list[LeftOut]
 ) -> Dataset:
     """Put together, in the order of the table."""
-    order = np.argsort([row.place.number for row in used], kind="stable")
+    order = np.argsort([row.position.number for row in used], kind="stable")
     used = [used[index] for index in order]
     mos = np.array([row.mos for row in used])
     if np.ptp(mos) == 0.0:

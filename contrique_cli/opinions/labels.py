@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from contrique_cli.config import Opinions
 from contrique_cli.errors import BadLabels
 from contrique_cli.files import reading, tables
-from contrique_cli.files.tables import Place, Table
+from contrique_cli.files.tables import Position, Table
 from contrique_cli.photos.finding import EXTENSIONS
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ class Label:
     """One photo with its opinion score.
 
     Attributes:
-        place: of its row in the table; the first one where a photo stands in several.
+        position: of its row in the table; the first one where a photo stands in several.
         path: of the photo; it was there when the table was read.
         mos: on the table's own scale; the mean where a photo stands in several rows.
         group: photos of one group belong together; None without groups.
         reference: the undistorted photo; None without references.
     """
 
-    place: Place
+    position: Position
     path: Path
     mos: float
     group: str | None = None
@@ -89,12 +89,12 @@ class Label:
 class LeftOut:
     """A row of the table that takes no part, and why."""
 
-    place: Place
+    position: Position
     path: Path
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.path}: {self.reason}"
+        return f"{self.position}: {self.path}: {self.reason}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,13 +162,13 @@ def read(
     found = tables.read(table, BadLabels)
     first, notes = _number_columns(found)
     header = found.columns if first is None else [str(n + 1) for n in range(len(first))]
-    places = {
+    indices = {
         "path": _find(table, header, path_column, _PHOTOS, first),
         "mos": _find(table, header, mos_column, _SCORES, first),
         "group": _named(table, header, group_column, "--group"),
         "reference": _named(table, header, reference_column, "--reference-column"),
     }
-    columns = {name: place for name, place in places.items() if place is not None}
+    columns = {name: index for name, index in indices.items() if index is not None}
     if columns["path"] == columns["mos"]:
         name = header[columns["mos"]]
         raise BadLabels(f"{table}: photo and score cannot both be in column {name}")
@@ -360,14 +360,16 @@ def _sort_out_missing(opinions: pd.DataFrame, found: Table) -> tuple[list[Label]
     there, left_out = [], []
     absence = cache(_absence)  # a reference stands in many rows
     for number, path, mos, group, reference in opinions.itertuples(name=None):
-        place = found.place(number)
+        position = found.position(number)
         reason = absence(path)
         if reason is None and reference is not None and absence(reference) is not None:
             reason = f"reference {reference}: {absence(reference)}"
         if reason is None:
-            there.append(Label(place=place, path=path, mos=mos, group=group, reference=reference))
+            there.append(
+                Label(position=position, path=path, mos=mos, group=group, reference=reference)
+            )
         else:
-            left_out.append(LeftOut(place=place, path=path, reason=reason))
+            left_out.append(LeftOut(position=position, path=path, reason=reason))
     return there, left_out
 
 

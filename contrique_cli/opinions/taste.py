@@ -16,7 +16,7 @@ from contrique_cli.collection.likeness import Shot
 from contrique_cli.encoder.checkpoint import EncoderInfo
 from contrique_cli.errors import BadLabels, BadSidecar, Unreadable
 from contrique_cli.files.reading import why
-from contrique_cli.files.tables import PHOTO, Place
+from contrique_cli.files.tables import PHOTO, Position
 from contrique_cli.models import regressor
 from contrique_cli.models.regressor import Regressor
 from contrique_cli.opinions import fit, metrics
@@ -99,9 +99,11 @@ def find_stars(folder: Path, *, on_photo: Callable[[int, int], None] | None = No
         if given is None and isinstance(found, Path) and found in companions:
             given = _look(companions[found])
         if isinstance(given, Unreadable):
-            left_out.append(LeftOut(place=Place(seen, PHOTO), path=given.path, reason=given.reason))
+            left_out.append(
+                LeftOut(position=Position(seen, PHOTO), path=given.path, reason=given.reason)
+            )
         elif given is not None and not isinstance(found, Unreadable):
-            rows.append(Label(place=Place(seen, PHOTO), path=found, mos=given))
+            rows.append(Label(position=Position(seen, PHOTO), path=found, mos=given))
     if not rows:
         raise BadLabels(
             f"{folder}: none of {seen:,} photos has stars that a person gave, in a sidecar or "

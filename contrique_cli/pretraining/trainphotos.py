@@ -165,7 +165,7 @@ def read_list(path: Path, *, has_classes: bool) -> list[tuple[Path, int]]:
     cells = table.frame.rename(columns=dict(enumerate(table.columns)))
     rows = []
     for number, name in cells["File_names"].items():
-        where = f"{path}, {table.place(number)}"
+        where = f"{path}, {table.position(number)}"
         if tables.is_blank(name):
             raise BadTrainingData(f"{where}: no file name")
         label = _class_of_label(str(cells["labels"][number]), where) if has_classes else -1

@@ -51,7 +51,7 @@ def rows_of(table: Table, name: str) -> list[Row]:
     """The rows of a report from its table; see `read`."""
     if table.frame.empty:
         raise BadReport(f"{name} lists no photo; give a report of `contrique score`")
-    cells = {column.lower(): table.frame[place] for place, column in enumerate(table.columns)}
+    cells = {column.lower(): table.frame[index] for index, column in enumerate(table.columns)}
     if missing := [column for column in ("path", "score") if column not in cells]:
         raise BadReport(
             f"{name} has no column {' and no column '.join(missing)} "
@@ -123,8 +123,8 @@ class _Sheet:
             for cell in cells:
                 found.append(None if tables.is_blank(cell) else convert(cell))  # noqa: PERF401
         except ValueError as problem:
-            place = self.table.place(cells.index[len(found)])
-            raise BadReport(f"{self.name}, {place}: the {column} {problem}") from None
+            position = self.table.position(cells.index[len(found)])
+            raise BadReport(f"{self.name}, {position}: the {column} {problem}") from None
         return found
 
     def paths(self, column: str) -> list[Path | None]:

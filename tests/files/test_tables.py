@@ -72,7 +72,7 @@ def test_every_kind_gives_the_same_rows(data):
 )
 def test_rows_know_where_they_stand(kind, unit, places):
     table = tables.parse(KINDS[kind], "t", BadLabels)
-    found = [str(table.place(number)) for number in table.frame.index]
+    found = [str(table.position(number)) for number in table.frame.index]
     assert found == [f"{unit} {place}" for place in places]
 
 

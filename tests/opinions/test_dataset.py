@@ -27,7 +27,7 @@ def test_missing_and_unreadable_photos_are_listed_by_line(table, tiny, tmp_path)
         INFO,
         WORK,
     )
-    assert [(one.place.number, one.path.name) for one in report.left_out] == [
+    assert [(one.position.number, one.path.name) for one in report.left_out] == [
         (2, "gone.png"),
         (3, "text.jpg"),
     ]

@@ -25,7 +25,7 @@ def write(folder: Path, text: str | bytes, name: str = "scores.csv") -> Path:
 
 
 def brief(found: labels.Labels) -> list[tuple[int, str, float]]:
-    return [(row.place.number, row.path.name, row.mos) for row in found.rows]
+    return [(row.position.number, row.path.name, row.mos) for row in found.rows]
 
 
 THREE = [(2, "a.jpg", 1.5), (3, "b.jpg", 2.0)]
@@ -152,9 +152,9 @@ def test_opinions_in_json_are_called_by_photo_and_half_a_character_is_no_photo(f
     with pytest.raises(BadLabels, match="the score is not a number: photo 3; mend"):
         labels.read(write(folder, text, "scores.json"))
     found = labels.read(write(folder, text.replace(', {"path": "b.jpg"}', ""), "scores.json"))
-    assert [str(row.place) for row in found.rows] == ["photo 1"]
+    assert [str(row.position) for row in found.rows] == ["photo 1"]
     (left_out,) = found.left_out
-    assert str(left_out.place) == "photo 2"
+    assert str(left_out.position) == "photo 2"
 
 
 @pytest.mark.parametrize("name", ["gone.csv", "."])
@@ -180,8 +180,8 @@ def test_missing_photos_and_references_are_left_out_by_row(folder):
         "pipe.jpg,3,ref.png\nfolder.jpg,3,ref.png\n" + "x" * 300 + ".jpg,3,ref.png\n",
     )
     found = labels.read(table, reference_column="r")
-    assert [row.place.number for row in found.rows] == [3]
-    assert [(one.place.number, one.path.name[:9], one.reason) for one in found.left_out] == [
+    assert [row.position.number for row in found.rows] == [3]
+    assert [(one.position.number, one.path.name[:9], one.reason) for one in found.left_out] == [
         (2, "gone.jpg", "no such file"),
         (4, "b.jpg", f"reference {folder / 'gone.png'}: no such file"),
         (5, "pipe.jpg", "not a regular file"),
@@ -198,7 +198,7 @@ def test_missing_photos_and_references_are_left_out_by_row(folder):
 def test_a_list_without_names_of_columns_is_read_with_a_word(folder, text):
     found = labels.read(write(folder, text, "mos_with_names.txt"))
     assert [(row.path.name, row.mos) for row in found.rows] == [("a.jpg", 1.5), ("b.jpg", 2.0)]
-    assert found.rows[0].place.number == text.count("\n\n") + (2 if text.startswith("\n") else 1)
+    assert found.rows[0].position.number == text.count("\n\n") + (2 if text.startswith("\n") else 1)
     assert ["names no columns" in note for note in found.notes] == [True]
 
 

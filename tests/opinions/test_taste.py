@@ -124,14 +124,14 @@ def test_nothing_is_learned_from_stars_by_chance(monkeypatch):
 
 def shoot(folder: Path, moments: list[str | None]) -> None:
     """Photos taken at these moments, rated by sidecar or inside."""
-    for place, moment in enumerate(moments):
+    for number, moment in enumerate(moments):
         exif = Image.Exif()
         if moment is not None:
             exif.get_ifd(0x8769)[0x9003] = moment
-        stars = packet(f'xmp:Rating="{1 + place % 5}"')
-        path = folder / f"{place:02}.jpg"
-        make_photo(place, 32, 24).save(path, exif=exif, **({"xmp": stars} if place % 2 else {}))
-        if not place % 2:
+        stars = packet(f'xmp:Rating="{1 + number % 5}"')
+        path = folder / f"{number:02}.jpg"
+        make_photo(number, 32, 24).save(path, exif=exif, **({"xmp": stars} if number % 2 else {}))
+        if not number % 2:
             Path(f"{path}.xmp").write_bytes(stars)
 
 
@@ -203,12 +203,12 @@ def test_a_persons_stars_are_fitted_and_rank_from_the_command_line(
     monkeypatch.setattr(config, "RESAMPLES", 50)
     folder = tmp_path / "mine"
     folder.mkdir()
-    for place in range(30):
+    for number in range(30):
         exif = Image.Exif()
-        exif.get_ifd(0x8769)[0x9003] = f"2024:05:{1 + place % 6:02} 10:00:00"
-        picture = blurred(make_photo(place % 6, 64, 48), place / 8)
+        exif.get_ifd(0x8769)[0x9003] = f"2024:05:{1 + number % 6:02} 10:00:00"
+        picture = blurred(make_photo(number % 6, 64, 48), number / 8)
         picture.save(
-            folder / f"{place:02}.jpg", exif=exif, xmp=packet(f'xmp:Rating="{5 - place // 6}"')
+            folder / f"{number:02}.jpg", exif=exif, xmp=packet(f'xmp:Rating="{5 - number // 6}"')
         )
     tiny = ("--model", "tiny", "--device", "cpu")
     done = contrique("fit-regressor", "--ratings", folder, *tiny, "--blend", 0.5)
