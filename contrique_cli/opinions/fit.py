@@ -127,36 +127,19 @@ def fit_dataset(
     Raises:
         BadLabels: too few groups.
     """
-    if (count := gathered.group_count) is not None and count < config.MIN_GROUPS:
-        raise BadLabels(
-            f"{config.MIN_GROUPS} groups are needed to keep some out for testing, and column "
-            f"{gathered.group_column} has {count}; choose another --group, or leave it out"
-        )
+    _check_groups(gathered)
     spread = _spread(gathered.features)  # (F,)
     gathered = replace(gathered, features=gathered.features / spread)
-    lessons = ranker = None
+    ranker = None
     if ladders is not None:
-        lessons = ranking.learn(replace(ladders, features=ladders.features / spread))
         margin = config.LADDER_MARGIN * float(gathered.mos.std())
         ranker = Ranker(
-            lessons,
+            ranking.learn(replace(ladders, features=ladders.features / spread)),
             margin=margin if higher_is_better else -margin,
             weight=config.LADDER_WEIGHT,
         )
     figures = metrics.middle_half(_split_figures(gathered, ranker))
-    everything = np.arange(len(gathered.mos))
-    found = _fit_ridge(gathered, everything, ranker)
-    worse = better = None
-    if lessons is not None:
-        worse, better = (
-            ends @ found.weights + found.bias for ends in (lessons.worst, lessons.clean)
-        )
-    knots, scores = regressor.percentile_scale(
-        _out_of_fold(gathered, found, ranker),
-        higher_is_better=higher_is_better,
-        worse=worse,
-        better=better,
-    )
+    found = _fit_ridge(gathered, np.arange(len(gathered.mos)), ranker)
     report = FitReport(
         task=gathered.task,
         n=len(gathered.mos),
@@ -168,6 +151,7 @@ def fit_dataset(
         left_out=gathered.left_out,
         notes=[*gathered.notes, *_doubts(found.choice, figures)],
     )
+    knots, scores = _scale(gathered, found, ranker, higher_is_better=higher_is_better)
     return report, Regressor(
         weights=(found.weights / spread).astype(np.float32),
         bias=found.bias,
@@ -189,6 +173,14 @@ def fit_dataset(
             "scikit-learn": sklearn.__version__,
         },
     )
+
+
+def _check_groups(gathered: Dataset) -> None:
+    if (count := gathered.group_count) is not None and count < config.MIN_GROUPS:
+        raise BadLabels(
+            f"{config.MIN_GROUPS} groups are needed to keep some out for testing, and column "
+            f"{gathered.group_column} has {count}; choose another --group, or leave it out"
+        )
 
 
 def _spread(features: np.ndarray) -> np.ndarray:
@@ -270,6 +262,22 @@ def _out_of_fold(gathered: Dataset, found: _Fitted, ranker: Ranker | None) -> np
         )
         predicted[part] = gathered.features[part] @ weights + bias
     return predicted
+
+
+def _scale(
+    gathered: Dataset, found: _Fitted, ranker: Ranker | None, *, higher_is_better: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Knots of the scale and their scores; ladders say how far its ends reach."""
+    worse = better = None
+    if ranker is not None:
+        ends = (ranker.lessons.worst, ranker.lessons.clean)
+        worse, better = (features @ found.weights + found.bias for features in ends)
+    return regressor.percentile_scale(
+        _out_of_fold(gathered, found, ranker),
+        higher_is_better=higher_is_better,
+        worse=worse,
+        better=better,
+    )
 
 
 def _counts(gathered: Dataset, rows: np.ndarray) -> np.ndarray:

@@ -75,6 +75,9 @@ class Ranker:
 
     Between fits it remembers which pairs fell short and the sum of their products: from one set of
     opinions to another few of them change.
+
+    Attributes:
+        lessons: see `learn`.
     """
 
     def __init__(self, lessons: Lessons, *, margin: float, weight: float) -> None:
@@ -85,6 +88,7 @@ class Ranker:
             margin: m, in units of the opinions; negative where the worse has the higher opinion.
             weight: of all pairs together, relative to all opinions together.
         """
+        self.lessons = lessons
         self._steps = lessons.steps if margin > 0 else -lessons.steps
         self._shares = lessons.shares
         self._margin = abs(margin)
