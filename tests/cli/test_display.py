@@ -17,7 +17,8 @@ pytestmark = pytest.mark.usefixtures("tiny_regressor")
 TINY = ("--regressor", "tiny", "--device", "cpu")
 
 
-def test_table_shows_both_ends_of_a_long_report(contrique, tmp_path):
+def test_table_shows_both_ends_of_a_long_report(contrique, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # a folded path shows its suffix or not
     for seed in range(25):
         make_photo(seed, 40, 40).save(tmp_path / f"{seed:02}.png")
     done = contrique("score", tmp_path, "--format", "table", *TINY)
