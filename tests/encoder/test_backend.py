@@ -36,7 +36,7 @@ def test_features_are_those_of_the_model(arch, pooling):
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
-def test_half_precision_moves_no_score_of_the_bundled_model_by_a_point(monkeypatch):
+def test_half_precision_hardly_moves_scores_of_the_bundled_model(monkeypatch):
     monkeypatch.setattr(backend, "_can_compute", lambda precision: True)  # PyTorch's own ways do
     pipeline = scoring_pipeline.load_pipeline()
     photos = [make_photo(seed, 512, 384) for seed in range(2)]
@@ -48,8 +48,9 @@ def test_half_precision_moves_no_score_of_the_bundled_model_by_a_point(monkeypat
         raw = pipeline.regressor.predict(torch.cat(rows).numpy())
         scores[precision] = pipeline.regressor.to_score(raw)
     assert np.ptp(scores["fp32"]) > 5
-    np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=1.0)
-    np.testing.assert_allclose(scores["fp16"], scores["fp32"], atol=1.0)
+    # Emulated on 200 photos 0.24 at most; 0.47 here before the first maps stayed in float32.
+    np.testing.assert_allclose(scores["bf16"], scores["fp32"], atol=0.3)
+    np.testing.assert_allclose(scores["fp16"], scores["fp32"], atol=0.3)
 
 
 def test_features_are_float32_of_finite_numbers_in_any_precision(tiny, monkeypatch):

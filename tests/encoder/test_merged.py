@@ -120,3 +120,21 @@ def test_weights_of_one_pixel_keep_the_sum_of_eight_channels():
         error.mean()
         < 0.6 * (weight.bfloat16().float() - weight).reshape(8, 8, 8).sum(2).abs().mean()
     )
+
+
+def test_layers_at_the_front_stay_exact_in_bfloat16():
+    network = Contrique("lite0", "stages").eval()
+    pixels = torch.randint(0, 256, (1, 3, 96, 64)).float()
+    with torch.inference_mode():
+        plain, some = (
+            list(
+                network.maps(
+                    pixels, merged.merge(network.encoder, device=CPU, dtype=dtype, exact=5)
+                )
+            )
+            for dtype in (torch.float32, torch.bfloat16)
+        )
+    assert [one.dtype for one in some] == [torch.float32] * 3 + [torch.bfloat16] * 4
+    for exact, same in zip(plain[:3], some[:3], strict=True):
+        assert torch.equal(exact, same)
+    assert not torch.equal(plain[3], some[3].float())
