@@ -40,7 +40,7 @@ WATCH_SETTLE = 1.0
 """Seconds that a file in a watched folder must not change to count as complete."""
 
 PRECISION = "auto"
-"""What the encoder computes in: the same on every machine in scoring, quick in training."""
+"""What the encoder computes in: what the device is quick at, but float32 for scoring on a GPU."""
 
 PRECISIONS = (PRECISION, "fp32", "bf16", "fp16")
 """What the encoder's maps may be computed in; their means and deviations always take float32."""

@@ -260,7 +260,7 @@ Precision = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="fp32 (auto), or quicker where the processor has it and less exact: bf16, fp16.",
+        help="auto (bf16 where the processor has it), fp32 (the same everywhere), bf16 or fp16.",
         autocompletion=completion.PRECISION,
         rich_help_panel=MACHINE,
     ),

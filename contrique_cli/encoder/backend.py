@@ -53,10 +53,10 @@ class Embed:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """Turn `auto` into float32, which gives the same scores on every machine.
+    """Turn `auto` into what a CPU is quick at, and into float32 elsewhere.
 
-    On purpose not what the device is quick at: on 200 photos bfloat16, emulated, moved the scores
-    of the bundled model by 0.04 points on average and 0.24 at most.
+    On 582 photos bfloat16, emulated, moved 95 % of the bundled model's scores by up to 0.15 points
+    and none by more than 0.28. On GPUs that has not been measured, so they compute in float32.
 
     Raises:
         BadOption: an unknown precision, or one that the processor lacks.
@@ -65,11 +65,13 @@ def choose_precision(name: str, device: torch.device) -> str:
         raise BadOption(f"precision {name!r}: choose one of {', '.join(config.PRECISIONS)}")
     if device.type == "cpu" and not _can_compute(name):
         raise BadOption(f"this processor cannot compute in {name}: leave --precision out")
-    return "fp32" if name == config.PRECISION else name
+    if name != config.PRECISION:
+        return name
+    return quickest(device) if device.type == "cpu" else "fp32"
 
 
 def quickest(device: torch.device) -> str:
-    """The precision that a device is quick at, for training, where no score depends on it.
+    """The precision that a device is quick at.
 
     bfloat16 comes before float16 where there is hardware for both: it cannot overflow.
     """
