@@ -83,7 +83,7 @@ def test_each_branch_of_the_branched_network_is_a_whole_network(lite0):
         expected = [*lite0.maps(pixels / 255), *list(other.maps(pixels / 255))[3:]]
         found = list(branched.maps(pixels / 255))
         features = branched.embed(pixels / 255)
-        scored = backend.Embed(branched)(pixels)
+        scored = backend.Embed(branched, "fp32")(pixels)
     assert [one.shape[1] for one in found] == list(ARCHITECTURES["lite0-branched"].widths)
     for first, second in zip(alike[3:7], alike[7:], strict=True):
         assert torch.equal(first, second)
