@@ -25,8 +25,9 @@ where there are none."""
 MOST_COLUMNS = 16_384
 """Columns of a table at most, as of a sheet in Excel."""
 
-MOST_CELLS = 200_000_000
-"""Cells of a table at most, with those that short rows lack: a frame has room for all."""
+MOST_CELLS, MOST_CELLS_EACH = 4_000_000, 4
+"""Cells of a table at most, and as many again for each character of its text: a frame has room for
+those that short rows lack, too, so that a small file could take gigabytes."""
 
 MOST_SURPLUS = 16
 """Cells that a row may have beyond the names of columns, as decimal commas without quotes make."""
@@ -56,7 +57,7 @@ def read(text: str) -> tuple[pd.DataFrame, int]:
     separator = _separator(text) if told is None else told[1]
     head = _head(text, separator)
     most = max(map(len, head)) + MOST_SURPLUS
-    if is_too_large(text.count("\n") + text.count("\r"), most):
+    if is_too_large(text.count("\n") + text.count("\r"), most, len(text)):
         raise ValueError(" is larger than any table of photos; give another file")
     try:
         frame = pd.read_csv(
@@ -78,9 +79,10 @@ def read(text: str) -> tuple[pd.DataFrame, int]:
     return frame, len(head[-1])
 
 
-def is_too_large(rows: int, columns: int) -> bool:
-    """Whether a frame would take far more memory than any table of photos does."""
-    return columns > MOST_COLUMNS or rows * columns > MOST_CELLS
+def is_too_large(rows: int, columns: int, characters: int) -> bool:
+    """Whether a frame would take far more memory than the text of any table of photos does."""
+    most = MOST_CELLS + MOST_CELLS_EACH * characters
+    return columns > MOST_COLUMNS or rows * columns > most
 
 
 def _separator(text: str) -> str:

@@ -260,7 +260,7 @@ def _from_json(text: str, name: str, refusal: Refusal) -> Table:
             raise refusal(f"{name}, {unit} {number} is not a row: {{...}} was expected")
     inner = len(set().union(*(found.values() if isinstance(found, dict) else found)))
     rows, columns = (inner, len(found)) if isinstance(found, dict) else (len(found), inner)
-    if delimited.is_too_large(rows, columns):
+    if delimited.is_too_large(rows, columns, len(text)):
         raise refusal(f"{name} is larger than any table of photos; give another file")
     with _guarded(name, "a table", refusal):
         return _named(pd.DataFrame(found, dtype=object), unit, facts, numbers)
