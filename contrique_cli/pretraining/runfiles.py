@@ -26,6 +26,8 @@ MOST_STEPS = 10**12
 MOST_LOSS = 1e30
 """No finite loss that a run goes on with is near."""
 
+_NAMED = 5  # settings, in a complaint
+
 
 class RunFiles:
     """Paths and small files of one run.
@@ -91,6 +93,8 @@ class RunFiles:
             if name not in CONVENIENCE and before.get(name) != now[name]
         ]
         if changes:
+            if len(changes) > _NAMED:
+                changes = [*changes[:_NAMED], f"and {len(changes) - _NAMED} more"]
             raise BadRun(
                 f"{self.folder} holds a run with other settings: {'; '.join(changes)}; give the "
                 "same to go on with it, or another --output to begin anew"

@@ -218,7 +218,8 @@ def survives(go_on, place, chosen, seconds=float("inf")):
 
 
 OBEYED = re.compile(
-    r"'(minutes|epochs|base_lr|weight_decay)'.* = (10{30}|inf|0.5)|'is_complete'.* = True"
+    r"'(minutes|epochs|lr|base_lr|encoder_lr|anchor|weight_decay)'.* = (10{30}|inf|0.5)"
+    r"|'is_complete'.* = True"
 )
 """Values with which a run does as told: no end, a loss that is not finite, or nothing more."""
 
