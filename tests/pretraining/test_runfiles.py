@@ -46,7 +46,7 @@ def test_a_change_that_matters_is_refused_and_one_that_does_not_is_not(tmp_path)
 def test_a_configuration_without_settings_is_told_in_a_line_of_their_first(tmp_path):
     files = RunFiles(tmp_path)
     files.write_config({}, {})
-    with pytest.raises(BadRun, match="anchor was None, is now 0.0; .* and [0-9]+ more; give"):
+    with pytest.raises(BadRun, match=r"anchor was None, is now 0.0; .* and [0-9]+ more; give"):
         files.check_config(TrainConfig().as_dict(), {})
 
 
