@@ -36,6 +36,7 @@ class Target:
         quiet: no progress and no summary.
         is_whole: a column is known only once all rows are, so none may go early.
         has_flaws: whether CSV has a column for every flaw, too.
+        by: column that the rows are sorted by, which a table shows; None for the usual order.
     """
 
     path: Path | None
@@ -44,6 +45,7 @@ class Target:
     quiet: bool = False
     is_whole: bool = False
     has_flaws: bool = False
+    by: str | None = None
 
     @property
     def is_streaming(self) -> bool:
@@ -59,6 +61,7 @@ def target(
     quiet: bool = False,
     is_whole: bool = False,
     has_flaws: bool = False,
+    by: str | None = None,
 ) -> Target:
     """Settle the format: as told, else by suffix, else a table for a person and CSV for a pipe.
 
@@ -89,6 +92,7 @@ def target(
         quiet=quiet,
         is_whole=is_whole,
         has_flaws=has_flaws,
+        by=by,
     )
 
 
@@ -220,7 +224,7 @@ def write(rows: list[Row], to: Target, about: Mapping[str, Any]) -> None:
     if to.format == "table":
         from contrique_cli.cli import display
 
-        display.show_table(rows)
+        display.show_table(rows, to.by)
         return
     data = to_bytes(rows, to.format, about, has_flaws=to.has_flaws)
     if to.path is not None:

@@ -24,6 +24,7 @@ from rich.text import Text
 
 from contrique_cli import config
 from contrique_cli.cli.streams import printable
+from contrique_cli.reports.rows import cells as reported
 
 if TYPE_CHECKING:
     from contrique_cli.opinions.metrics import Range
@@ -37,8 +38,17 @@ _COLUMNS = "rank score stars reference flaw photo burst size".split()
 """Columns of the table, in this order; those that no photo needs are left out."""
 
 
-def show_table(rows: Sequence[Row]) -> None:
-    """A ranked table on standard output: all of a short report, both ends of a long one."""
+_SHOWN_ANYWAY = ("rank", "score", "rating", "burst")
+"""Columns of a report that the table has, if by another name."""
+
+
+def show_table(rows: Sequence[Row], by: str | None = None) -> None:
+    """A ranked table on standard output: all of a short report, both ends of a long one.
+
+    Args:
+        rows: in their order.
+        by: column of the report that they are sorted by, which is shown then.
+    """
     items = _ends(rows)
     shown = [item for item in items if not isinstance(item, int)]
     has = {
@@ -48,6 +58,8 @@ def show_table(rows: Sequence[Row]) -> None:
         "burst": any(row.burst is not None for row in shown),
     }
     names = [name for name in _COLUMNS if has.get(name, True)]
+    if by is not None and by not in _SHOWN_ANYWAY:
+        names.insert(names.index("score") + 1, by)
     table = Table(header_style="bold", expand=False)
     for name in names:
         is_path = name in ("reference", "photo")
@@ -62,6 +74,9 @@ def show_table(rows: Sequence[Row]) -> None:
             cells = {"score": Text("…"), "photo": Text(f"… {item:,} more …")}
         else:
             cells = _cells(item)
+            if by in names and by not in cells:
+                value = reported(item).get(by)
+                cells[by] = Text("" if value is None else f"{value:.4g}")
         style = "dim" if isinstance(item, int) else ""
         table.add_row(*(cells.get(name, Text("")) for name in names), style=style)
     _console(sys.stdout).print(table)

@@ -158,7 +158,7 @@ def select(
         {"--to": to, "--sidecars": sidecars, "--dry-run": dry_run},
         {"-0": nul, "--undo-file": undo_file, "--output": output},
     )
-    target = deliver.target(output, has_flaws=True) if action == _SHOW else None
+    target = deliver.target(output, has_flaws=True, by=by) if action == _SHOW else None
 
     from contrique_cli.collection.select import check_inside, choose, locate
 

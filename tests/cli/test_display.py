@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import pytest
 
 from contrique_cli.cli import display
 from contrique_cli.reports.rows import Row
-from tests.conftest import make_photo
+from tests.conftest import ROOT, make_photo
 
 pytestmark = pytest.mark.usefixtures("tiny_regressor")
 
@@ -27,13 +31,28 @@ def test_table_shows_both_ends_of_a_long_report(contrique, tmp_path, monkeypatch
 
 
 def test_columns_that_no_shown_photo_needs_are_left_out(capsys):
-    def header(rows: list[Row]) -> list[str]:
-        display.show_table(rows)
+    def header(rows: list[Row], by: str | None = None) -> list[str]:
+        display.show_table(rows, by)
         return capsys.readouterr().out.splitlines()[1].replace("┃", "").split()
 
     ranked = [Row(path=Path(f"{n}.jpg"), rank=n, score=50.0, flaw="none") for n in range(1, 40)]
     assert header(ranked) == ["rank", "score", "photo", "size"]
     ranked[20] = replace(ranked[20], flaw="blur", rating=3.0)  # in the middle, which is not shown
     assert header(ranked) == ["rank", "score", "photo", "size"]
+    assert header(ranked, "score") == ["rank", "score", "photo", "size"]
     ranked[0] = replace(ranked[0], flaw="noise", burst=1)
     assert header(ranked) == ["rank", "score", "flaw", "photo", "burst", "size"]
+
+
+def test_a_terminal_shows_what_photos_are_sorted_by(tmp_path):
+    lines = ["path,score,flaw_blur,width", "a.jpg,50,0.25,40", "b.jpg,60,,80", "c.jpg,70,0.5,60"]
+    (tmp_path / "r.csv").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "contrique_cli", "select", "--from", tmp_path / "r.csv"]
+    for by, values in (("flaw_blur", ["0.25", "0.5", ""]), ("width", ["80", "60", "40"])):
+        mine, theirs = pty.openpty()
+        environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb"}
+        subprocess.run([*command, "--by", by], stdout=theirs, cwd=ROOT, check=True, env=environment)
+        table = [line.split("│") for line in os.read(mine, 65536).decode().splitlines()]
+        os.close(mine)
+        os.close(theirs)
+        assert [cells[3].strip() for cells in table if len(cells) > 3] == values
