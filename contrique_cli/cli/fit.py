@@ -40,6 +40,7 @@ from contrique_cli.files import writing
 
 if TYPE_CHECKING:
     from contrique_cli.encoder.work import Work
+    from contrique_cli.models.regressor import Regressor
     from contrique_cli.opinions.taste import CurvePoint, Taste
 
 
@@ -86,6 +87,8 @@ def fit_regressor(
     Example: contrique fit-regressor --mos scores.csv
     """
     from contrique_cli.encoder.work import Work
+    from contrique_cli.models import locating
+    from contrique_cli.models import regressor as noun
 
     work = Work(device=device, max_side=max_side, max_megapixels=max_megapixels)
     if ratings is not None and mos is None:
@@ -112,11 +115,18 @@ def fit_regressor(
             reference_column=reference_column,
             lower_is_better=lower_is_better,
         )
+        if pristine is not None and reference_column is not None:
+            raise BadOption(
+                "--pristine is for scores without a reference; leave one of the two out"
+            )
         name = mos.stem if output is None else output
         learn = partial(_fit_table, opinions, pristine=pristine)
     else:
         raise BadOption("give opinions either as a table, --mos, or as your own stars, --ratings")
-    path = learn(output=name, model=model, work=work, no_cache=no_cache, quiet=quiet)
+    path = locating.destination(noun.KIND, name)
+    writing.check_writable(path)
+    work.check(None)
+    noun.save(path, learn(model=model, work=work, no_cache=no_cache, quiet=quiet))
     console.say(f"saved {path}: use it with --regressor {name}")
 
 
@@ -131,23 +141,16 @@ def _fit_table(
     opinions: Opinions,
     *,
     pristine: Path | None,
-    output: str,
     model: str | None,
     work: Work,
     no_cache: bool,
     quiet: bool,
-) -> Path:
+) -> Regressor:
     """Fit the scale to a table of opinions, and say how well it follows them."""
     from contrique_cli.cli import display
     from contrique_cli.models import locating
-    from contrique_cli.models import regressor as noun
     from contrique_cli.opinions import fit, ladders
 
-    if pristine is not None and opinions.reference_column is not None:
-        raise BadOption("--pristine is for scores without a reference; leave one of the two out")
-    path = locating.destination(noun.KIND, output)
-    writing.check_writable(path)
-    work.check(None)
     encoder, info = locating.load_encoder(model)
     climbed = None
     if pristine is not None:
@@ -172,30 +175,23 @@ def _fit_table(
     if climbed is not None:
         left_out = climbed.unreadable
         console.name_some((f"clean photo left out: {one}" for one in left_out), len(left_out))
-    noun.save(path, fitted)
-    return path
+    return fitted
 
 
 def _fit_ratings(
     folder: Path,
     *,
     blend: float,
-    output: str,
     model: str | None,
     work: Work,
     no_cache: bool,
     quiet: bool,
-) -> Path:
+) -> Regressor:
     """Fit the scale to a person's stars, and say how sure it is."""
     from contrique_cli.encoder.cache import recall
-    from contrique_cli.models import locating
-    from contrique_cli.models import regressor as noun
     from contrique_cli.opinions import dataset, taste
     from contrique_cli.scoring.pipeline import load_pipeline
 
-    path = locating.destination(noun.KIND, output)
-    writing.check_writable(path)
-    work.check(None)
     pipeline = load_pipeline(model)
     side = pipeline.regressor.max_side
     if work.max_side not in (config.MAX_SIDE, side):
@@ -228,8 +224,7 @@ def _fit_ratings(
             on_split=lambda _done, _total: advance(),
         )
     _show_taste(fitted, pipeline.regressor_path.stem, blend)
-    noun.save(path, made)
-    return path
+    return made
 
 
 def _show_taste(found: Taste, known: str, blend: float) -> None:
