@@ -254,12 +254,14 @@ def _from_json(text: str, name: str, refusal: Refusal) -> Table:
             raise refusal(f"{name}: `photos` is not a list")
     elif isinstance(found, dict) and not all(isinstance(one, dict) for one in found.values()):
         found = [found]  # JSON Lines of one line; else pandas' columns of rows
-    for index, record in enumerate(found):
-        if not isinstance(found, dict) and not isinstance(record, dict):
-            number = numbers[index] if numbers else index + 1
-            raise refusal(f"{name}, {unit} {number} is not a row: {{...}} was expected")
-    inner = len(set().union(*(found.values() if isinstance(found, dict) else found)))
-    rows, columns = (inner, len(found)) if isinstance(found, dict) else (len(found), inner)
+    if isinstance(found, dict):
+        rows, columns = len(set().union(*found.values())), len(found)
+    else:
+        for index, record in enumerate(found):
+            if not isinstance(record, dict):
+                number = numbers[index] if numbers else index + 1
+                raise refusal(f"{name}, {unit} {number} is not a row: {{...}} was expected")
+        rows, columns = len(found), len(set().union(*found))
     if delimited.is_too_large(rows, columns, len(text)):
         raise refusal(f"{name} is larger than any table of photos; give another file")
     with _guarded(name, "a table", refusal):
