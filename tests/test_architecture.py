@@ -44,7 +44,7 @@ ROOMS = {
         "learner runstate probe trainphotos lossplot runparts train"
     ),
     "cli": (
-        "streams display console completion options source deliver undo gallery rate bursts cache shards score watch "
+        "streams display console completion options given source deliver undo gallery rate bursts cache shards score watch "
         "compare features select explain opinions fit evaluate models train app"
     ),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contrique_cli import config
-from contrique_cli.cli import console
+from contrique_cli.cli import console, given
 from contrique_cli.cli.cache import opened
 from contrique_cli.cli.opinions import (
     Blend,
@@ -43,8 +42,15 @@ if TYPE_CHECKING:
     from contrique_cli.models.regressor import Regressor
     from contrique_cli.opinions.taste import CurvePoint, Taste
 
+_OF_TABLE = (
+    *("photos", "path_column", "mos_column", "group", "reference_column", "lower_is_better"),
+    *("pristine", "max_side"),
+)
+"""Options that mean nothing with --ratings."""
+
 
 def fit_regressor(
+    context: typer.Context,
     *,
     mos: MosOrRatings = None,
     ratings: Rated = None,
@@ -92,20 +98,11 @@ def fit_regressor(
 
     work = Work(device=device, max_side=max_side, max_megapixels=max_megapixels)
     if ratings is not None and mos is None:
-        of_table = {
-            "--photos": photos,
-            "--path-column": path_column,
-            "--mos-column": mos_column,
-            "--group": group,
-            "--reference-column": reference_column,
-            "--lower-is-better": lower_is_better or None,
-            "--pristine": pristine,
-        }
-        _refuse(of_table, "--mos", "--ratings")
+        given.refuse(context, *_OF_TABLE, home="--mos: leave it out with --ratings")
         name = ratings.resolve().name if output is None else output
         learn = partial(_fit_ratings, ratings, blend=blend)
     elif mos is not None and ratings is None:
-        _refuse({"--blend": blend or None}, "--ratings", "--mos")
+        given.refuse(context, "blend", home="--ratings: leave it out with --mos")
         opinions = Opinions(
             table=mos,
             photos=photos,
@@ -128,13 +125,6 @@ def fit_regressor(
     work.check(None)
     noun.save(path, learn(model=model, work=work, no_cache=no_cache, quiet=quiet))
     console.say(f"saved {path}: use it with --regressor {name}")
-
-
-def _refuse(given: Mapping[str, object | None], home: str, instead: str) -> None:
-    """Refuse options that mean nothing here."""
-    for name, value in given.items():
-        if value is not None:
-            raise BadOption(f"{name} is for {home}; leave it out with {instead}")
 
 
 def _fit_table(
@@ -193,13 +183,7 @@ def _fit_ratings(
     from contrique_cli.scoring.pipeline import load_pipeline
 
     pipeline = load_pipeline(model)
-    side = pipeline.regressor.max_side
-    if work.max_side not in (config.MAX_SIDE, side):
-        raise BadOption(
-            f"--max-side {work.max_side}: stars are compared with the installed taste at {side} "
-            "pixels"
-        )
-    work = pipeline.sized(work)
+    work = pipeline.sized(work)  # stars are compared with the installed taste
     with watching(quiet=quiet, label="days and bursts") as on_photo:
         found = taste.find_stars(folder, on_photo=on_photo)
     with (

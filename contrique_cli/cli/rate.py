@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contrique_cli import config
-from contrique_cli.cli import console, deliver, source, streams
+from contrique_cli.cli import console, deliver, given, source, streams
 from contrique_cli.cli import undo as cli_undo
 from contrique_cli.cli.options import Base, DryRun, Names, Quiet, Thresholds
 from contrique_cli.config import Ratings
-from contrique_cli.errors import BadOption, BadReport, NoImagesFound
+from contrique_cli.errors import BadReport, NoImagesFound
 from contrique_cli.reports.rows import Row
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _USUAL = ",".join(f"{score:g}" for score in config.XMP_THRESHOLDS)
 
 
 def rate(
+    context: typer.Context,
     *,
     report: Annotated[
         str,
@@ -78,12 +79,11 @@ def rate(
 
     data = source.load(report)
     if picks.is_list(data):
-        if thresholds != _USUAL:
-            raise BadOption("--thresholds: a list of picks has stars, not scores")
+        given.refuse(context, "thresholds", home="a report: a list of picks has stars, not scores")
         status = _give(picks.parse(data, source.name(report)), base, undo_file, wanted, quiet=quiet)
-    elif undo_file is not None:
-        raise BadOption("--undo-file belongs to a list of picks, which may change a person's stars")
     else:
+        picks_alone = "a list of picks, which may change a person's stars"
+        given.refuse(context, "undo_file", home=picks_alone)
         status = _rate(source.parse(data, report), report, base, wanted, quiet=quiet)
     raise typer.Exit(status)
 

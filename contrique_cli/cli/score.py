@@ -12,7 +12,7 @@ import typer
 
 from contrique_cli import config
 from contrique_cli.cli import bursts as cli_bursts
-from contrique_cli.cli import deliver, rate, shards
+from contrique_cli.cli import deliver, given, rate, shards
 from contrique_cli.cli import gallery as cli_gallery
 from contrique_cli.cli.cache import opened
 from contrique_cli.cli.options import (
@@ -48,8 +48,13 @@ if TYPE_CHECKING:
     from contrique_cli.encoder.work import Work
     from contrique_cli.scoring.pipeline import Pipeline
 
+_OF_PHOTOS = "gallery xmp bursts flaws fail_under".split()
+_OF_SHARDS = "shard keep_columns image_column max_failures ray".split()
+"""Options of the two kinds of run that mean nothing in the other."""
+
 
 def score(
+    context: typer.Context,
     paths: Paths,
     *,
     output: ReportOrResults = None,
@@ -93,17 +98,6 @@ def score(
     from contrique_cli.encoder.work import Work
 
     folder = shards.folder_for(paths, output)
-    request = shards.Request(
-        sources=deliver.names(paths),
-        output=folder or "",
-        format=file_format,
-        turn=shard,
-        keep_columns=keep_columns,
-        image_column=image_column,
-        max_failures=max_failures,
-        is_on_ray=ray,
-        quiet=quiet,
-    )
     work = Work(
         device=device,
         max_megapixels=max_megapixels,
@@ -112,10 +106,20 @@ def score(
         precision=precision,
     )
     if folder is not None:
-        later = {"--gallery": gallery, "--xmp": xmp, "--bursts": bursts, "--flaws": flaws}
-        shards.refuse({**later, "--fail-under": fail_under})
+        given.refuse(context, *_OF_PHOTOS, home="a report of photos; shards have results instead")
+        request = shards.Request(
+            sources=deliver.names(paths),
+            output=folder,
+            format=file_format,
+            turn=shard,
+            keep_columns=keep_columns,
+            image_column=image_column,
+            max_failures=max_failures,
+            is_on_ray=ray,
+            quiet=quiet,
+        )
         raise typer.Exit(shards.score(request, model=model, regressor=regressor, work=work))
-    request.check_unused()
+    given.refuse(context, *_OF_SHARDS, home="shards: give a folder for results as --output")
     report = None if output is None else Path(output)
     target = deliver.target(
         report,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contrique_cli.cli import console, deliver, streams
+from contrique_cli.cli import console, deliver, given, streams
 from contrique_cli.cli import source as cli_source
 from contrique_cli.cli import undo as cli_undo
 from contrique_cli.cli.options import (
@@ -46,6 +46,7 @@ _ACTION, _SHOWN = "What to do with them", "How to show them"
 
 
 def select(
+    context: typer.Context,
     *,
     report: From,
     base: Base = None,
@@ -153,11 +154,9 @@ def select(
         reverse=reverse,
     )
     actions = {COPY: copy, MOVE: move, SYMLINK: symlink, _LIST: list_}
-    action = _check(
-        [name for name, is_wanted in actions.items() if is_wanted],
-        {"--to": to, "--sidecars": sidecars, "--dry-run": dry_run},
-        {"-0": nul, "--undo-file": undo_file, "--output": output},
-    )
+    action = _settle(context, [name for name, is_wanted in actions.items() if is_wanted])
+    if action in _DONE and to is None:
+        raise BadOption(f"--{action} needs --to, the folder to put photos in")
     target = deliver.target(output, has_flaws=True, by=by) if action == _SHOW else None
 
     from contrique_cli.collection.select import check_inside, choose, locate
@@ -195,25 +194,20 @@ def select(
     raise typer.Exit(work.show() if dry_run else work.run(base or Path(), undo_file, quiet=quiet))
 
 
-def _check(chosen: list[str], for_transfers: dict[str, object], for_one: dict[str, object]) -> str:
+def _settle(context: typer.Context, chosen: list[str]) -> str:
     """The one action asked for, with what belongs to it and nothing else."""
     if len(chosen) > 1:
         raise BadOption(f"--{' and --'.join(chosen)}: give one of them")
     action = chosen[0] if chosen else _SHOW
-    if action in _DONE and for_transfers["--to"] is None:
-        raise BadOption(f"--{action} needs --to, the folder to put photos in")
-    owners = {"-0": _LIST, "--undo-file": MOVE, "--output": _SHOW}
-    reasons = {
-        "-0": "it belongs to --list",
-        "--undo-file": "it belongs to --move: only moves can be undone",
-        "--output": f"it is for a report, and --{action} makes none",
-    }
-    for option, value in for_one.items():
-        if value not in (None, False) and action != owners[option]:
-            raise BadOption(f"{option}: {reasons[option]}")
-    for option, value in for_transfers.items():
-        if value not in (None, False) and action not in _DONE:
-            raise BadOption(f"{option} belongs to --copy, --move and --symlink: give one of them")
+    if action != _LIST:
+        given.refuse(context, "nul", home="--list")
+    if action != MOVE:
+        given.refuse(context, "undo_file", home="--move: only moves can be undone")
+    if action != _SHOW:
+        given.refuse(context, "output", home=f"a report, and --{action} makes none")
+    if action not in _DONE:
+        transfers = "--copy, --move and --symlink: give one of them"
+        given.refuse(context, "to", "sidecars", "dry_run", home=transfers)
     return action
 
 

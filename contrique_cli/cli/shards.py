@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -154,34 +154,6 @@ class Request:
     max_failures: str | None = None
     is_on_ray: bool = False
     quiet: bool = False
-
-    def check_unused(self) -> None:
-        """Refuse what means nothing where a report of photos is wanted.
-
-        Raises:
-            BadOption: naming it.
-        """
-        given = {
-            "--shard": self.turn,
-            "--keep-columns": self.keep_columns,
-            "--image-column": self.image_column,
-            "--max-failures": self.max_failures,
-            "--ray": self.is_on_ray or None,
-        }
-        for name, value in given.items():
-            if value is not None:
-                raise BadOption(f"{name} is for shards: give a folder for results as --output")
-
-
-def refuse(given: Mapping[str, object]) -> None:
-    """Refuse options that need a report of photos.
-
-    Raises:
-        BadOption: naming it.
-    """
-    for name, value in given.items():
-        if value not in (None, False):
-            raise BadOption(f"{name} needs a report of photos, and shards have results instead")
 
 
 def score(

@@ -171,7 +171,6 @@ def test_quiet_says_nothing(desk, contrique):
 
 USAGE = {
     "nothing": (),
-    "folder without action": ("--from", "report.csv", "--to", "to"),
     "report and action": ("--from", "report.csv", "--list", "--output", "x.csv"),
     "odd report": ("--from", "report.csv", "--output", "x.xls"),
     "no folder": ("--from", "report.csv", "--copy"),
@@ -179,8 +178,6 @@ USAGE = {
     "no report": ("--list",),
     "folder to list": ("--from", "report.csv", "--list", "--to", "to"),
     "sidecars to list": ("--from", "report.csv", "--list", "--sidecars"),
-    "nul without list": ("--from", "report.csv", "--to", "to", "--copy", "-0"),
-    "undo file for copies": ("--from", "report.csv", "--to", "to", "--copy", "--undo-file", "u"),
     "odd top": ("--from", "report.csv", "--list", "--top", "ten"),
     "odd bounds": ("--from", "report.csv", "--list", "--min-score", 9, "--max-score", 8),
     "odd per folder": ("--from", "report.csv", "--list", "--per-folder", 0),

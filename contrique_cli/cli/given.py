@@ -1,0 +1,28 @@
+"""Options that do not go together, refused by one rule: whether they were given."""
+
+from __future__ import annotations
+
+import typer
+
+from contrique_cli.errors import BadOption
+
+
+def refuse(context: typer.Context, *names: str, home: str) -> None:
+    """Refuse options that mean nothing here; one is given even where its value is the default.
+
+    Args:
+        context: of the command.
+        names: of the command's parameters.
+        home: what they belong to, for the message, perhaps with what to do.
+
+    Raises:
+        BadOption: naming the first that was given.
+    """
+    for parameter in context.command.params:
+        if parameter.name in names and _is_given(context, parameter.name):
+            raise BadOption(f"{max(parameter.opts, key=len)} belongs to {home}")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
