@@ -111,6 +111,14 @@ def test_clear_forgets_what_was_there(contrique, photos):
     assert "photos 0" in " ".join(contrique("cache", "info").out.split())
 
 
+def test_a_cleared_cache_is_not_called_damaged(contrique, photos):
+    """Giving the space back puts the tables into another order."""
+    contrique("score", photos, *TINY)
+    contrique("cache", "clear")
+    assert "note" not in contrique("score", photos, *TINY).err
+    assert "photos 3" in " ".join(contrique("cache", "info").out.split())
+
+
 def test_a_damaged_cache_is_a_note_and_no_more(contrique, photos):
     first = contrique("score", photos, *TINY)
     location().write_bytes(b"rubbish" * 1000)

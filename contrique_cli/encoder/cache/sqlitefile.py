@@ -182,13 +182,13 @@ def _prepare(file: sqlite3.Connection, schema: tuple[str, ...]) -> None:
     file.execute("PRAGMA cell_size_check = ON")
     file.execute("PRAGMA journal_mode = WAL")
     file.execute("PRAGMA synchronous = NORMAL")  # no transaction waits for the disk
-    tables = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
+    tables = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"  # VACUUM changes their order
     if not file.execute(tables).fetchall():
         with transaction(file):
             if not file.execute(tables).fetchall():  # another process may have been faster
                 for statement in schema:
                     file.execute(statement)
-    if tuple(sql for (sql,) in file.execute(tables)) != schema:
+    if sorted(sql for (sql,) in file.execute(tables)) != sorted(schema):
         raise sqlite3.DatabaseError("its tables are not ours")
 
 
