@@ -17,6 +17,7 @@ ROOMS = {
     "errors": "",
     "version": "",
     "config": "",
+    "words": "",
     "files": "reading writing delimited tables ahead",
     "photos": (
         "kinds content memory bounds exif stars jpeg png tiff damage raw rgb pixels finding "
@@ -58,7 +59,7 @@ PLAN = [
 ROOF = [name for name in PLAN if name.startswith("cli.")]
 
 LIGHT = {
-    *("errors", "version", "config", "files.reading", "files.writing"),
+    *("errors", "version", "config", "words", "files.reading", "files.writing"),
     *("files.delimited", "files.tables"),
     *("photos.kinds", "photos.stars"),
     "models.installed",

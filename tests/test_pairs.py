@@ -52,7 +52,7 @@ def test_a_pair_is_one_row_that_names_its_companion(card, contrique):
         "raw.dng": "",
     }
     assert rows["a.jpg"]["source"] == "photo"
-    assert "left out: 2 RAW files beside their JPEGs" in done.err
+    assert "left out: 2 RAW of a pair" in done.err
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl", "parquet"])
@@ -139,7 +139,7 @@ def test_a_pair_goes_together_under_one_new_stem(card, report, contrique, action
     done = contrique("select", "--from", report, "--to", "to", action)
     assert done.status == 0
     assert "4 of 4 photos chosen" in done.err
-    assert "2 companions with them" in done.err
+    assert "with 2 companions" in done.err
     expected = ["A.jpg", "a-2.dng", "a-2.jpg", "B.JPG", "alone.jpg", "b.DNG", "raw.dng"]
     assert files("to") == sorted(expected)
     assert files(card) == ([] if action == "--move" else before)
@@ -168,7 +168,7 @@ def test_a_companion_outside_of_the_folder_is_refused(card, report, contrique, t
     Path(report).write_text(f"path,score,companion\n{card / 'a.jpg'},9,../secret.dng\n")
     done = contrique("select", "--from", report, "--base", card, "--to", "to", "--copy")
     assert done.status == 1
-    assert "lie outside" in done.err
+    assert "outside of" in done.err
     assert not Path("to").exists()
 
 
@@ -183,7 +183,7 @@ def test_what_other_programs_left_goes_along(card, report, contrique):
     done = contrique(*arguments, "--sidecars")
     assert (done.status, files(card)) == (0, ["raw.mov"])
     assert set(left) <= set(files("to"))
-    assert f"{len(left)} sidecars with them" in done.err
+    assert f"with {len(left)} sidecars" in done.err
     assert contrique("undo", "m.jsonl").status == 0
     assert files(card) == before
 

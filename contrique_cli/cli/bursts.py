@@ -6,6 +6,7 @@ from collections import Counter
 
 from contrique_cli.cli import console
 from contrique_cli.reports.rows import Row
+from contrique_cli.words import plural
 
 
 def mark(rows: list[Row], *, gap: float, max_megapixels: float, quiet: bool) -> list[Row]:
@@ -26,8 +27,7 @@ def mark(rows: list[Row], *, gap: float, max_megapixels: float, quiet: bool) -> 
         kinds = {row.burst: row.burst_kind for row in marked if row.burst is not None}
         photos = Counter(row.burst_kind for row in marked)
         for kind, groups in sorted(Counter(kinds.values()).items(), reverse=True):
-            several = "s" if groups > 1 else ""
-            console.say(f"{groups:,} {kind}{several} with {photos[kind]:,} photos")
+            console.say(f"{plural(groups, str(kind))} with {plural(photos[kind], 'photo')}")
         if not kinds:
             console.say(f"no burst: no photos taken within {gap:g} seconds look alike")
     return marked

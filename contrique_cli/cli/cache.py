@@ -11,6 +11,7 @@ import typer
 
 from contrique_cli.cli import console
 from contrique_cli.files.reading import exists
+from contrique_cli.words import plural
 
 if TYPE_CHECKING:
     from contrique_cli.encoder.cache.featurecache import FeatureCache, Part
@@ -81,7 +82,7 @@ def clear() -> None:
         with opened() as found:
             assert found is not None  # noqa: S101 - it is not off
             photos = found.clear()
-    console.say(f"{photos:,} photos forgotten in {location()}")
+    console.say(f"{plural(photos, 'photo')} forgotten in {location()}")
 
 
 def _name(part: Part) -> str:

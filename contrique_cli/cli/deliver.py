@@ -16,6 +16,7 @@ from contrique_cli.errors import BadOption, CannotWrite, NoImagesFound, lacks_me
 from contrique_cli.files import tables, writing
 from contrique_cli.files.reading import why
 from contrique_cli.reports.rows import Row, printed, rank, to_bytes, to_csv, to_json_line
+from contrique_cli.words import plural
 
 DONE, NOTHING, SOME_FAILED, BELOW, INTERRUPTED = 0, 1, 3, 4, 130
 """Exit statuses; 2, wrong usage, is the option parser's."""
@@ -177,7 +178,7 @@ def deliver(
     if not to.quiet:
         _sum_up(collected, to, left_out)
     if is_interrupted:
-        console.say(f"interrupted: the report holds the {len(collected):,} photos done so far")
+        console.say(f"interrupted: the report holds {plural(len(collected), 'photo')} done so far")
         return INTERRUPTED
     return _go_on(ranked, then, _status(collected, to))
 
@@ -247,7 +248,7 @@ def _sum_up(rows: list[Row], to: Target, left_out: Counter[str]) -> None:
     failed = [row for row in rows if row.error is not None]
     scored = len(rows) - len(failed)
     where = "" if to.path is None else f", report in {to.path}"
-    console.say(f"{scored:,} of {len(rows):,} photos scored{where}")
+    console.say(f"{scored:,} of {plural(len(rows), 'photo')} scored{where}")
     console.name_some(
         (f"not scored: {row.path}: {row.error}" for row in failed),
         len(failed),
@@ -280,6 +281,6 @@ def _status(rows: list[Row], to: Target) -> int:
     if to.fail_under is not None:
         below = sum(score < to.fail_under for score in scores)
         if below:
-            console.say(f"{below:,} photos score below {to.fail_under:g} (--fail-under)")
+            console.say(f"{plural(below, 'photo')} below {to.fail_under:g} (--fail-under)")
             return BELOW
     return DONE if len(scores) == len(rows) else SOME_FAILED

@@ -24,6 +24,7 @@ from contrique_cli.cli.options import (
     Regressor,
 )
 from contrique_cli.config import Opinions
+from contrique_cli.words import plural
 
 
 def evaluate(
@@ -72,7 +73,7 @@ def evaluate(
         done = verb.evaluate(
             opinions, pipeline, pipeline.sized(work), cache=cache, on_photo=on_photo
         )
-    groups = "" if done.groups is None else f" in {done.groups} groups"
-    title = f"{done.regressor.stem} on {done.n} photos{groups}"
+    groups = "" if done.groups is None else f" in {plural(done.groups, 'group')}"
+    title = f"{done.regressor.stem} on {plural(done.n, 'photo')}{groups}"
     display.show_figures(title, f"{config.CONFIDENCE} % interval", done.figures)
     tell(done.left_out, done.notes)

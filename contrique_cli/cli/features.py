@@ -22,6 +22,7 @@ from contrique_cli.cli.options import (
     Quiet,
     Workers,
 )
+from contrique_cli.words import plural
 
 
 def features(
@@ -87,7 +88,7 @@ def features(
             raise NoImagesFound("no photo could be read; nothing was written")
         spool.save(encoder=info.fingerprint, max_side=max_side)
     if not quiet:
-        console.say(f"{spool.count:,} of {len(listed):,} photos, features in {output}")
+        console.say(f"{spool.count:,} of {plural(len(listed), 'photo')}, features in {output}")
         failed = spool.failed
         console.name_some((f"left out: {one}" for one in failed), len(failed))
     raise typer.Exit(deliver.SOME_FAILED if spool.failed else deliver.DONE)

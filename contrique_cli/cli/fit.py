@@ -36,6 +36,7 @@ from contrique_cli.cli.options import (
 from contrique_cli.config import Opinions
 from contrique_cli.errors import BadOption
 from contrique_cli.files import writing
+from contrique_cli.words import plural
 
 if TYPE_CHECKING:
     from contrique_cli.encoder.work import Work
@@ -241,7 +242,7 @@ def _show_taste(found: Taste, known: str, blend: float) -> None:
             "both sides: the figures flatter"
         )
     if report.left_out:
-        console.say(f"{len(report.left_out):,} photos could not be used:")
+        console.say(f"{plural(len(report.left_out), 'photo')} could not be used:")
         console.name_some(
             (f"{one.path}: {one.reason}" for one in report.left_out), len(report.left_out)
         )

@@ -15,6 +15,7 @@ from contrique_cli.cli.options import Base, From, GallerySize, MaxMegapixels, Qu
 from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
 from contrique_cli.files import writing
 from contrique_cli.reports.rows import Row, rank
+from contrique_cli.words import plural
 
 SUFFIXES = (".html", ".htm")
 
@@ -49,7 +50,7 @@ def gallery(
     rows = source.read(report)
     scored = [row for row in rows if row.score is not None]
     if not scored:
-        raise NoImagesFound(f"{report} has {len(rows):,} photos, and none with a score")
+        raise NoImagesFound(f"{report} has {plural(len(rows), 'photo')}, and none with a score")
 
     from contrique_cli.collection.select import locate
 
@@ -111,7 +112,7 @@ def write(
         page.write(file, rows, console.counted(made, advance), folder=path.parent)
         length = file.tell()
     if not quiet:
-        console.say(f"gallery of {count:,} photos in {path} ({length / 1e6:.1f} MB)")
+        console.say(f"gallery of {plural(count, 'photo')} in {path} ({length / 1e6:.1f} MB)")
         console.name_some((f"no thumbnail: {problem}" for problem in failed), len(failed))
     return deliver.SOME_FAILED if failed else deliver.DONE
 

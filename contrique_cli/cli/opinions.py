@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contrique_cli.cli import console
+from contrique_cli.words import plural
 
 if TYPE_CHECKING:
     from contrique_cli.opinions.labels import LeftOut
@@ -109,7 +110,7 @@ def watching(*, quiet: bool, label: str = "features") -> Iterator[Callable[[int,
 def tell(left_out: Sequence[LeftOut], notes: Sequence[str]) -> None:
     """Say which rows of a table could not be used, and what else is to be known of it."""
     if left_out:
-        console.say(f"{len(left_out)} rows could not be used:")
+        console.say(f"{plural(len(left_out), 'row')} could not be used:")
     console.name_some(map(str, left_out), len(left_out))
     for note in notes:
         console.say(f"note: {note}")

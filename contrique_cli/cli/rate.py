@@ -20,6 +20,7 @@ from contrique_cli.cli.options import Base, DryRun, Names, Quiet, Thresholds
 from contrique_cli.config import Ratings
 from contrique_cli.errors import BadReport, NoImagesFound
 from contrique_cli.reports.rows import Row
+from contrique_cli.words import plural
 
 if TYPE_CHECKING:
     from contrique_cli.collection import ratings
@@ -93,7 +94,7 @@ def _rate(rows: list[Row], report: str, base: Path | None, wanted: Ratings, *, q
 
     scored = [row for row in rows if row.score is not None]
     if not scored:
-        raise NoImagesFound(f"{report} has {len(rows):,} photos, and none with a score")
+        raise NoImagesFound(f"{report} has {plural(len(rows), 'photo')}, and none with a score")
     located = locate(scored, base)
     check_inside(located.paths, base)
     source.name_missing(located.missing, quiet=quiet)
@@ -206,8 +207,7 @@ def write(rows: Iterable[Row], wanted: Ratings, *, quiet: bool) -> int:
 def _describe(outcome: ratings.Outcome) -> str:
     from contrique_cli.collection import ratings
 
-    stars = _REJECTED if outcome.mark.stars < 0 else f"{outcome.mark.stars} stars"
-    stars = "1 star" if outcome.mark.stars == 1 else stars
+    stars = _REJECTED if outcome.mark.stars < 0 else plural(outcome.mark.stars, "star")
     behind = "" if outcome.mark.score is None else f", score {outcome.mark.score:g}"
     what = {
         ratings.WRITTEN: f"would get {stars}{behind}" + (" (a new file)" if outcome.is_new else ""),
@@ -234,7 +234,7 @@ def _sum_up(done: list[ratings.Outcome], wanted: Ratings) -> None:
     shared = sum(len(outcome.photos) > 1 for outcome in done)
     if shared:
         what = "rating" if is_given else "score"
-        console.say(f"  {shared:,} belong to several photos each: the best {what} counts")
+        console.say(f"  {shared:,} of them for several photos each: the best {what} counts")
     failed = [outcome for outcome in done if outcome.result == ratings.FAILED]
     if not wanted.is_dry_run:
         console.name_some(

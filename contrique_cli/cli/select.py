@@ -35,6 +35,7 @@ from contrique_cli.collection.placement import COPY, MOVE, SYMLINK, Placement
 from contrique_cli.config import Pick
 from contrique_cli.errors import BadOption, CannotWrite, NoImagesFound
 from contrique_cli.files.reading import why
+from contrique_cli.words import plural
 
 if TYPE_CHECKING:
     from contrique_cli.collection.select import Located
@@ -173,7 +174,7 @@ def select(
         deliver.write(picked, target, {})
         if not quiet:
             written = "" if output is None else f", report in {output}"
-            console.say(f"{len(picked):,} of {len(rows):,} photos{written}")
+            console.say(f"{len(picked):,} of {plural(len(rows), 'photo')}{written}")
         raise typer.Exit
     located = locate(picked, base)
     if action == _LIST:
@@ -214,8 +215,8 @@ def _settle(context: typer.Context, chosen: list[str]) -> str:
 def _nothing(rows: list[Row], report: str) -> str:
     scored = sum(row.score is not None for row in rows)
     if not scored:
-        return f"{report} has {len(rows):,} photos, and none with a score"
-    return f"none of the {scored:,} scored photos of {report} passes; loosen the conditions"
+        return f"{report} has {plural(len(rows), 'photo')}, and none with a score"
+    return f"of {plural(scored, 'scored photo')} in {report} none passes; loosen the conditions"
 
 
 def _print_paths(paths: list[Path], end: bytes) -> None:
@@ -306,9 +307,9 @@ class _Transfer:
                 if reason is not None:
                     self.failures.append(f"failed: {one.source}: {reason}")
                 elif one.source in self.companions:
-                    self.done["companions"] += 1
+                    self.done["companion"] += 1
                 elif not one.is_photo:
-                    self.done["sidecars"] += 1
+                    self.done["sidecar"] += 1
                 else:
                     self.done["there" if one.is_there else one.operation] += 1
                 advance()
@@ -317,13 +318,14 @@ class _Transfer:
         parts = [f"{self.done[name]:,} {word}" for name, word in _DONE.items() if self.done[name]]
         parts += [f"{self.done['there']:,} there already"] if self.done["there"] else []
         parts += [
-            f"{self.done[name]:,} {name} with them"
-            for name in ("companions", "sidecars")
+            f"with {plural(self.done[name], name)}"
+            for name in ("companion", "sidecar")
             if self.done[name]
         ]
         parts += [f"{len(self.failures):,} failed"] if self.failures else []
         what = ", ".join(parts) or "nothing done"
-        console.say(f"{self.chosen:,} of {self.total:,} photos chosen for {self.to}: {what}")
+        chosen = f"{self.chosen:,} of {plural(self.total, 'photo')} chosen"
+        console.say(f"{chosen} for {self.to}: {what}")
         console.name_some(self.failures, len(self.failures))
         if self.done[MOVE] and self.undo_file is not None:
             command = cli_undo.spell(self.undo_file, source=self.origin, target=self.to)

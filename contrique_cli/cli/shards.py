@@ -13,6 +13,7 @@ from contrique_cli.cli import console
 from contrique_cli.cli.deliver import DONE, INTERRUPTED, NOTHING, SOME_FAILED
 from contrique_cli.config import SHARD_FORMATS, Failures
 from contrique_cli.errors import BadOption
+from contrique_cli.words import plural
 
 if TYPE_CHECKING:
     from contrique_cli.encoder.work import Work
@@ -94,7 +95,8 @@ class Tally:
         photos = self.scored + self.failed
         done = self.shards - len(self.unreached)
         console.say(
-            f"{self.scored:,} of {photos:,} photos scored, results of {done:,} shards in {place}"
+            f"{self.scored:,} of {plural(photos, 'photo')} scored, "
+            f"results of {plural(done, 'shard')} in {place}"
         )
         console.name_some(map(_failure, self.named), self.failed, rest="; the results have them")
         console.name_some(
@@ -119,7 +121,8 @@ class Tally:
             return SOME_FAILED if self.failed else DONE
         if self.failed > allowed.limit(self.scored + self.failed):
             console.say(
-                f"{self.failed:,} photos failed, more than --max-failures {allowed.text} allows"
+                f"{plural(self.failed, 'photo')} failed, more than --max-failures {allowed.text} "
+                "allows"
             )
             return TOO_MANY
         return DONE
@@ -205,7 +208,8 @@ def score(
     if not request.quiet and not shards and turn.of > 1:
         console.say(f"no shard is left for part {request.turn}: there are fewer shards than parts")
     if not request.quiet and len(waiting) < len(shards):
-        console.say(f"{len(shards) - len(waiting):,} of {len(shards):,} shards have their result")
+        done = len(shards) - len(waiting)
+        console.say(f"{done:,} of {plural(len(shards), 'shard')} done before")
     scoring = _scoring(request, folder, pipeline, model=model, regressor=regressor, work=work)
     stream = scoring(
         waiting,

@@ -11,6 +11,7 @@ from contrique_cli.cli import console
 from contrique_cli.errors import BadReport
 from contrique_cli.files.reading import why
 from contrique_cli.reports.rows import Row
+from contrique_cli.words import plural
 
 if TYPE_CHECKING:
     from contrique_cli.errors import Unreadable
@@ -58,5 +59,5 @@ def name(source: str, what: str = "list") -> str:
 def name_missing(missing: Sequence[Unreadable], *, quiet: bool) -> None:
     """Say which photos of a report are not on the disk."""
     if missing and not quiet:
-        console.say(f"{len(missing):,} photos of the report are not there:")
+        console.say(f"not there: {plural(len(missing), 'photo')} of the report")
         console.name_some(map(str, missing), len(missing))

@@ -19,6 +19,7 @@ from contrique_cli.pretraining import runevents, trainconfig
 from contrique_cli.pretraining.runevents import Event
 from contrique_cli.pretraining.runfiles import read_config
 from contrique_cli.pretraining.trainconfig import TrainConfig
+from contrique_cli.words import plural
 
 LINE_SECONDS = 30.0
 """Seconds between two lines of progress where no bar can be shown."""
@@ -227,8 +228,9 @@ def describe(event: Event) -> str:  # noqa: PLR0911 - one return per kind of eve
             return f"left out: {event.path}: {event.reason}"
         case runevents.MemoryShort():
             return (
-                f"the device's memory ran out: from now on {event.micro_batch} views at once, the "
-                "contrastive batch stays whole (--micro-batch sets this beforehand)"
+                "the device's memory ran out: from now on "
+                f"{plural(event.micro_batch, 'view')} at once, the contrastive batch stays whole "
+                "(--micro-batch sets this beforehand)"
             )
         case runevents.Saved():
             return f"step {event.step}: saved in {event.path}"
@@ -239,13 +241,14 @@ def describe(event: Event) -> str:  # noqa: PLR0911 - one return per kind of eve
 def _describe_start(event: runevents.Started) -> str:
     synthetic, authentic = event.synthetic, event.authentic
     lines = [f"Warning: {words}; the one before is used" for words in event.damaged]
-    lines += [f"{n} files left out: {reason}" for reason, n in event.left_out.items()]
+    lines += [f"{plural(n, 'file')} left out: {reason}" for reason, n in event.left_out.items()]
     if not synthetic or not authentic:
         has, lacks = ("pristine", "authentic") if synthetic else ("authentic", "pristine")
         lines.append(f"Only {has} photos are given, no {lacks} ones: training on these alone.")
     lines.append(
-        f"Training on {event.device} in {event.precision}: {synthetic} photos to distort, "
-        f"{authentic} ordinary ones, {event.probed} kept out for the probe."
+        f"Training on {event.device} in {event.precision}: "
+        f"{plural(synthetic, 'photo')} to distort, {plural(authentic, 'ordinary one')}, "
+        f"{event.probed} kept out for the probe."
     )
     if event.step:
         lines.append(f"Going on after step {event.step}.")
@@ -253,9 +256,10 @@ def _describe_start(event: runevents.Started) -> str:
 
 
 def _describe_end(event: runevents.Finished) -> str:
-    skipped = f" {event.skipped} photos were left out." if event.skipped else ""
+    skipped = f" {plural(event.skipped, 'photo')} left out." if event.skipped else ""
     if event.is_complete:
-        return f"Done after {event.step} steps: {event.encoder}; curve: {event.curve}.{skipped}"
+        steps = plural(event.step, "step")
+        return f"Done after {steps}: {event.encoder}; curve: {event.curve}.{skipped}"
     return (
         f"Stopped after step {event.step}; everything is saved: run the same command again to go "
         f"on.{skipped}"

@@ -87,8 +87,8 @@ def _move_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: 
     if not quiet:
         words = "would be moved back" if dry_run else "moved back"
         console.say(
-            f"{done[verb.RESTORED]:,} files {words}, {done[verb.BACK]:,} there already, "
-            f"{done[verb.COPIED]:,} copies left, {done[verb.FAILED]:,} failed"
+            f"files: {done[verb.RESTORED]:,} {words}, {done[verb.BACK]:,} there already, "
+            f"{done[verb.COPIED]:,} left as copies, {done[verb.FAILED]:,} failed"
         )
         console.say(f"  from {found.target} into {found.source}")
     return failures

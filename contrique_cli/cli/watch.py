@@ -31,6 +31,7 @@ from contrique_cli.cli.options import (
 )
 from contrique_cli.errors import BadOption
 from contrique_cli.reports.rows import Row, to_json_line
+from contrique_cli.words import plural
 
 if TYPE_CHECKING:
     from contrique_cli.scoring.watch import Watcher
@@ -148,7 +149,8 @@ def _watch(
             pass
     if not quiet:
         where = "" if output is None else f", report in {output}"
-        console.say(f"stopped: {count.scored:,} photos scored, {count.failed:,} failed{where}")
+        scored = plural(count.scored, "photo")
+        console.say(f"stopped: {scored} scored, {count.failed:,} failed{where}")
 
 
 def _loop(

@@ -28,6 +28,7 @@ from contrique_cli.reports.rows import (
     kind,
     printed,
 )
+from contrique_cli.words import plural
 
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -183,9 +184,9 @@ def locate(rows: Sequence[Row], base: Path | None) -> Located:
         found[key] = replace(row, companion=companion)
     if rows and not found:
         raise BadReport(
-            f"none of the {len(rows):,} photos chosen is there, such as {missing[0]}; paths in the "
-            f"report start from {base or 'the current folder'}: give --base, the folder it was "
-            "made in"
+            f"of {plural(len(rows), 'chosen photo')} none is there, such as {missing[0]}; paths in "
+            f"the report start from {base or 'the current folder'}: give --base, the folder it "
+            "was made in"
         )
     return Located(rows=list(found.values()), missing=missing)
 
@@ -221,9 +222,9 @@ def check_inside(paths: Sequence[Path], base: Path | None) -> None:
     if outside:
         folder = os.path.commonpath([folders[path] for path in outside])
         raise BadReport(
-            f"{len(outside):,} of the {len(paths):,} photos chosen lie outside of "
-            f"{'the current folder' if base is None else base}, such as {outside[0]}: if you trust "
-            f"the report, give --base, a folder that holds them all, such as {folder}"
+            f"outside of {'the current folder' if base is None else base}: {len(outside):,} of "
+            f"{plural(len(paths), 'chosen photo')}, such as {outside[0]}: if you trust the report, "
+            f"give --base, a folder that holds them all, such as {folder}"
         )
 
 

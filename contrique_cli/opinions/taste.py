@@ -25,6 +25,7 @@ from contrique_cli.opinions.fit import FitReport
 from contrique_cli.opinions.labels import Label, Labels, LeftOut
 from contrique_cli.opinions.metrics import Range
 from contrique_cli.photos import finding
+from contrique_cli.words import plural
 
 STARS = "stars"
 
@@ -106,8 +107,8 @@ def find_stars(folder: Path, *, on_photo: Callable[[int, int], None] | None = No
             rows.append(Label(position=Position(seen, PHOTO), path=found, mos=given))
     if not rows:
         raise BadLabels(
-            f"{folder}: none of {seen:,} photos has stars that a person gave, in a sidecar or "
-            "inside; rate some in your photo program, and let it save them to XMP"
+            f"{folder}: of {plural(seen, 'photo')} none has stars that a person gave, in a sidecar "
+            "or inside; rate some in your photo program, and let it save them to XMP"
         )
     grouped, column = _group(rows, on_photo or (lambda _done, _total: None))
     return Labels(rows=grouped, left_out=left_out, notes=[], mos_column=STARS, group_column=column)

@@ -59,7 +59,7 @@ def find(
             if isinstance(identity, Unreadable):
                 yield identity
             elif identity in seen:
-                left_out["further names of a photo already listed"] += 1
+                left_out["listed already"] += 1
             else:
                 seen.add(identity)
                 yield path
@@ -97,7 +97,7 @@ def _walk(
             yield Unreadable(folder, reading.why(error))
             continue
         if (status.st_dev, status.st_ino) in seen:  # a symlink loop, or a folder named twice
-            left_out["folders already searched"] += 1
+            left_out["searched already"] += 1
             continue
         seen.add((status.st_dev, status.st_ino))
         inner, photos = [], []
@@ -131,7 +131,7 @@ def _paired(
     hidden = set(beside.values())
     for photo in photos:
         if photo in hidden:
-            left_out["RAW files beside their JPEGs (--no-pairs scores each)"] += 1
+            left_out["RAW of a pair (--no-pairs scores each)"] += 1
         else:
             if photo in beside:
                 companions[photo] = beside[photo]

@@ -12,6 +12,7 @@ from torch.nn import functional
 from contrique_cli.errors import BadTrainingData, Unreadable
 from contrique_cli.photos import opening
 from contrique_cli.photos.pixels import to_tensor
+from contrique_cli.words import plural
 
 
 class PhotoStore:
@@ -117,9 +118,9 @@ class PhotoStore:
             first = next(iter(self.skipped.items()))
         if usable < max(1, self.least[half]):
             raise BadTrainingData(
-                f"{len(self.skipped)} photos cannot be used (the first: {first[0]}: {first[1]}), "
-                f"{usable} are left where at least {self.least[half]} are needed; add photos, or "
-                "lower --batch-size or --image-size"
+                f"{plural(len(self.skipped), 'photo')} cannot be used (the first: {first[0]}: "
+                f"{first[1]}), {usable} are left where at least {self.least[half]} are needed; add "
+                "photos, or lower --batch-size or --image-size"
             ) from unreadable
 
 

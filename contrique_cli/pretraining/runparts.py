@@ -55,7 +55,7 @@ def check_batch(batch_size: int, halves: Halves, process: Process) -> None:
     for name, has, needs in zip(("pristine", "authentic"), halves, parts, strict=True):
         if has < needs:
             raise BadTrainingData(
-                f"{has} {name} photos are too few: a batch of {batch_size} takes {needs}; add "
+                f"too few photos: {has} {name}, and a batch of {batch_size} takes {needs}; add "
                 "photos or lower --batch-size"
             )
 

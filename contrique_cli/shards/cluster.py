@@ -35,6 +35,7 @@ from contrique_cli.shards.parquets import Columns
 from contrique_cli.shards.results import Folder, kept_name
 from contrique_cli.shards.score import Scored
 from contrique_cli.shards.tasks import BLOCK, MARK, read_batch
+from contrique_cli.words import plural
 
 OLDEST = (2, 56)
 """Version of Ray, the first whose datasets do all that is needed."""
@@ -102,8 +103,9 @@ def share_of(nodes: list[Mapping[str, Any]]) -> Share:
     gpus = sum(int(resources.get("GPU", 0)) for resources in found)
     if sum(cpus) < LEAST_CPUS:
         raise ClusterError(
-            f"the Ray cluster has {sum(cpus)} CPUs; with fewer than {LEAST_CPUS} its actors starve "
-            f"the tasks that read, and nothing ever ends: start it with --num-cpus {LEAST_CPUS}"
+            f"the Ray cluster has {plural(sum(cpus), 'CPU')}; with fewer than {LEAST_CPUS} its "
+            "actors starve the tasks that read, and nothing ever ends: start it with "
+            f"--num-cpus {LEAST_CPUS}"
         )
     least = min(cpus)
     if gpus:

@@ -104,7 +104,7 @@ def find(sources: Iterable[str], left_out: Counter[str]) -> list[Shard]:
     shards = []
     for shard in found.values():
         if shard.kind == PARQUET and _stem(shard.source) in tars:
-            left_out["tables of tar files"] += 1
+            left_out["about a tar file"] += 1
         else:
             shards.append(shard)
     if not shards:

@@ -80,7 +80,7 @@ def test_fail_under_exits_with_4(contrique, photos):
     assert contrique("score", photos, "--fail-under", min(scores) - 0.1, *TINY).status == 0
     done = contrique("score", photos, "--fail-under", max(scores) - 0.1, *TINY)
     assert done.status == 4
-    assert "2 photos score below" in done.err
+    assert "2 photos below" in done.err
 
 
 @pytest.mark.parametrize("separator", [b"\n", b"\r\n", b"\0"])

@@ -130,7 +130,7 @@ def test_an_interruption_while_photos_are_scored_writes_no_page(
     page = tmp_path / "g.html"
     done = contrique("score", photos, "--gallery", page, "--xmp", *TINY)
     assert (done.status, len(reported(done.out))) == (130, 1)
-    assert "the report holds the 1 photos done so far" in done.err
+    assert "the report holds 1 photo done so far" in done.err
     assert (page.exists(), list(photos.glob("*.xmp"))) == (False, [])
 
 

@@ -84,7 +84,7 @@ def test_adobes_names_are_shared_and_the_summary_says_so(contrique, report, phot
     contrique("score", "photos", "--output", report, *TINY)
     done = contrique("rate", "--from", report, "--names", "stem")
     assert sorted(path.name for path in photos.glob("*.xmp")) == ["a.xmp", "b.xmp", "c.xmp"]
-    assert "1 belong to several photos each: the best score counts" in done.err
+    assert "1 of them for several photos each: the best score counts" in done.err
 
 
 def test_a_photo_that_is_gone_gets_no_sidecar(contrique, report, photos):

@@ -133,7 +133,7 @@ def test_sidecars_go_along_and_come_back(desk, contrique):
     done = contrique(
         *("select", "--from", "report.csv", "--top", 1, "--to", "to", "--move", "--sidecars")
     )
-    assert "1 moved, 2 sidecars with them" in done.err
+    assert "1 moved, with 2 sidecars" in done.err
     assert files("to") == ["x.jpg", "x.jpg.xmp", "x.xmp"]
     contrique("undo", *Path("to").glob("*.jsonl"))
     assert files("a") == ["x.jpg", "x.jpg.xmp", "x.xmp", "y.jpg"]
@@ -153,7 +153,7 @@ def test_a_report_made_elsewhere_needs_its_base(desk, contrique, tmp_path, monke
     arguments = ("select", "--from", desk / "report.csv", "--list")
     done = contrique(*arguments)
     assert (done.status, done.out) == (1, "")
-    assert "none of the 4 photos chosen is there" in done.err
+    assert "of 4 chosen photos none is there" in done.err
     assert "give --base, the folder it was made in" in done.err
     done = contrique(*arguments, "--base", "desk", "--top", 1)
     assert (done.status, done.out) == (0, "desk/a/x.jpg\n")
@@ -244,7 +244,7 @@ def test_an_interruption_exits_with_130_and_the_moves_so_far_can_be_undone(
     monkeypatch.undo()
     monkeypatch.chdir(desk)
     undone = contrique("undo", "u")
-    assert undone.err.startswith("2 files moved back, 1 there already")
+    assert undone.err.startswith("files: 2 moved back, 1 there already")
     assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
 
 

@@ -155,8 +155,8 @@ def test_finished_shards_are_skipped_and_damaged_results_never_appear(score, tmp
     assert len(times) == 4
     Path("scores/1.parquet").unlink()
     again = score("in", "--output", "scores/")
-    assert "2 of 3 shards have their result" in again.err
-    assert "2 of 2 photos scored, results of 1 shards" in again.err
+    assert "2 of 3 shards done before" in again.err
+    assert "2 of 2 photos scored, results of 1 shard in" in again.err
     for path, before in times.items():
         assert (path.stat().st_mtime_ns == before) == (path.name != "1.parquet")
     third = score("in", "--output", "scores/")
@@ -172,13 +172,13 @@ def test_a_large_folder_is_gone_on_with_in_the_middle_and_shared(score, tmp_path
     before = len(rows_of(Path("scores")))
     assert 0 < before < 24
     again = score("trip", "--output", "scores/")
-    assert "2 of 4 shards have their result" in again.err
+    assert "2 of 4 shards done before" in again.err
     assert f"{24 - before} of {24 - before} photos scored, results of 2 shards" in again.err
     rows = by_name(rows_of(Path("scores")))
     assert sorted(row["member"] for row in rows.values()) == list(few(24))
     for name, data in few(30, start=100).items():
         (tmp_path / "trip" / name).write_bytes(data)
-    assert score("trip", "--output", "scores/").err == "4 of 4 shards have their result\n"
+    assert score("trip", "--output", "scores/").err == "4 of 4 shards done before\n"
 
 
 def test_results_have_the_columns_of_a_report(score, tiny_regressor, home, tmp_path):
@@ -352,5 +352,5 @@ def test_killed_in_the_middle_the_same_command_gives_every_photo_exactly_once(
     assert done >= 1
     again = score(*command[1:4])
     assert again.status == 0
-    assert f"{done} of 4 shards have their result" in again.err
+    assert f"{done} of 4 shards done before" in again.err
     assert sorted(by_name(rows_of(tmp_path / "scores"))) == [name[:6] for name in few(120)]

@@ -100,7 +100,7 @@ def test_a_report_may_go_to_standard_error(run, name):
     status, err = run("score", ".", "--format", "csv", "--output", name, *TINY)
     assert status == 0
     assert err.startswith("rank,path,score")
-    assert f"1 of 1 photos scored, report in {name}\n" in err
+    assert f"1 of 1 photo scored, report in {name}\n" in err
 
 
 def test_what_cannot_be_encoded_is_escaped(run):

@@ -35,7 +35,7 @@ def test_moves_are_taken_back_with_the_command_that_the_summary_names(desk, cont
     assert len(files("to it")) == 4
     undone = contrique("undo", command[1])
     assert (undone.status, files("to it")) == (0, [])
-    assert undone.err.startswith("4 files moved back, 0 there already, 0 copies left, 0 failed")
+    assert undone.err.startswith("files: 4 moved back, 0 there already, 0 left as copies, 0 failed")
     assert {path: path.read_bytes() for path in Path().rglob("*.jpg")} == before
 
 
@@ -119,7 +119,7 @@ def test_a_dry_run_shows_the_last_move_first_and_does_nothing(moved, contrique):
         ]
     ]
     assert done.err.splitlines() == [
-        "4 files would be moved back, 0 there already, 0 copies left, 0 failed",
+        "files: 4 would be moved back, 0 there already, 0 left as copies, 0 failed",
         f"  from {moved}/to into {moved}",
     ]
     assert sorted(map(str, Path().rglob("*"))) == before
@@ -129,7 +129,7 @@ def test_undoing_twice_does_nothing_more(moved, contrique):
     assert contrique("undo", "u").status == 0
     again = contrique("undo", "u")
     assert again.status == 0
-    assert again.err.startswith("0 files moved back, 4 there already, 0 copies left, 0 failed")
+    assert again.err.startswith("files: 0 moved back, 4 there already, 0 left as copies, 0 failed")
     assert sorted(map(str, Path().rglob("*.jpg"))) == sorted(SCORES)
 
 

@@ -108,7 +108,7 @@ def test_a_second_watch_continues_the_report(look, folder):
     make_photo(1).save(folder / "second.jpg")
     names, err = look()
     assert names == ["first.jpg", "second.jpg"]
-    assert "stopped: 1 photos scored, 0 failed, report in" in err
+    assert "stopped: 1 photo scored, 0 failed, report in" in err
     later = time.time() + 10**6
     os.utime(folder / "first.jpg", (later, later))
     for _ in range(2):  # a date in the future once added a line at each restart

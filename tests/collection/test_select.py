@@ -150,7 +150,7 @@ def test_what_is_missing_or_no_file_has_its_reason(three):
 
 
 def test_nothing_there_names_the_folder_and_the_option(three):
-    with pytest.raises(BadReport, match=r"none of the 2 photos chosen is there.*--base"):
+    with pytest.raises(BadReport, match=r"of 2 chosen photos none is there.*--base"):
         select.locate(rows("x", "y"), None)
 
 

@@ -189,7 +189,7 @@ def test_photos_of_a_single_moment_have_no_groups(tmp_path):
 def test_bad_xmp_leaves_its_photo_out_and_no_stars_at_all_are_an_error(tmp_path):
     make_photo(0, 32, 24).save(tmp_path / "a.jpg")
     (tmp_path / "a.xmp").write_text('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
-    with pytest.raises(BadLabels, match="none of 1 photos has stars"):
+    with pytest.raises(BadLabels, match="of 1 photo none has stars"):
         taste.find_stars(tmp_path)
     make_photo(1, 32, 24).save(tmp_path / "b.jpg", xmp=packet('xmp:Rating="2"'))
     (left_out,) = taste.find_stars(tmp_path).left_out

@@ -71,4 +71,4 @@ def test_one_file_by_several_names_is_scored_once_and_counted(tmp_path):
     left_out = Counter()
     dotted = tmp_path / "." / "a.jpg"
     assert names([tmp_path, dotted, tmp_path], left_out) == ["a.jpg"]
-    assert left_out["further names of a photo already listed"] == 3
+    assert left_out["listed already"] == 3

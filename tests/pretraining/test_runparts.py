@@ -56,9 +56,9 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_in(tmp_path):
     ("batch_size", "halves", "world", "error", "message"),
     [
         (6, Halves(9, 9), 2, BadOption, "--batch-size 6 cannot be shared evenly among 2 processes"),
-        (8, Halves(3, 9), 1, BadTrainingData, "3 pristine photos are too few: .* takes 4"),
-        (8, Halves(9, 3), 1, BadTrainingData, "3 authentic photos are too few: .* takes 4"),
-        (8, Halves(0, 7), 1, BadTrainingData, "7 authentic photos are too few: .* takes 8"),
+        (8, Halves(3, 9), 1, BadTrainingData, "too few photos: 3 pristine, .* takes 4"),
+        (8, Halves(9, 3), 1, BadTrainingData, "too few photos: 3 authentic, .* takes 4"),
+        (8, Halves(0, 7), 1, BadTrainingData, "too few photos: 7 authentic, .* takes 8"),
     ],
 )
 def test_a_batch_that_cannot_be_filled_or_shared_is_refused(

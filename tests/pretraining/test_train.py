@@ -214,7 +214,7 @@ def test_minutes_plan_the_schedule_to_end_on_time(data, tmp_path, monkeypatch):
 
 
 def test_too_few_photos_are_an_error_that_says_how_many_are_needed(data, tmp_path):
-    with pytest.raises(BadTrainingData, match=r"10 pristine photos are too few.*takes 16"):
+    with pytest.raises(BadTrainingData, match=r"too few photos: 10 pristine,.*takes 16"):
         run(make_config(data, batch_size=32), tmp_path)
 
 

@@ -54,7 +54,7 @@ def test_img2datasets_table_beside_a_tar_is_no_shard(tmp_path):
     for sources in ([tmp_path], [tmp_path / name for name in ("0.tar", "0.parquet", "1.parquet")]):
         shards, left_out = found(*sources)
         assert [(shard.name, shard.kind) for shard in shards] == [("0", TAR), ("1", PARQUET)]
-        assert left_out["tables of tar files"] == 1
+        assert left_out["about a tar file"] == 1
 
 
 def test_a_shard_named_twice_is_one(tmp_path):

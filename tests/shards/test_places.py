@@ -114,7 +114,7 @@ def test_photos_and_shards_in_memory_give_the_rows_of_those_on_a_disk(
     ]
     assert without[0] == without[1]
     again = contrique("score", "memory://in/", "--output", "memory://out", *MODEL)
-    assert "3 of 3 shards have their result" in again.err
+    assert "3 of 3 shards done before" in again.err
 
 
 def test_a_store_that_cannot_be_reached_is_told_without_its_secrets(
@@ -226,7 +226,7 @@ def test_shards_of_googles_store_have_results_there(
     flat = {row["member"]: row["score"] for row in rows if not row["shard"].endswith(".tar")}
     assert flat == tar
     again = contrique("score", "gs://photos/web", "--output", "gs://photos/scores/web", *MODEL)
-    assert "1 of 1 shards have their result" in again.err
+    assert "1 of 1 shard done before" in again.err
 
 
 def test_without_its_package_a_store_says_what_to_install(
@@ -287,7 +287,7 @@ def test_shards_of_a_bucket_have_results_in_a_bucket(
     done = contrique(*command, "--output", "s3://scores/run", "--shard", "1/2", *MODEL)
     assert done.status in (0, 3), done.err
     done = contrique(*command, "--output", "s3://scores/run", *MODEL)
-    assert "2 of 4 shards have their result" in done.err
+    assert "2 of 4 shards done before" in done.err
     store.invalidate_cache()
     store.get("scores/run/", str(tmp_path / "run"), recursive=True)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {

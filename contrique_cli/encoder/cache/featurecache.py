@@ -27,6 +27,7 @@ from contrique_cli.encoder.cache.identity import Status
 from contrique_cli.encoder.cache.sqlitefile import SqliteFile, live_bytes, transaction
 from contrique_cli.errors import CannotWrite
 from contrique_cli.photos import content
+from contrique_cli.words import plural
 
 FORMAT = 2
 """Version of the tables. It is part of the file's name, so that no version wipes another's file."""
@@ -242,8 +243,8 @@ class FeatureCache:
         self.flush()
         if self._unwritten and self._file.is_open:
             self._file.note(
-                f"{len(self._unwritten)} photos were not kept in the feature cache {self.path}: "
-                "another process did not let go of it"
+                f"{plural(len(self._unwritten), 'photo')} not kept in the feature cache "
+                f"{self.path}: another process did not let go of it"
             )
         self._file.close()
 

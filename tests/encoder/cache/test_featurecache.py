@@ -193,7 +193,7 @@ def test_what_another_process_never_let_be_written_is_said(path, monkeypatch):
     cache.close()
     other.close()
     assert cache.notes == [
-        f"10 photos were not kept in the feature cache {path}: another process did not let go of it"
+        f"10 photos not kept in the feature cache {path}: another process did not let go of it"
     ]
 
 
