@@ -75,24 +75,33 @@ def _name(photo: Path, naming: str) -> str:
 
 
 def find_stars(photo: Path) -> float | None:
-    """A person's stars: in name.ext.xmp, else name.xmp, else inside the photo; see `stars.parse`.
+    """A person's stars: in name.ext.xmp, else name.xmp, else inside the photo; None without any.
+
+    A sidecar that says "not rated" hides the stars inside the photo; see `stars.parse`.
 
     Raises:
         BadSidecar: the XMP that should say so makes no sense.
         Unreadable: the photo, or a sidecar, is no regular file.
         OSError: one of them cannot be read.
     """
-    for naming in config.XMP_NAMES:
-        found = _stars_in_sidecar(photo, naming)
-        if found is not None:
-            return found
-    return _stars_inside(photo)
+    said = _first(_stars_in_sidecar(photo, naming) for naming in config.XMP_NAMES)
+    return (_stars_inside(photo) if said is None else said) or None
+
+
+def _first(said: Iterable[float | None]) -> float | None:
+    """The first stars that sidecars hold; else 0 where one says "not rated"."""
+    found = None
+    for one in said:
+        if one:
+            return one
+        found = one if found is None else found
+    return found
 
 
 def _stars_inside(photo: Path) -> float | None:
     with reading.opened(photo) as file:
         packet = stars.find_packet(file)
-    return None if packet is None else stars.parse(packet)
+    return None if packet is None else stars.parse(packet) or None
 
 
 class Sidecars:
@@ -108,19 +117,23 @@ class Sidecars:
             files: a photo and, where it has one, its companion.
             inside: the stars inside the photo.
         """
-        for photo in files:
-            there = self._names(photo.parent)
-            for naming in config.XMP_NAMES if there else ():
-                if _name(photo, naming).lower() not in there:
-                    continue
+        said = [_first(self._in_sidecars(photo)) for photo in files]
+        if found := _first(said):
+            return found
+        if inside is not None and said[0] is None:
+            return inside
+        for companion, word in zip(files[1:], said[1:], strict=True):
+            if word is None and companion.suffix.lower() == _DNG:
                 with suppress(BadSidecar, Unreadable, OSError):
-                    if (found := _stars_in_sidecar(photo, naming)) is not None:
-                        return found
-        companion = files[1] if len(files) > 1 else None
-        if inside is None and companion is not None and companion.suffix.lower() == _DNG:
-            with suppress(BadSidecar, Unreadable, OSError):
-                return _stars_inside(companion)
-        return inside
+                    return _stars_inside(companion)
+        return None
+
+    def _in_sidecars(self, photo: Path) -> Iterator[float | None]:
+        there = self._names(photo.parent)
+        for naming in config.XMP_NAMES if there else ():
+            if _name(photo, naming).lower() in there:
+                with suppress(BadSidecar, Unreadable, OSError):
+                    yield _stars_in_sidecar(photo, naming)
 
 
 def _sidecars_in(folder: Path) -> frozenset[str]:
@@ -198,8 +211,8 @@ def give(
     So no sidecar contradicts another. Where photos share one, the most stars count.
 
     Args:
-        given: photos and their stars, 0 to 5, or -1 for rejected. 0 makes no file where there is
-            no rating to clear.
+        given: photos and their stars, 0 to 5, or -1 for rejected. 0 changes nothing where there
+            is no rating to clear, neither in a sidecar nor inside the photo.
         naming: see `find_sidecar`.
         record: called before each change.
         is_dry_run: look at everything and write nothing.
@@ -237,16 +250,16 @@ def _sidecars_that_rate(photo: Path, naming: str) -> list[Path]:
         sidecar = find_sidecar(photo, one)
         try:
             data = None if one == "stem" and _has_namesake(photo) else read(sidecar)
-            if data is not None and xmp.is_rated(data):
+            if data is not None and (xmp.is_rated(data) or stars.parse(data)):
                 found.append(sidecar)
         except (BadSidecar, Unreadable, OSError):
             found.append(sidecar)
     return found or [find_sidecar(photo, naming)]
 
 
-def _is_needless(mark: xmp.Mark, photos: Iterable[Path]) -> bool:
-    """Whether there is nothing to clear: the photos hold no stars themselves."""
-    if mark != xmp.Mark(0):
+def _is_needless(mark: xmp.Mark, before: bytes | None, photos: Iterable[Path]) -> bool:
+    """Whether there is nothing to clear: neither the sidecar nor the photos hold stars."""
+    if mark != xmp.Mark(0) or (before is not None and xmp.is_rated(before)):
         return False
     with suppress(BadSidecar, Unreadable, OSError):
         return all(find_stars(photo) is None for photo in photos)
@@ -273,7 +286,7 @@ def _write(
         after = xmp.new(mark) if before is None else xmp.merge(before, mark)
         if after is None:
             result = KEPT
-        elif after == before or (is_new and _is_needless(mark, photos)):
+        elif after == before or _is_needless(mark, before, photos):
             result = UNCHANGED
         else:
             _check_opinion(after, mark)
@@ -320,7 +333,7 @@ def _rated_elsewhere(sidecar: Path, kin: Iterable[Path]) -> str | None:
     for photo in kin:
         for naming in config.XMP_NAMES:
             other = find_sidecar(photo, naming)
-            if other.name != sidecar.name and _stars_in_sidecar(photo, naming) is not None:
+            if other.name != sidecar.name and _stars_in_sidecar(photo, naming):
                 return other.name
         with suppress(BadSidecar, Unreadable, OSError):
             if _stars_inside(photo) is not None:

@@ -146,15 +146,13 @@ def _properties(mark: Mark) -> str:
 
 
 def _give(text: bytes, packet: _Packet, stars: int) -> bytes:
-    """Put a person's stars where stars stand, or add them; no rating and none to give are one."""
+    """Put a person's stars where stars stand, or add them."""
     ratings, given = packet.values[RATING], packet.values[GIVEN]
     edits = [(value.start, value.end, b"%d" % stars) for value in ratings if value.number != stars]
     edits += [(*_extent(text, value), b"") for value in given]
     for start, end, wanted in sorted(edits, reverse=True):
         text = text[:start] + wanted + text[end:]
-    if ratings or not stars:
-        return text
-    return _insert(text, _read(text), Mark(stars))
+    return text if ratings else _insert(text, _read(text), Mark(stars))
 
 
 def _extent(text: bytes, value: _Value) -> tuple[int, int]:
@@ -185,7 +183,7 @@ def _check(text: bytes, mark: Mark) -> None:
     values = _read(text).values
     ratings, given = ([value.number for value in values[name]] for name in (RATING, GIVEN))
     if mark.score is None:
-        is_right = not given and set(ratings) <= {mark.stars} and bool(ratings or not mark.stars)
+        is_right = not given and set(ratings) == {mark.stars}
     else:
         is_right = ratings == given == [mark.stars]
     if not is_right:

@@ -57,13 +57,14 @@ def parse(packet: bytes) -> float | None:
     """A person's stars in XMP.
 
     Ours, which `contrique:GivenRating` tells, are no person's. 0 is what cameras and programs
-    write for "not rated" (XMP specification, part 1), and no opinion.
+    write for "not rated" (XMP specification, part 1): no opinion, but in a sidecar, which programs
+    read before the photo, the word that stars inside the photo no longer hold.
 
     Args:
         packet: a sidecar, or XMP from inside a photo.
 
     Returns:
-        1 to 5, `REJECTED`, or None where no person has rated.
+        1 to 5, `REJECTED`, 0 for "not rated", or None where nothing is said of it.
 
     Raises:
         BadSidecar: it is no well-formed XML, has a DOCTYPE, or is too large or too deep.
@@ -96,7 +97,7 @@ def _judge(values: dict[str, str]) -> float | None:
         return min(rating, _MOST_STARS)
     if percent and percent > 0:  # 1, 25, 50, 75 and 99 are 1 to 5 stars
         return min(1.0 + round(percent / 25), _MOST_STARS)
-    return _ACCEPTED_STARS if pick == _PICK_ACCEPTED else None
+    return _ACCEPTED_STARS if pick == _PICK_ACCEPTED else rating
 
 
 def _number(text: str) -> float | None:
@@ -139,7 +140,7 @@ class _Reader:
 
 
 def find(file: BinaryIO) -> float | None:
-    """A person's stars inside a photo; None, too, where its XMP makes no sense.
+    """A person's stars inside a photo; None without any, or where its XMP makes no sense.
 
     Args:
         file: a photo, read from its start.
@@ -147,7 +148,7 @@ def find(file: BinaryIO) -> float | None:
     file.seek(0)
     packet = find_packet(file)
     try:
-        return None if packet is None else parse(packet)
+        return None if packet is None else parse(packet) or None
     except BadSidecar:
         return None
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from contrique_cli.collection import ratings
-from tests.sidecars import rated
+from tests.conftest import make_photo
+from tests.sidecars import packet, rated
 
 pytestmark = pytest.mark.usefixtures("tiny_regressor")
 TINY = ("--regressor", "tiny", "--device", "cpu")
@@ -223,6 +224,37 @@ def test_picks_become_a_persons_stars_and_undo_takes_them_back_whole(contrique, 
     )
     Path(command).unlink()
     assert state(photos) == before
+
+
+@pytest.mark.parametrize("names", ["full", "stem"])
+@pytest.mark.parametrize("sidecar", [None, "a.xmp"])
+def test_no_stars_in_the_gallery_clear_those_inside_the_photo_and_undo_shows_them_again(
+    contrique, desk, photos, names, sidecar
+):
+    """They once showed again at the next look; the photo itself is never written to."""
+    (photos / "a.xmp").unlink()
+    make_photo(0).save(photos / "a.jpg", xmp=packet('xmp:Rating="4"'))
+    if sidecar is not None:
+        (photos / sidecar).write_text(rated("<xmp:Label>Red</xmp:Label>"))
+    before = state(photos)
+
+    def rating() -> object:
+        found = json.loads(contrique("score", "photos", "--format", "json", *TINY).out)
+        return next(row["rating"] for row in found["photos"] if row["path"].endswith("a.jpg"))
+
+    assert rating() == 4
+    command = ("rate", "--from", listed(desk, ("photos/a.jpg", 0), ("photos/b.jpg", 0)))
+    done = contrique(*command, "--names", names, "--undo-file", "u")
+    assert (done.status, "sidecars: 1 written, 1 unchanged, 0 failed" in done.err) == (0, True)
+    assert (rating(), ratings.find_stars(photos / "a.jpg")) == (None, None)
+    assert (photos / "a.jpg").read_bytes() == before["a.jpg"]
+    assert "0 written, 2 unchanged" in contrique(*command, "--names", names).err
+    kept = contrique("score", "photos", "--xmp", *TINY)
+    assert "1 kept (rated by a person)" in kept.err
+    for name in ("b.jpg.xmp", "c.jpg.xmp"):
+        (photos / name).unlink()
+    assert contrique("undo", "u").status == 0
+    assert (rating(), state(photos)) == (4, before)
 
 
 def test_a_sidecar_that_changed_since_is_left_by_undo(contrique, desk, photos):

@@ -253,6 +253,26 @@ def test_no_stars_clear_a_rating_and_make_no_file(tmp_path):
     assert [stars_of(photo) for photo in given] == [None] * 3
 
 
+def test_no_stars_are_not_written_where_there_is_nothing_to_clear(tmp_path):
+    """A sidecar of another program stays byte for byte; one with stars of Microsoft's is named."""
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    label = rated("<xmp:Label>Red</xmp:Label>")
+    (tmp_path / "a.jpg.xmp").write_text(label)
+    assert give({tmp_path / "a.jpg": 0}) == [("a.jpg.xmp", "unchanged")]
+    assert (tmp_path / "a.jpg.xmp").read_text() == label
+    (tmp_path / "a.xmp").write_bytes(packet('m:Rating="50"'))
+    assert give({tmp_path / "a.jpg": 0}) == [("a.xmp", "failed")]
+
+
+def test_the_sidecar_of_each_file_of_a_pair_hides_what_is_inside_that_file(tmp_path):
+    pair = (tmp_path / "a.jpg", tmp_path / "a.dng")
+    make_photo(0, 64, 48).save(pair[1], "JPEG", xmp=packet('xmp:Rating="5"'))
+    (tmp_path / "a.jpg.xmp").write_bytes(packet('xmp:Rating="0"'))
+    assert ratings.Sidecars().find(pair, inside=3.0) == 5
+    assert give(dict.fromkeys(pair, 0)) == [("a.jpg.xmp", "unchanged"), ("a.dng.xmp", "written")]
+    assert ratings.Sidecars().find(pair, inside=3.0) is None
+
+
 def test_of_photos_that_share_a_sidecar_the_most_stars_count(tmp_path):
     given = {tmp_path / "a.jpg": -1, tmp_path / "a.raf": 3}
     assert give(given, naming="stem") == [("a.xmp", "written")]

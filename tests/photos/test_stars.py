@@ -25,7 +25,8 @@ FOUR = packet('xmp:Rating="4"')
     [
         ('xmp:Rating="3"', 3),
         ('xmp:Rating="-1"', stars.REJECTED),
-        ('xmp:Rating="0"', None),
+        ('xmp:Rating="0"', 0),
+        ('xmp:Rating="0" m:Rating="50"', 3),
         ('xmp:Rating="12"', 5),
         ('xmp:Rating="many"', None),
         ('m:Rating="1"', 1),
@@ -47,6 +48,7 @@ def test_stars_of_ours_are_no_persons():
     ours = xmp.new(xmp.Mark(4, 88.0))
     assert stars.parse(ours) is None
     assert stars.parse(ours.replace(b'xmp:Rating="4"', b'xmp:Rating="2"')) == 2
+    assert stars.parse(xmp.new(xmp.Mark(0, 8.0))) is None
 
 
 def test_an_element_in_any_encoding_counts_and_a_name_of_another_space_does_not():
@@ -145,6 +147,12 @@ def test_the_sidecar_counts_before_the_photo_and_that_of_another_photo_not_at_al
     assert ratings.find_stars(photo) == 2
     (tmp_path / "a.jpg.xmp").write_bytes(packet('xmp:Rating="1"'))
     assert ratings.find_stars(photo) == 1
+    (tmp_path / "a.jpg.xmp").write_bytes(packet('xmp:Rating="0"'))
+    assert ratings.find_stars(photo) == 2
+    (tmp_path / "a.xmp").unlink()
+    assert ratings.find_stars(photo) is None
+    (tmp_path / "a.jpg.xmp").write_bytes(xmp.new(xmp.Mark(0, 8.0)))  # ours is no person's word
+    assert ratings.find_stars(photo) == 4
     twin = Path(f"{photo}.jpg")  # whose name.xmp is called as the name.ext.xmp of a.jpg
     Image.new("RGB", (32, 24)).save(twin)
     assert ratings.find_stars(twin) is None
