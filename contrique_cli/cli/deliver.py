@@ -21,9 +21,8 @@ from contrique_cli.words import plural
 DONE, NOTHING, SOME_FAILED, BELOW, INTERRUPTED = 0, 1, 3, 4, 130
 """Exit statuses; 2, wrong usage, is the option parser's."""
 
-_SUFFIXES = {f".{name}": name for name in ("csv", "json", "jsonl", "parquet")} | {
-    ".ndjson": "jsonl"
-}
+SUFFIXES = {f".{name}": name for name in ("csv", "json", "jsonl", "parquet")} | {".ndjson": "jsonl"}
+"""Formats of reports, by the end of the file's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +74,7 @@ def target(
     if output is None:
         chosen = file_format or ("table" if sys.stdout.isatty() else "csv")
     else:
-        chosen = file_format or _SUFFIXES.get(output.suffix.lower(), "")
+        chosen = file_format or SUFFIXES.get(output.suffix.lower(), "")
         if chosen in ("", "table"):
             raise BadOption(
                 f"--output {output}: end it in .csv, .json, .jsonl or .parquet; results of shards "
@@ -259,15 +258,16 @@ def _sum_up(rows: list[Row], to: Target, left_out: Counter[str]) -> None:
         (f"note: {row.path}: {row.note}" for row in noted), len(noted), rest=" in the report"
     )
     if left_out:
-        console.say(f"  left out: {_listing(left_out)}")
+        console.say(f"  left out: {listed(left_out)}")
 
 
-def _listing(left_out: Counter[str]) -> str:
+def listed(left_out: Counter[str]) -> str:
+    """What was left out in words, most first."""
     return ", ".join(f"{count:,} {reason}" for reason, count in left_out.most_common())
 
 
 def _nothing(left_out: Counter[str]) -> str:
-    seen = f" (left out: {_listing(left_out)})" if left_out else ""
+    seen = f" (left out: {listed(left_out)})" if left_out else ""
     return (
         f"no photo found{seen}; give photos, or folders that hold JPEG, PNG, WebP, TIFF ... files"
     )

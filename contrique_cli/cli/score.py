@@ -117,8 +117,11 @@ def score(
             max_failures=max_failures,
             is_on_ray=ray,
             quiet=quiet,
+            model=model,
+            regressor=regressor,
+            work=work,
         )
-        raise typer.Exit(shards.score(request, model=model, regressor=regressor, work=work))
+        raise typer.Exit(shards.score(request))
     given.refuse(context, *_OF_SHARDS, home="shards: give a folder for results as --output")
     report = None if output is None else Path(output)
     target = deliver.target(

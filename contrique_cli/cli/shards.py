@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contrique_cli.cli import console
+from contrique_cli.cli import console, deliver
 from contrique_cli.cli.deliver import DONE, INTERRUPTED, NOTHING, SOME_FAILED
 from contrique_cli.config import SHARD_FORMATS, Failures
 from contrique_cli.errors import BadOption
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from contrique_cli.encoder.work import Work
     from contrique_cli.errors import ShardError
     from contrique_cli.scoring.pipeline import Pipeline
+    from contrique_cli.shards.listing import Shard, Turn
     from contrique_cli.shards.results import Folder
     from contrique_cli.shards.score import Scored
 
 TOO_MANY = 5
 """Exit status where more photos failed than --max-failures allows."""
-
-_REPORTS = (".csv", ".json", ".jsonl", ".ndjson", ".parquet")
 
 
 def folder_for(paths: Iterable[str], output: str | None) -> str | None:
@@ -43,7 +42,9 @@ def folder_for(paths: Iterable[str], output: str | None) -> str | None:
         output.endswith("/") or places.is_store(output) or Path(output).is_dir()
     )
     found = [path for path in paths if listing.kind_of(path) or places.is_store(path)]
-    if found and (output is None or (not is_folder and output.lower().endswith(_REPORTS))):
+    if found and (
+        output is None or (not is_folder and Path(output).suffix.lower() in deliver.SUFFIXES)
+    ):
         raise BadOption(
             f"{places.shown(found[0])} is a shard: give a folder for the results, as in "
             "--output scores/"
@@ -107,8 +108,7 @@ class Tally:
         if self.unreached:
             console.say("  the same command tries again what has no result")
         if self.left_out:
-            listing = ", ".join(f"{count:,} {why}" for why, count in self.left_out.most_common())
-            console.say(f"  left out: {listing}")
+            console.say(f"  left out: {deliver.listed(self.left_out)}")
 
     def status(self, allowed: Failures | None) -> int:
         """The exit status."""
@@ -146,10 +146,14 @@ class Request:
         max_failures: such as "5%"; None leaves every failure to the exit status.
         is_on_ray: whether a Ray cluster does the work.
         quiet: no progress and no summary.
+        model, regressor, work: as for photos.
     """
 
     sources: Iterable[str]
     output: str
+    work: Work
+    model: str | None = None
+    regressor: str | None = None
     format: str | None = None
     turn: str | None = None
     image_column: str | None = None
@@ -159,18 +163,8 @@ class Request:
     quiet: bool = False
 
 
-def score(
-    request: Request,
-    *,
-    model: str | None,
-    regressor: str | None,
-    work: Work,
-) -> int:
+def score(request: Request) -> int:
     """Score the shards that have no result yet.
-
-    Args:
-        request: which shards, and where their results go.
-        model, regressor, work: as for photos.
 
     Returns:
         The exit status.
@@ -190,7 +184,7 @@ def score(
     turn = listing.Turn() if request.turn is None else listing.Turn.parse(request.turn)
     keep = [] if request.keep_columns is None else request.keep_columns.split(",")
     columns = Columns(image=request.image_column, keep=tuple(name.strip() for name in keep))
-    pipeline = load_pipeline(model, regressor)
+    pipeline = load_pipeline(request.model, request.regressor)
     folder = results.Folder(
         place=request.output,
         format=chosen,
@@ -199,19 +193,9 @@ def score(
         keep=columns.keep,
     )
     tally = Tally()
-    found = listing.find(request.sources, tally.left_out)
-    finished = folder.finished()
-    shards = turn.take(listing.divide(found, finished))
-    folder.claim()
-    waiting = [shard for shard in shards if shard.name not in finished]
+    waiting = _waiting(request, turn, folder, tally.left_out)
     tally.shards = len(waiting)
-    if not request.quiet and not shards and turn.of > 1:
-        console.say(f"no shard is left for part {request.turn}: there are fewer shards than parts")
-    if not request.quiet and len(waiting) < len(shards):
-        done = len(shards) - len(waiting)
-        console.say(f"{done:,} of {plural(len(shards), 'shard')} done before")
-    scoring = _scoring(request, folder, pipeline, model=model, regressor=regressor, work=work)
-    stream = scoring(
+    stream = _scoring(request, folder, pipeline)(
         waiting,
         folder,
         columns=columns,
@@ -231,23 +215,39 @@ def score(
     return tally.status(allowed)
 
 
+def _waiting(request: Request, turn: Turn, folder: Folder, left_out: Counter[str]) -> list[Shard]:
+    """The shards of this run that have no result yet, in a folder that is ready for theirs."""
+    from contrique_cli.shards import listing
+
+    found = listing.find(request.sources, left_out)
+    finished = folder.finished()
+    shards = turn.take(listing.divide(found, finished))
+    folder.claim()
+    waiting = [shard for shard in shards if shard.name not in finished]
+    if not request.quiet and not shards and turn.of > 1:
+        console.say(f"no shard is left for part {request.turn}: there are fewer shards than parts")
+    if not request.quiet and len(waiting) < len(shards):
+        done = len(shards) - len(waiting)
+        console.say(f"{done:,} of {plural(len(shards), 'shard')} done before")
+    return waiting
+
+
 def _scoring(
-    request: Request,
-    folder: Folder,
-    pipeline: Pipeline,
-    *,
-    model: str | None,
-    regressor: str | None,
-    work: Work,
+    request: Request, folder: Folder, pipeline: Pipeline
 ) -> Callable[..., Iterator[Scored]]:
     """What scores shards: a Ray cluster, which loads the model anew, or this process."""
     if request.is_on_ray:
         from contrique_cli.shards import actors, cluster
 
-        on_actors = actors.Judging(model=model, regressor=regressor, work=work, about=folder.about)
+        on_actors = actors.Judging(
+            model=request.model,
+            regressor=request.regressor,
+            work=request.work,
+            about=folder.about,
+        )
         return partial(cluster.score, judging=on_actors)
     from contrique_cli.scoring import score as judging
     from contrique_cli.shards import score as verb
 
-    judge = partial(judging.score, pipeline=pipeline, work=pipeline.sized(work))
+    judge = partial(judging.score, pipeline=pipeline, work=pipeline.sized(request.work))
     return partial(verb.score, judge=judge)

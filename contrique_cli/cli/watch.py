@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contrique_cli import config
-from contrique_cli.cli import console
+from contrique_cli.cli import console, deliver
 from contrique_cli.cli.cache import opened
 from contrique_cli.cli.options import (
     REPORT,
@@ -35,8 +35,6 @@ from contrique_cli.words import plural
 
 if TYPE_CHECKING:
     from contrique_cli.scoring.watch import Watcher
-
-_SUFFIXES = (".jsonl", ".ndjson")
 
 
 def watch(
@@ -78,7 +76,7 @@ def watch(
 
     Exit status: 0 stopped by Ctrl-C or SIGTERM, 1 it cannot go on, 2 wrong usage.
     """
-    if output is not None and output.suffix.lower() not in _SUFFIXES:
+    if output is not None and deliver.SUFFIXES.get(output.suffix.lower()) != "jsonl":
         raise BadOption(f"--output {output}: a watch writes JSON Lines, so end it in .jsonl")
     for folder in folders:
         if not folder.is_dir():
