@@ -12,7 +12,7 @@ import typer
 from contrique_cli import config
 from contrique_cli.cli import console, deliver, source
 from contrique_cli.cli.options import Base, From, GallerySize, MaxMegapixels, Quiet
-from contrique_cli.errors import BadOption, NoImagesFound, Unreadable
+from contrique_cli.errors import BadOption, Unreadable
 from contrique_cli.files import writing
 from contrique_cli.reports.rows import Row, rank
 from contrique_cli.words import plural
@@ -48,9 +48,7 @@ def gallery(
     """
     check(output, "--output")
     rows = source.read(report)
-    scored = [row for row in rows if row.score is not None]
-    if not scored:
-        raise NoImagesFound(f"{report} has {plural(len(rows), 'photo')}, and none with a score")
+    scored = source.scored(rows, report)
 
     from contrique_cli.collection.select import locate
 

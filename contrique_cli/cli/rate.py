@@ -18,7 +18,7 @@ from contrique_cli.cli import console, deliver, given, source, streams
 from contrique_cli.cli import undo as cli_undo
 from contrique_cli.cli.options import Base, DryRun, Names, Quiet, Thresholds
 from contrique_cli.config import Ratings
-from contrique_cli.errors import BadReport, NoImagesFound
+from contrique_cli.errors import BadReport
 from contrique_cli.reports.rows import Row
 from contrique_cli.words import plural
 
@@ -92,10 +92,7 @@ def rate(
 def _rate(rows: list[Row], report: str, base: Path | None, wanted: Ratings, *, quiet: bool) -> int:
     from contrique_cli.collection.select import check_inside, locate
 
-    scored = [row for row in rows if row.score is not None]
-    if not scored:
-        raise NoImagesFound(f"{report} has {plural(len(rows), 'photo')}, and none with a score")
-    located = locate(scored, base)
+    located = locate(source.scored(rows, report), base)
     check_inside(located.paths, base)
     source.name_missing(located.missing, quiet=quiet)
     status = write(located.rows, wanted, quiet=quiet)

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from contrique_cli.collection.select import Located
     from contrique_cli.reports.rows import Row
 
-_DONE = {COPY: "copied", MOVE: "moved", SYMLINK: "linked"}
+_TRANSFERS = {COPY: "copied", MOVE: "moved", SYMLINK: "linked"}
+"""Actions that put files elsewhere, as a summary says that they were done."""
+
 _SHOW, _LIST = "show", "list"
 _ACTION, _SHOWN = "What to do with them", "How to show them"
 
@@ -156,32 +158,30 @@ def select(
     )
     actions = {COPY: copy, MOVE: move, SYMLINK: symlink, _LIST: list_}
     action = _settle(context, [name for name, is_wanted in actions.items() if is_wanted])
-    if action in _DONE and to is None:
+    if action in _TRANSFERS and to is None:
         raise BadOption(f"--{action} needs --to, the folder to put photos in")
-    target = deliver.target(output, has_flaws=True, by=by) if action == _SHOW else None
+    target = None
+    if action == _SHOW:
+        target = deliver.target(output, has_flaws=True, by=by, quiet=quiet)
 
     from contrique_cli.collection.select import check_inside, choose, locate
 
     rows = cli_source.read(report)
     picked = choose(rows, pick)
     if not picked:
-        raise NoImagesFound(_nothing(rows, report))
+        photos = plural(len(cli_source.scored(rows, report)), "scored photo")
+        inside = cli_source.name(report, "report")
+        raise NoImagesFound(f"of {photos} in {inside} none passes; loosen the conditions")
     if burst_best_only and not quiet and all(row.burst is None for row in rows):
         console.say(
             "note: no photo of the report is in a burst; `contrique score --bursts` looks for them"
         )
     if target is not None:
-        deliver.write(picked, target, {})
-        if not quiet:
-            written = "" if output is None else f", report in {output}"
-            console.say(f"{len(picked):,} of {plural(len(rows), 'photo')}{written}")
-        raise typer.Exit
+        raise typer.Exit(_show(picked, len(rows), target))
     located = locate(picked, base)
     if action == _LIST:
-        _print_paths(located.paths, b"\0" if nul else b"\n")
-        cli_source.name_missing(located.missing, quiet=quiet)
-        raise typer.Exit(deliver.SOME_FAILED if located.missing else deliver.DONE)
-    assert to is not None  # noqa: S101 - _check saw to it
+        raise typer.Exit(_list(located, b"\0" if nul else b"\n", quiet=quiet))
+    assert to is not None  # noqa: S101 - refused above
     check_inside(located.paths, base)
     plan = placement.plan(
         [row.path for row in located.rows],
@@ -206,24 +206,37 @@ def _settle(context: typer.Context, chosen: list[str]) -> str:
         given.refuse(context, "undo_file", home="--move: only moves can be undone")
     if action != _SHOW:
         given.refuse(context, "output", home=f"a report, and --{action} makes none")
-    if action not in _DONE:
+    if action not in _TRANSFERS:
         transfers = "--copy, --move and --symlink: give one of them"
         given.refuse(context, "to", "sidecars", "dry_run", home=transfers)
     return action
 
 
-def _nothing(rows: list[Row], report: str) -> str:
-    scored = sum(row.score is not None for row in rows)
-    if not scored:
-        return f"{report} has {plural(len(rows), 'photo')}, and none with a score"
-    return f"of {plural(scored, 'scored photo')} in {report} none passes; loosen the conditions"
+def _show(picked: list[Row], total: int, target: deliver.Target) -> int:
+    """Write the photos taken as a report, and sum up.
+
+    Returns:
+        The exit status.
+    """
+    deliver.write(picked, target, {})
+    if not target.quiet:
+        written = "" if target.path is None else f", report in {target.path}"
+        console.say(f"{len(picked):,} of {plural(total, 'photo')}{written}")
+    return deliver.DONE
 
 
-def _print_paths(paths: list[Path], end: bytes) -> None:
-    for path in paths:
+def _list(located: Located, end: bytes, *, quiet: bool) -> int:
+    """Print paths for other programs, and say what is missing.
+
+    Returns:
+        The exit status.
+    """
+    for path in located.paths:
         name = os.fsencode(path)
         sys.stdout.buffer.write((b"./" if name.startswith(b"-") else b"") + name + end)
     sys.stdout.buffer.flush()
+    cli_source.name_missing(located.missing, quiet=quiet)
+    return deliver.SOME_FAILED if located.missing else deliver.DONE
 
 
 class _Transfer:
@@ -315,8 +328,8 @@ class _Transfer:
                 advance()
 
     def _sum_up(self) -> None:
-        parts = [f"{self.done[name]:,} {word}" for name, word in _DONE.items() if self.done[name]]
-        parts += [f"{self.done['there']:,} there already"] if self.done["there"] else []
+        words = _TRANSFERS | {"there": "there already"}
+        parts = [f"{self.done[name]:,} {word}" for name, word in words.items() if self.done[name]]
         parts += [
             f"with {plural(self.done[name], name)}"
             for name in ("companion", "sidecar")

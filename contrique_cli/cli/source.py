@@ -1,4 +1,4 @@
-"""A report as what a command works on: read, and its photos found on the disk."""
+"""A report, or a list, that a command works on: read, and spoken of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contrique_cli.cli import console
-from contrique_cli.errors import BadReport
+from contrique_cli.errors import BadReport, NoImagesFound
 from contrique_cli.files.reading import why
 from contrique_cli.reports.rows import Row
 from contrique_cli.words import plural
@@ -52,8 +52,21 @@ def parse(data: bytes, source: str) -> list[Row]:
 
 
 def name(source: str, what: str = "list") -> str:
-    """What to call it in messages."""
+    """What to call a report, or a list, in messages."""
     return f"the {what} on standard input" if source == "-" else source
+
+
+def scored(rows: Sequence[Row], report: str) -> list[Row]:
+    """The rows of a report that have a score.
+
+    Raises:
+        NoImagesFound: there is none.
+    """
+    found = [row for row in rows if row.score is not None]
+    if not found:
+        photos = plural(len(rows), "photo")
+        raise NoImagesFound(f"{name(report, 'report')} has {photos}, and none with a score")
+    return found
 
 
 def name_missing(missing: Sequence[Unreadable], *, quiet: bool) -> None:

@@ -41,3 +41,12 @@ def test_a_wrong_cell_is_named_by_the_row_that_a_spreadsheet_shows(contrique, tm
         assert f"report.{kind}, row 5: the score 'good' is not a number" in done.err
     done = contrique("fit-regressor", "--mos", path, "--model", "tiny", "-o", "mine")
     assert (done.status, "the score is not a number: row 5; mend" in done.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "command", [("select",), ("rate", "--dry-run"), ("gallery", "--output", "p.html")]
+)
+def test_a_report_without_scores_is_refused_by_what_people_call_it(contrique, command):
+    done = contrique(*command, "--from", "-", stdin=b"path,score,error\na.jpg,,bad\n")
+    words = "error: the report on standard input has 1 photo, and none with a score\n"
+    assert (done.status, done.err) == (1, words)
