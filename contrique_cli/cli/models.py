@@ -114,21 +114,20 @@ def import_model(
 def _summary(row: ModelRow) -> str:
     if row.problem is not None:
         return f"cannot be used: {row.problem}"
-    srocc = row.figures.get("srocc")
-    parts = [
-        row.arch,
-        None if row.kind == installed.ENCODER else f"of encoder {row.encoder or 'not installed'}",
-        None
-        if row.max_side is None
-        else f"at {row.max_side} pixels"
-        if row.max_side
-        else "full size",
-        row.task if row.task != "no-reference" else None,
-        None
-        if srocc is None
-        else f"SROCC {_words(srocc[0] if isinstance(srocc, list) else srocc)}",
-    ]
-    return ", ".join(part for part in parts if part)
+    parts = [row.arch] if row.arch else []
+    if row.kind != installed.ENCODER:
+        parts.append(f"of encoder {row.encoder or 'not installed'}")
+    if row.max_side is not None:
+        parts.append(f"at {_size(row.max_side)}")
+    if row.task not in (None, "no-reference"):
+        parts.append(str(row.task))
+    if (srocc := row.figures.get("srocc")) is not None:
+        parts.append(f"SROCC {_words(srocc[0] if isinstance(srocc, list) else srocc)}")
+    return ", ".join(parts)
+
+
+def _size(max_side: int) -> str:
+    return f"{max_side} pixels" if max_side else "full resolution"
 
 
 def _facts(row: ModelRow) -> dict[str, str | Path]:
@@ -137,7 +136,7 @@ def _facts(row: ModelRow) -> dict[str, str | Path]:
         return {"  cannot be used": row.problem, **where}
     facts: dict[str, Any] = {"  architecture": row.arch, "  task": row.task}
     if row.max_side is not None:
-        facts["  working size"] = f"{row.max_side} pixels" if row.max_side else "full resolution"
+        facts["  working size"] = _size(row.max_side)
     if row.kind != installed.ENCODER:
         facts["  encoder"] = f"{row.encoder or 'not installed'} ({row.fingerprint})"
     else:

@@ -32,10 +32,8 @@ class ModelRow:
         fingerprint: of the encoder, or of the encoder a regressor belongs to; shortened.
         encoder: name of the installed encoder a regressor belongs to; None if there is none.
         max_side: working size of a regressor in pixels; 0 is full resolution.
-        higher_is_better: direction of a regressor's raw value.
         figures: how good it is, and on what.
-        licence: what its maker says, in words; None where nothing is said.
-        provenance: how it came to be.
+        provenance: how it came to be, and under what licence, where its maker says so.
     """
 
     kind: str
@@ -48,9 +46,7 @@ class ModelRow:
     fingerprint: str | None = None
     encoder: str | None = None
     max_side: int | None = None
-    higher_is_better: bool | None = None
     figures: Mapping[str, Any] = field(default_factory=dict)
-    licence: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -89,7 +85,6 @@ def _described(row: ModelRow) -> ModelRow:
             arch=info.arch,
             fingerprint=info.fingerprint[:SHORT],
             figures=_mapping(info.provenance.get("figures")),
-            licence=_text(info.provenance.get("licence")),
             provenance=info.provenance,
         )
     if row.kind == installed.FLAW:
@@ -106,16 +101,10 @@ def _described(row: ModelRow) -> ModelRow:
         task=found.task,
         fingerprint=found.encoder[:SHORT],
         max_side=found.max_side,
-        higher_is_better=found.higher_is_better,
         figures=found.figures,
-        licence=_text(found.provenance.get("licence")),
         provenance=found.provenance,
     )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from contrique_cli.models import regressor
 
 
 @pytest.mark.usefixtures("tiny_regressor")
@@ -28,6 +31,16 @@ def test_a_model_is_shown_whole_and_its_path_in_one_piece(contrique, home, monke
         assert f" {home / f'{kind}s' / 'tiny.safetensors'}\n" in done.out
     unknown = contrique("models", "show", "nope")
     assert (unknown.status, "there is: default, fast, tiny" in unknown.err) == (1, True)
+
+
+def test_a_regressor_of_full_resolution_says_so(contrique, home, tiny_regressor):
+    whole = replace(tiny_regressor, max_side=0)
+    regressor.save(home / "regressors" / "whole.safetensors", whole)
+    listed = contrique("models").out
+    assert re.search(
+        r"^regressor +whole +you +of encoder tiny, at full resolution *$", listed, re.MULTILINE
+    )
+    assert "  working size  full resolution\n" in contrique("models", "show", "whole").out
 
 
 def test_a_foreign_file_is_not_imported(contrique, tmp_path):

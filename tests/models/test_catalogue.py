@@ -45,14 +45,13 @@ def test_the_list_says_what_each_model_is(tmp_path, tiny):
     importing.import_file(tiny, name="mine")
     importing.import_file(tiny_ridge(tmp_path / "LIVE_FR.save"), model="mine")
     encoder_row, regressor_row = catalogue.list_installed()
-    assert (encoder_row.arch, encoder_row.licence) == ("tiny", "Apache-2.0")
+    assert (encoder_row.arch, encoder_row.provenance["licence"]) == ("tiny", "Apache-2.0")
     assert encoder_row.fingerprint == checkpoint.read_info(tiny).fingerprint[:12]
     assert regressor_row.fingerprint == encoder_row.fingerprint
     assert regressor_row.encoder == "mine"
     assert regressor_row.task == regressor.FULL_REFERENCE
     assert regressor_row.max_side == 0
-    assert regressor_row.higher_is_better is False
-    assert regressor_row.licence.startswith("none")
+    assert regressor_row.provenance["licence"].startswith("none")
     assert regressor_row.provenance["source"] == "LIVE_FR.save"
     assert {row.problem for row in (encoder_row, regressor_row)} == {None}
 
