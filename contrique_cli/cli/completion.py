@@ -9,9 +9,6 @@ from pathlib import Path
 from contrique_cli import config
 from contrique_cli.models import installed
 
-DEVICES = ("cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-
 
 def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
     """A completer for an option that takes one of a few words."""
@@ -23,8 +20,8 @@ def one_of(words: Iterable[str]) -> Callable[[str], list[str]]:
 
 
 FORMATS = one_of(config.FORMATS)
-DEVICE = one_of(DEVICES)
-PRECISION = one_of(PRECISIONS)
+DEVICE = one_of(("cpu", "cuda", "mps"))
+PRECISION = one_of(config.PRECISIONS)
 
 
 def models(incomplete: str) -> list[str]:

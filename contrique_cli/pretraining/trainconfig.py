@@ -14,14 +14,13 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from contrique_cli.config import PRECISIONS
 from contrique_cli.errors import BadOption
 
 LEAST_IMAGE_SIZE = 32
 """Pixels; one cell of the encoder's map."""
 
 OPTIMISERS = ("sgd", "adamw")
-
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 CONVENIENCE = frozenset(
     {
