@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 GOOD, POOR = 67.0, 33.0
 """Scores from which the table shows green, and below which red: the thirds of the scale."""
 
-
 _COLUMNS = "rank score stars reference flaw photo burst size".split()
 """Columns of the table, in this order; those that no photo needs are left out."""
-
 
 _SHOWN_ANYWAY = ("rank", "score", "rating", "burst")
 """Columns of a report that the table has, if by another name."""
@@ -179,7 +177,7 @@ def show_curve(title: str, rows: Sequence[tuple[str, Range]]) -> None:
 
 
 class _Rate(ProgressColumn):
-    """Photos per second over the last moments."""
+    """How fast it goes: photos, or what else is counted, per second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()

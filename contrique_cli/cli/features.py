@@ -22,6 +22,7 @@ from contrique_cli.cli.options import (
     Quiet,
     Workers,
 )
+from contrique_cli.errors import NoImagesFound
 from contrique_cli.words import plural
 
 
@@ -55,7 +56,6 @@ def features(
     from contrique_cli.encoder.backend import Embed
     from contrique_cli.encoder.cache import recall
     from contrique_cli.encoder.work import Work
-    from contrique_cli.errors import NoImagesFound
     from contrique_cli.models import locating
     from contrique_cli.photos import finding
 

@@ -60,7 +60,10 @@ def undo(
 
     found = verb.read(file)
     _confirm(found, file, base, to)
-    failures = [*_move_back(found, dry_run, quiet), *_put_back(found, dry_run, quiet)]
+    failures = [
+        *_move_back(found, dry_run=dry_run, quiet=quiet),
+        *_put_back(found, dry_run=dry_run, quiet=quiet),
+    ]
     sys.stdout.buffer.flush()
     if not quiet:
         console.name_some(failures, len(failures))
@@ -69,7 +72,7 @@ def undo(
         raise typer.Exit(deliver.NOTHING if is_nothing else deliver.SOME_FAILED)
 
 
-def _move_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: FBT001 - as given
+def _move_back(found: Moves, *, dry_run: bool, quiet: bool) -> list[str]:
     """Take moves back and sum up.
 
     Returns:
@@ -83,7 +86,7 @@ def _move_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: 
         (f"move {move.target} -> {move.source}", move.target, result, reason)
         for move, result, reason in verb.undo(found, is_dry_run=dry_run)
     )
-    done, failures = _go_through(steps, len(found.moves), dry_run, quiet)
+    done, failures = _go_through(steps, len(found.moves), dry_run=dry_run, quiet=quiet)
     if not quiet:
         words = "would be moved back" if dry_run else "moved back"
         console.say(
@@ -94,7 +97,7 @@ def _move_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: 
     return failures
 
 
-def _put_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: FBT001 - as given
+def _put_back(found: Moves, *, dry_run: bool, quiet: bool) -> list[str]:
     """Put sidecars back as they were and sum up.
 
     Returns:
@@ -113,7 +116,7 @@ def _put_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: F
         )
         for rewrite, result, reason in verb.undo_ratings(found, is_dry_run=dry_run)
     )
-    done, failures = _go_through(steps, len(found.rewrites), dry_run, quiet)
+    done, failures = _go_through(steps, len(found.rewrites), dry_run=dry_run, quiet=quiet)
     if not quiet:
         words = "would be put back" if dry_run else "put back"
         console.say(
@@ -126,8 +129,9 @@ def _put_back(found: Moves, dry_run: bool, quiet: bool) -> list[str]:  # noqa: F
 def _go_through(
     steps: Iterable[tuple[str, Path, str, str | None]],
     count: int,
-    dry_run: bool,  # noqa: FBT001 - as given
-    quiet: bool,  # noqa: FBT001 - as given
+    *,
+    dry_run: bool,
+    quiet: bool,
 ) -> tuple[Counter[str], list[str]]:
     """Take steps back, and in a dry run print what each would do.
 
