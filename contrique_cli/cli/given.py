@@ -18,9 +18,10 @@ def refuse(context: typer.Context, *names: str, home: str) -> None:
     Raises:
         BadOption: naming the first that was given.
     """
-    for parameter in context.command.params:
-        if parameter.name in names and _is_given(context, parameter.name):
-            raise BadOption(f"{max(parameter.opts, key=len)} belongs to {home}")
+    spelled = {one.name: max(one.opts, key=len) for one in context.command.params}
+    for name, option in [(name, spelled[name]) for name in names]:
+        if _is_given(context, name):
+            raise BadOption(f"{option} belongs to {home}")
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

@@ -68,7 +68,7 @@ WITH = {
 def test_an_option_without_a_meaning_is_wrong_usage_whatever_its_value(
     contrique, desk, command, cases
 ):
-    """Issue 15: a default, or a 0, that was spelled out once passed for not given."""
+    """A default, or a 0, that was spelled out once passed for not given."""
     Path("picks.json").write_text(
         '{"format": "contrique-picks", "version": 1, "photos": [{"path": "a/x.jpg", "rating": 1}]}'
     )
