@@ -153,27 +153,31 @@ def show_models(rows: Sequence[tuple[str, str, str, str]]) -> None:
 
 def show_figures(title: str, spread: str, figures: Mapping[str, Range]) -> None:
     """Figures of agreement with their spread, a line each, on standard output."""
-    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    table.add_column(spread, justify="right")
-    for name, (value, low, high) in figures.items():
-        between = "" if low is None or high is None else f"{low:.3f} - {high:.3f}"
-        table.add_row(name.upper(), "undefined" if value is None else f"{value:.3f}", between)
-    _console(sys.stdout).print(table)
+    rows = [(name.upper(), figure) for name, figure in figures.items()]
+    _show_ranges(title, ("figure", "value", spread), rows)
 
 
 def show_curve(title: str, rows: Sequence[tuple[str, Range]]) -> None:
     """How agreement grows with the photos fitted to, a line each, on standard output."""
+    _show_ranges(title, ("rated photos fitted to", "SROCC", "quartiles"), rows)
+
+
+def _show_ranges(
+    title: str, header: tuple[str, str, str], rows: Sequence[tuple[str, Range]]
+) -> None:
     table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
-    table.add_column("rated photos fitted to")
-    table.add_column("SROCC", justify="right")
-    table.add_column("quartiles", justify="right")
-    for name, (value, low, high) in rows:
-        table.add_row(
-            Text(printable(name)), f"{value or 0:.3f}", f"{low or 0:.3f} - {high or 0:.3f}"
-        )
+    for name in header:
+        table.add_column(name, justify="left" if name == header[0] else "right")
+    for name, figure in rows:
+        table.add_row(Text(printable(name)), *spell(figure))
     _console(sys.stdout).print(table)
+
+
+def spell(figure: Range) -> tuple[str, str]:
+    """A figure in digits, and the bounds it lies between; no bounds where it is undefined."""
+    value, low, high = figure
+    between = "" if low is None or high is None else f"{low:.3f} - {high:.3f}"
+    return "undefined" if value is None else f"{value:.3f}", between
 
 
 class _Rate(ProgressColumn):

@@ -221,11 +221,9 @@ def _show_taste(found: Taste, known: str, blend: float) -> None:
     if found.blended is not None:
         rows.append((f"{blend:g} of {known} blended in", found.blended))
     display.show_curve(f"median of {report.split}", rows)
-    low, high = found.interval.low or 0.0, found.interval.high or 0.0
-    console.say(
-        f"SROCC of all {report.n:,} photos, each predicted by others: "
-        f"{found.interval.value or 0.0:.3f}, 95 % interval {low:.3f} - {high:.3f}"
-    )
+    value, between = display.spell(found.interval)
+    interval = f", 95 % interval {between}" if between else ""
+    console.say(f"SROCC of all {report.n:,} photos, each predicted by others: {value}{interval}")
     if found.enough is None:
         console.say(
             f"note: {known} follows your stars better than a scale fitted to {report.n:,} of them: "

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from contrique_cli.cli import display
+from contrique_cli.opinions.metrics import Range
 from contrique_cli.reports.rows import Row
 from tests.conftest import ROOT, make_photo
 
@@ -42,6 +43,13 @@ def test_columns_that_no_shown_photo_needs_are_left_out(capsys):
     assert header(ranked, "score") == ["rank", "score", "photo", "size"]
     ranked[0] = replace(ranked[0], flaw="noise", burst=1)
     assert header(ranked) == ["rank", "score", "flaw", "photo", "burst", "size"]
+
+
+def test_a_figure_that_is_undefined_is_no_0(capsys):
+    display.show_curve("median", [("0", Range(None, None, None)), ("20", Range(0.5, 0.25, 0.75))])
+    lines = [line.split("│")[1:-1] for line in capsys.readouterr().out.splitlines()]
+    cells = [[cell.strip() for cell in line] for line in lines if line]
+    assert cells == [["0", "undefined", ""], ["20", "0.500", "0.250 - 0.750"]]
 
 
 def test_a_terminal_shows_what_photos_are_sorted_by(tmp_path):
