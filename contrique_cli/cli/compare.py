@@ -27,10 +27,17 @@ from contrique_cli.cli.options import (
 def compare(
     reference: Annotated[
         Path,
-        typer.Argument(help="The undistorted photo, or a folder of them.", show_default=False),
+        typer.Argument(
+            metavar="REFERENCE",
+            help="The undistorted photo, or a folder of them.",
+            show_default=False,
+        ),
     ],
     distorted: Annotated[
-        Path, typer.Argument(help="The photo to judge, or a folder of them.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="DISTORTED", help="The photo to judge, or a folder of them.", show_default=False
+        ),
     ],
     *,
     output: Output = None,

@@ -200,14 +200,15 @@ Encoder = Annotated[
         help="Encoder: a name from `contrique models`, or a file.",
         autocompletion=completion.models,
         rich_help_panel=MODEL,
-        show_default="default",
+        show_default="the one called default",
     ),
 ]
 Regressor = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Regressor: default, fast (judged at half the size), one of yours, or a file.",
+        help=f"Regressor: default, fast (judged at {config.FAST_SIDE} pixels), one of yours, or a "
+        "file.",
         autocompletion=completion.regressors,
         rich_help_panel=MODEL,
         show_default="the encoder's",

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from contrique_cli.cli.app import app
 from tests.conftest import ROOT, make_photo, without_privileges
 
 INTERRUPTED = """
@@ -80,6 +82,22 @@ def test_names_of_models_cannot_drive_a_terminal_and_are_no_markup(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "x[" / "y]"))
     done = contrique("models")
     assert (done.status, "Traceback" in done.err) == (0, False)
+
+
+def test_no_help_is_taken_for_markup(contrique, monkeypatch):
+    """Defaults in brackets once vanished: "What to call it ."."""
+    monkeypatch.setenv("COLUMNS", "200")
+    commands = get_command(app).commands
+    leaves = [
+        leaf for one in commands.values() for leaf in getattr(one, "commands", {"": one}).values()
+    ]
+    texts = [parameter.help or "" for leaf in leaves for parameter in leaf.params]
+    assert len(texts) > 100
+    assert [text for text in texts if "[" in text] == []
+    assert "[default: (from the file's name)]" in contrique("models", "import", "--help").out
+    shown = contrique("train", "--help").out
+    for default in ("256", "all", "0.6 x views per step / 1024", "resnet50"):
+        assert f"[default: ({default})]" in shown
 
 
 def test_an_interrupt_while_the_program_loads_leaves_no_traceback():
