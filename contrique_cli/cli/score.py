@@ -108,7 +108,7 @@ def score(
     if folder is not None:
         given.refuse(context, *_OF_PHOTOS, home="a report of photos; shards have results instead")
         request = shards.Request(
-            sources=deliver.names(paths),
+            sources=list(deliver.names(paths)),
             output=folder,
             format=file_format,
             turn=shard,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -149,7 +149,7 @@ class Request:
         model, regressor, work: as for photos.
     """
 
-    sources: Iterable[str]
+    sources: Sequence[str]
     output: str
     work: Work
     model: str | None = None
@@ -179,6 +179,12 @@ def score(request: Request) -> int:
     from contrique_cli.shards import facts, listing, places, results
     from contrique_cli.shards.parquets import Columns
 
+    if any(places.is_same(source, request.output) for source in request.sources):
+        output = places.shown(request.output)
+        raise BadOption(
+            f"--output {output} is searched for shards: give another folder, such as "
+            f"{output.rstrip('/')}/scores/"
+        )
     if chosen == "parquet":
         tables.arrow()
     turn = listing.Turn() if request.turn is None else listing.Turn.parse(request.turn)
@@ -222,7 +228,7 @@ def _waiting(request: Request, turn: Turn, folder: Folder, left_out: Counter[str
     found = listing.find(request.sources, left_out)
     finished = folder.finished()
     shards = turn.take(listing.divide(found, finished))
-    folder.claim()
+    folder.claim(finished)
     waiting = [shard for shard in shards if shard.name not in finished]
     if not request.quiet and not shards and turn.of > 1:
         console.say(f"no shard is left for part {request.turn}: there are fewer shards than parts")

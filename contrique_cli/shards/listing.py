@@ -20,6 +20,9 @@ TAR, PARQUET, FOLDER = "tar", "parquet", "folder"
 PART = 1000
 """Photos of a folder beyond which it is divided: a part is begun again where a run was killed."""
 
+ABOUT = "_contrique.json"
+"""Name of what a folder's results have in common; readers of Parquet pass over such a name."""
+
 _PART_NAME = re.compile(r"(.+)\.\d{5,}-of-(\d{5,})")
 
 SUFFIXES = {".tar": TAR, ".tar.gz": TAR, ".tgz": TAR, ".parquet": PARQUET}
@@ -88,7 +91,8 @@ def kind_of(source: str) -> str | None:
 def find(sources: Iterable[str], left_out: Counter[str]) -> list[Shard]:
     """Shards named, and those in folders at any depth, each once, in the order of the sources.
 
-    A Parquet file beside a tar file of its name is img2dataset's table of it and no shard.
+    A Parquet file beside a tar file of its name is img2dataset's table of it and no shard; nor is
+    anything in a folder of results.
 
     Args:
         sources: paths and URLs.
@@ -126,10 +130,13 @@ def _find(source: str, left_out: Counter[str]) -> Iterator[Shard]:
             "folders; single photos go into a report with --output FILE"
         )
     photos: Counter[str] = Counter()
-    for name in places.walk(source):
-        kind = kind_of(name)
-        folder = name.rpartition("/")[0]
-        if kind is not None:
+    names = list(places.walk(source))
+    results = {_folder(name) for name in names if places.base_name(name) == ABOUT}
+    for name in names:
+        kind, folder = kind_of(name), _folder(name)
+        if any(f"{folder}/".startswith(f"{one}/" if one else "") for one in results):
+            left_out["in a folder of results"] += 1
+        elif kind is not None:
             yield Shard(source=places.join(source, name), name=_stem(name), kind=kind)
         elif is_picture(name):
             photos[folder] += 1
@@ -142,6 +149,10 @@ def _find(source: str, left_out: Counter[str]) -> Iterator[Shard]:
             kind=FOLDER,
             photos=count,
         )
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def divide(shards: Iterable[Shard], results: Collection[str]) -> list[Shard]:

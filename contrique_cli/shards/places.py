@@ -84,6 +84,13 @@ def is_folder(source: str) -> bool:
         return source.endswith("/") or bool(files.isdir(path))
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether two folders are one, whatever links lead there on this machine."""
+    if is_store(one) or is_store(other):
+        return one.rstrip("/") == other.rstrip("/")
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
 def walk(folder: str) -> Iterator[str]:
     """Files below a folder, at any depth, in name order, relative to it; hidden ones left out.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
@@ -15,7 +15,7 @@ from contrique_cli.files import tables
 from contrique_cli.reports import rows as report_rows
 from contrique_cli.reports.rows import SCHEMA, Row
 from contrique_cli.shards import facts, places
-from contrique_cli.shards.listing import Shard
+from contrique_cli.shards.listing import ABOUT, Shard
 from contrique_cli.shards.picture import Picture
 
 COLUMNS = [
@@ -29,9 +29,6 @@ FLAWLESS = ("csv",)
 
 KEPT_PREFIX = "kept_"
 """Prefix of a kept column whose name is one of ours."""
-
-ABOUT = "_contrique.json"
-"""Name of what a folder's results have in common; readers of Parquet pass over such a name."""
 
 ROWS_AT_ONCE = 2000
 """Rows held before they are written."""
@@ -81,16 +78,25 @@ class Folder:
         end = f".{self.format}"
         return {name.removesuffix(end) for name in found if name.endswith(end)}
 
-    def claim(self) -> None:
+    def claim(self, finished: Collection[str]) -> None:
         """Say which results these are, or find that those here are such too.
+
+        Args:
+            finished: names of what was found here before; without a word that they are results,
+                they are somebody's tables.
 
         Raises:
             CannotWrite: the folder holds results of another model or with other columns, or
-                cannot be written to.
+                tables that would be taken for results, or cannot be written to.
             ShardError: the store cannot be reached.
         """
         target = places.join(self.place, ABOUT)
         found = places.read(target)
+        if found is None and finished:
+            raise CannotWrite(
+                f"{places.shown(self.place)} holds {min(finished)}.{self.format} and no {ABOUT}, "
+                "so that it is no folder of results: give another one as --output"
+            )
         if found is None:
             with places.written(target) as file:
                 file.write(json.dumps(self.facts, indent=2).encode() + b"\n")

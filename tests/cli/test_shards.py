@@ -163,6 +163,35 @@ def test_finished_shards_are_skipped_and_damaged_results_never_appear(score, tmp
     assert (third.status, third.out) == (0, "")
 
 
+def test_results_below_the_shards_are_no_shards_of_the_next_run(score, tmp_path):
+    write_tar(tmp_path / "in" / "0.tar", few(2))
+    write_folder(tmp_path / "in" / "trip", few(2, 1))
+    for words in ("4 of 4 photos scored, results of 2 shards", "2 of 2 shards done before"):
+        done = score("in", "--output", "in/scores/")
+        assert (done.status, words in done.err) == (0, True), done.err
+    assert len(rows_of(Path("in/scores"))) == 4
+
+
+@pytest.mark.parametrize("output", ["in", "in/", "./in/../in/"])
+def test_results_never_go_among_the_shards_themselves(score, tmp_path, output):
+    write_folder(tmp_path / "in", few(2))
+    done = score("in", "--output", output)
+    assert (done.status, "is searched for shards: give another folder" in done.err) == (2, True)
+    assert len(list(Path("in").iterdir())) == 2
+
+
+def test_a_table_that_lies_where_a_result_would_is_neither_taken_for_one_nor_replaced(
+    score, tmp_path
+):
+    """Of img2dataset, say: its shard once counted as done."""
+    write_tar(tmp_path / "in" / "0.tar", few(2))
+    Path("in/0.parquet").write_bytes(b"a table")
+    done = score("in/0.tar", "--output", "in/")
+    assert (done.status, "in/ holds 0.parquet and no _contrique.json" in done.err) == (1, True)
+    assert sorted(path.name for path in Path("in").iterdir()) == ["0.parquet", "0.tar"]
+    assert Path("in/0.parquet").read_bytes() == b"a table"
+
+
 def test_a_large_folder_is_gone_on_with_in_the_middle_and_shared(score, tmp_path, monkeypatch):
     monkeypatch.setattr(listing, "PART", 10)
     write_folder(tmp_path / "trip", few(24))

@@ -57,6 +57,16 @@ def test_img2datasets_table_beside_a_tar_is_no_shard(tmp_path):
         assert left_out["about a tar file"] == 1
 
 
+def test_results_are_no_shards_wherever_they_lie(tmp_path):
+    inner = ("a/scores/_contrique.json", "a/scores/0.parquet", "a/scores/deep/1.parquet")
+    touch(tmp_path, "a/0.tar", *inner, "a/scores2/2.parquet")
+    shards, left_out = found(tmp_path)
+    assert [shard.name for shard in shards] == ["a/0", "a/scores2/2"]
+    assert left_out == {"in a folder of results": 3}
+    with pytest.raises(NoImagesFound, match="no shard found"):
+        found(tmp_path / "a" / "scores")
+
+
 def test_a_shard_named_twice_is_one(tmp_path):
     touch(tmp_path, "0.tar")
     assert len(found(tmp_path / "0.tar", tmp_path / "0.tar")[0]) == 1

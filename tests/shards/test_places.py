@@ -328,3 +328,13 @@ def _members():
     from tests.shards.samples import member
 
     return [member(f"{seed}.jpg", jpeg(seed)) for seed in range(3)]
+
+
+def test_two_spellings_of_a_folder_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a").mkdir()
+    Path("b").symlink_to("a")
+    assert places.is_same("a", "./b/")
+    assert not places.is_same("a", "a/c")
+    assert places.is_same("s3://x/a", "s3://x/a/")
+    assert not places.is_same("s3://x/a", "a")

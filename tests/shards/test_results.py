@@ -64,11 +64,11 @@ def test_many_rows_are_written_in_order_a_few_at_a_time(tmp_path, monkeypatch):
 
 def test_the_first_run_says_which_model_it_is_and_a_newer_contrique_may_go_on(tmp_path):
     about = {"contrique": "1", "encoder": "abc"}
-    Folder(place=str(tmp_path), format="csv", about=about).claim()
-    Folder(place=str(tmp_path), format="csv", about=about | {"contrique": "2"}).claim()
+    Folder(place=str(tmp_path), format="csv", about=about).claim(set())
+    Folder(place=str(tmp_path), format="csv", about=about | {"contrique": "2"}).claim(set())
     other = Folder(place=str(tmp_path), format="csv", about=about | {"encoder": "def"})
     with pytest.raises(CannotWrite, match="holds other results"):
-        other.claim()
+        other.claim(set())
     (tmp_path / results.ABOUT).write_text("no JSON")
     with pytest.raises(CannotWrite, match="holds other results"):
-        other.claim()
+        other.claim(set())
