@@ -303,6 +303,11 @@ def _pour(file: IO[bytes], path: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> CannotWrite:
+    if isinstance(error, FileNotFoundError):
+        return CannotWrite(
+            f"{path} cannot be written: there is no folder {path.parent}; make it, or choose "
+            "another place"
+        )
     return CannotWrite(
         f"{path} cannot be written ({why(error)}); "
         "what stood there is unchanged: free space or choose another place"

@@ -93,9 +93,9 @@ def test_paths_come_from_standard_input(contrique, photos, separator, ending):
 
 
 def test_an_unwritable_output_is_known_before_the_work(contrique, photos, tmp_path):
-    done = contrique("score", photos, "-o", tmp_path / "no" / "such" / "r.csv", *TINY)
-    assert done.status == 1
-    assert "cannot be written" in done.err
+    done = contrique("score", photos, "-o", tmp_path / "no" / "r.csv", *TINY)
+    words = f"r.csv cannot be written: there is no folder {tmp_path / 'no'}; make it"
+    assert (done.status, done.out, words in done.err) == (1, "", True)
 
 
 def test_a_failed_write_keeps_the_old_report_and_prints_the_new(

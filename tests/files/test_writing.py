@@ -64,7 +64,10 @@ def test_a_link_stays_a_link(tmp_path):
 def test_a_folder_a_missing_folder_and_a_closed_folder_are_refused(tmp_path):
     with pytest.raises(CannotWrite, match="is a folder"), writing.replacing(tmp_path):
         pass
-    with pytest.raises(CannotWrite, match="no such file"), writing.replacing(tmp_path / "no" / "a"):
+    with (
+        pytest.raises(CannotWrite, match="there is no folder"),
+        writing.replacing(tmp_path / "no" / "a"),
+    ):
         pass
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o555)
