@@ -163,7 +163,7 @@ def deliver(
     """
     collected, is_interrupted = _collect(rows, to, label, total)
     if not collected:
-        raise NoImagesFound(_nothing(left_out))
+        raise NoImagesFound(nothing(left_out))
     if not is_interrupted:
         try:
             collected = complete(collected)
@@ -266,7 +266,8 @@ def listed(left_out: Counter[str]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in left_out.most_common())
 
 
-def _nothing(left_out: Counter[str]) -> str:
+def nothing(left_out: Counter[str]) -> str:
+    """No photo was found, in words, and what was left out instead."""
     seen = f" (left out: {listed(left_out)})" if left_out else ""
     return (
         f"no photo found{seen}; give photos, or folders that hold JPEG, PNG, WebP, TIFF ... files"

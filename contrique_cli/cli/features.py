@@ -71,6 +71,8 @@ def features(
     encoder, info = locating.load_encoder(model)
     left_out: Counter[str] = Counter()
     listed = list(finding.find(deliver.sources(paths), left_out))
+    if not listed:
+        raise NoImagesFound(deliver.nothing(left_out))
     with (
         export.spooled(output) as spool,
         opened(is_off=no_cache, quiet=quiet) as cache,
@@ -85,10 +87,13 @@ def features(
         for item in console.counted(stream, advance):
             spool.add(item)
         if not spool.count:
-            raise NoImagesFound("no photo could be read; nothing was written")
+            photos, first = plural(len(listed), "photo"), spool.failed[0]
+            raise NoImagesFound(f"of {photos} none could be read, such as {first}")
         spool.save(encoder=info.fingerprint, max_side=max_side)
     if not quiet:
         console.say(f"{spool.count:,} of {plural(len(listed), 'photo')}, features in {output}")
         failed = spool.failed
-        console.name_some((f"left out: {one}" for one in failed), len(failed))
+        console.name_some((f"not read: {one}" for one in failed), len(failed))
+        if left_out:
+            console.say(f"  left out: {deliver.listed(left_out)}")
     raise typer.Exit(deliver.SOME_FAILED if spool.failed else deliver.DONE)

@@ -100,6 +100,8 @@ def fit_regressor(
     work = Work(device=device, max_side=max_side, max_megapixels=max_megapixels)
     if ratings is not None and mos is None:
         given.refuse(context, *_OF_TABLE, home="--mos: leave it out with --ratings")
+        if not ratings.is_dir():
+            raise BadOption(f"--ratings {ratings} is no folder")
         name = ratings.resolve().name if output is None else output
         learn = partial(_fit_ratings, ratings, blend=blend)
     elif mos is not None and ratings is None:

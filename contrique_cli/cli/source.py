@@ -39,8 +39,8 @@ def load(source: str) -> bytes:
         if is_piped:
             raise BadReport(f"standard input cannot be read ({why(error)})") from error
         raise BadReport(
-            f"{source} cannot be read ({why(error)}); "
-            f"`contrique score PHOTOS --output {source}` makes it"
+            f"{source} cannot be read ({why(error)}); `contrique score PHOTOS --output FILE` makes "
+            "a report"
         ) from error
 
 

@@ -219,6 +219,8 @@ def test_a_persons_stars_are_fitted_and_rank_from_the_command_line(
     assert "95 % interval" in done.err
     scored = contrique("score", folder, "--regressor", "mine", "--device", "cpu")
     assert scored.status == 0
+    gone = contrique("fit-regressor", "--ratings", tmp_path / "gone", *tiny)
+    assert (gone.status, "gone is no folder" in gone.err) == (2, True)
     for wrong in (("--mos", "t.csv"), ("--group", "day")):
         assert contrique("fit-regressor", "--ratings", folder, *wrong, *tiny).status == 2
     assert contrique("fit-regressor", *tiny).status == 2
