@@ -70,7 +70,7 @@ def scored(rows: Sequence[Row], report: str) -> list[Row]:
 
 
 def name_missing(missing: Sequence[Unreadable], *, quiet: bool) -> None:
-    """Say which photos of a report are not on the disk."""
+    """Say which photos of a report, or of a list, are not on the disk."""
     if missing and not quiet:
-        console.say(f"not there: {plural(len(missing), 'photo')} of the report")
+        console.say(f"not there: {plural(len(missing), 'photo')}")
         console.name_some(map(str, missing), len(missing))

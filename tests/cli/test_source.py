@@ -50,3 +50,26 @@ def test_a_report_without_scores_is_refused_by_what_people_call_it(contrique, co
     done = contrique(*command, "--from", "-", stdin=b"path,score,error\na.jpg,,bad\n")
     words = "error: the report on standard input has 1 photo, and none with a score\n"
     assert (done.status, done.err) == (1, words)
+
+
+def test_photos_of_a_report_and_of_a_list_that_are_not_there_are_named(
+    contrique, photos, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    report = tmp_path / "report.csv"
+    report.write_text("path,score\nphotos/a.jpg,50\nphotos/gone.jpg,40\n")
+    picks = tmp_path / "picks.json"
+    picks.write_text(
+        '{"format": "contrique-picks", "version": 1, "photos": '
+        '[{"path": "photos/a.jpg", "rating": 1}, {"path": "photos/gone.jpg", "rating": 2}]}'
+    )
+    for command in (
+        ("select", "--from", report, "--list"),
+        ("rate", "--from", report, "--dry-run"),
+        ("rate", "--from", picks, "--dry-run"),
+        ("gallery", "--from", report, "--output", "page.html"),
+    ):
+        done = contrique(*command)
+        assert done.status == 3
+        assert done.err.startswith("not there: 1 photo\n  photos/gone.jpg: no such file\n")
+        assert contrique(*command, "--quiet").err == ""
