@@ -112,18 +112,16 @@ def _give(
     given: dict[Path, int] = {}
     for row in located.rows:
         given |= dict.fromkeys(row.files, int(row.rating or 0))
-    plan = list(ratings.give(given, naming=wanted.naming, is_dry_run=True))
-    changing = [one.sidecar for one in plan if one.result == ratings.WRITTEN]
-    if wanted.is_dry_run or not changing:
-        done = plan
+    done = list(ratings.give(given, naming=wanted.naming, is_dry_run=True))
+    changing = [one.sidecar for one in done if one.result == ratings.WRITTEN]
+    if changing and not wanted.is_dry_run:
+        done = _write_given(given, changing, undo_file, wanted, quiet=quiet)
+    else:
         if wanted.is_dry_run:
-            sys.stdout.writelines(f"{streams.printable(_describe(one))}\n" for one in plan)
+            sys.stdout.writelines(f"{streams.printable(_describe(one))}\n" for one in done)
         if not quiet:
             _sum_up(done, wanted)
-    else:
-        done = _write_given(given, changing, undo_file, wanted, quiet=quiet)
-    is_whole = all(outcome.result != ratings.FAILED for outcome in done)
-    return deliver.DONE if is_whole and not located.missing else deliver.SOME_FAILED
+    return deliver.SOME_FAILED if located.missing else _status(done)
 
 
 def _write_given(
@@ -197,8 +195,14 @@ def write(rows: Iterable[Row], wanted: Ratings, *, quiet: bool) -> int:
     finally:
         if not quiet:
             _sum_up(done, wanted)
-    is_whole = all(outcome.result != ratings.FAILED for outcome in done)
-    return deliver.DONE if is_whole else deliver.SOME_FAILED
+    return _status(done)
+
+
+def _status(done: Iterable[ratings.Outcome]) -> int:
+    from contrique_cli.collection import ratings
+
+    has_failed = any(outcome.result == ratings.FAILED for outcome in done)
+    return deliver.SOME_FAILED if has_failed else deliver.DONE
 
 
 def _describe(outcome: ratings.Outcome) -> str:
