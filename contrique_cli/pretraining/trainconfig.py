@@ -25,6 +25,9 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 CONVENIENCE = frozenset(
     {
+        "data",
+        "pristine",
+        "authentic",
         "checkpoint_minutes",
         "memory_budget",
         "probe_minutes",
@@ -32,7 +35,8 @@ CONVENIENCE = frozenset(
         "workers",
     }
 )
-"""Fields that may differ when a run is resumed: they change no weight."""
+"""Fields that may differ when a run is resumed: they change no weight, if folders hold the same
+photos, which `TrainPhotos.digest` tells."""
 
 MOST_WHOLE = 2**63 - 1
 """PyTorch and numpy take no larger number, seeds included."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 import contrique_cli
 from contrique_cli.cli import train
 from contrique_cli.encoder.architectures import ARCHITECTURES
-from contrique_cli.errors import BadOption, BadRun, BadTrainingData
+from contrique_cli.errors import BadOption, BadRun, BadTrainingData, ContriqueError
 from tests.conftest import ROOT, make_photo
 
 
@@ -96,6 +97,29 @@ def test_other_settings_for_the_same_run_are_refused(data, tmp_path):
     invoke("--data", data, "--output", tmp_path, "--epochs", 1, *SMALL)
     with pytest.raises(BadRun, match="seed was 0, is now 1"):
         invoke("--output", tmp_path, "--seed", 1)
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [("--arch", "vgg"), ("--batch-size", 64), ("--init", "nowhere.safetensors"), ("--image-size", 99)],
+    ids=lambda pair: pair[0],
+)
+def test_a_start_that_failed_does_not_stand_in_the_way_of_the_next(data, tmp_path, mistake):
+    start = ("--data", data, "--output", tmp_path / "run", "--epochs", 1, *SMALL)
+    with pytest.raises(ContriqueError):
+        invoke(*start, *mistake)
+    assert "Done after 2 steps" in invoke(*start).stderr
+
+
+def test_a_run_goes_on_when_its_photos_have_moved(data, tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after" / "below"
+    shutil.copytree(data, before)
+    invoke("--data", before, "--output", tmp_path / "run", "--epochs", 1, *SMALL)
+    after.parent.mkdir()
+    before.rename(after)
+    result = invoke("--output", tmp_path / "run", "--data", after)
+    assert "Going on after step 2" in result.stderr
+    assert "Going on after step 2" in invoke("--output", tmp_path / "run").stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
