@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -255,7 +256,11 @@ def _describe_start(event: runevents.Started) -> str:
 def _describe_end(event: runevents.Finished) -> str:
     skipped = f" {event.skipped} photos were left out." if event.skipped else ""
     if event.is_complete:
-        return f"Done after {event.step} steps: {event.encoder}; curve: {event.curve}.{skipped}"
+        return (
+            f"Done after {event.step} steps: {event.encoder}; curve: {event.curve}.{skipped}\n"
+            "to score with it, give it opinions: contrique fit-regressor --mos scores.csv --model "
+            f"{shlex.quote(str(event.encoder))}"
+        )
     return (
         f"Stopped after step {event.step}; everything is saved: run the same command again to go "
         f"on.{skipped}"

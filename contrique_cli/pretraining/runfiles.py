@@ -156,6 +156,8 @@ def check_folder(folder: Path) -> None:
     Raises:
         BadRun: something else does.
     """
+    if folder.is_file():
+        raise BadRun(f"{folder} is a file; --output takes a folder")
     names = ("config.json", "metrics.jsonl", "encoder.safetensors", "loss.png", ".lock")
     for path in (*(folder / name for name in names), folder / "checkpoints"):
         try:

@@ -54,7 +54,7 @@ class TrainPhotos:
 def _names(paths: Sequence[Path]) -> list[str]:
     """Paths from the deepest folder that holds them all, which may be moved."""
     full = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - follows no link
-    top = os.path.commonpath(map(os.path.dirname, full)) if full else ""  # noqa: PTH120 - of text
+    top = os.path.commonpath(map(os.path.dirname, full)) if full else ""
     return [os.path.relpath(path, top) for path in full]
 
 

@@ -52,6 +52,8 @@ def test_a_run_tells_what_it_does_and_where_things_are(data, tmp_path):
     assert "6 photos to distort, 6 ordinary ones" in result.stderr
     assert "loss" in result.stderr
     assert "Done after 4 steps" in result.stderr
+    encoder = tmp_path / "run" / "encoder.safetensors"
+    assert f"contrique fit-regressor --mos scores.csv --model {encoder}" in result.stderr
 
 
 def test_running_again_with_the_output_alone_goes_on(data, tmp_path):
@@ -81,6 +83,7 @@ def test_a_recipe_is_read_and_options_win_over_it(data, tmp_path):
     ("args", "error", "message"),
     [
         ((), BadOption, "no photos are given"),
+        (("--output", __file__), BadRun, "test_train.py is a file; --output takes a folder"),
         (("--data", "/nowhere"), BadTrainingData, "is no folder"),
         (("--epochs", 0), BadOption, "epochs is 0"),
         (("--split-checkpoint", "huge"), BadOption, "15MiB"),
@@ -101,7 +104,12 @@ def test_other_settings_for_the_same_run_are_refused(data, tmp_path):
 
 @pytest.mark.parametrize(
     "mistake",
-    [("--arch", "vgg"), ("--batch-size", 64), ("--init", "nowhere.safetensors"), ("--image-size", 99)],
+    [
+        ("--arch", "vgg"),
+        ("--batch-size", 64),
+        ("--init", "nowhere.safetensors"),
+        ("--image-size", 99),
+    ],
     ids=lambda pair: pair[0],
 )
 def test_a_start_that_failed_does_not_stand_in_the_way_of_the_next(data, tmp_path, mistake):
