@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -86,6 +87,7 @@ def fit_regressor(
 
     Example: contrique fit-regressor --mos scores.csv
     """
+    from contrique_cli.encoder import checkpoint
     from contrique_cli.encoder.work import Work
     from contrique_cli.models import locating
     from contrique_cli.models import regressor as noun
@@ -127,7 +129,10 @@ def fit_regressor(
     writing.check_writable(path)
     work.check(None)
     noun.save(path, learn(model=model, work=work, no_cache=no_cache, quiet=quiet))
-    console.say(f"saved {path}: use it with --regressor {name}")
+    options = ["--regressor", name]
+    if model is not None and not locating.is_installed(checkpoint.KIND, model):
+        options += ["--model", model]  # a file, which nobody but the user finds
+    console.say(f"saved {path}: use it with {shlex.join(options)}")
 
 
 def _refuse(given: Mapping[str, object | None], home: str, instead: str) -> None:
