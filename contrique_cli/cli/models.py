@@ -48,7 +48,8 @@ def models(context: typer.Context) -> None:
 @app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(help="As `contrique models` lists it.", show_default=False)
+        str,
+        typer.Argument(metavar="NAME", help="As `contrique models` lists it.", show_default=False),
     ],
 ) -> None:
     """Say what a model is, how good, on what, under what licence, and where it lies.
@@ -69,13 +70,20 @@ def show(
 
 @app.command("import")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="Official .tar or .save, or a file of contrique's.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Official .tar or .save, or a file of contrique's."),
+    ],
     *,
     name: Annotated[
-        str | None, typer.Option(help="What to call it [default: from the file's name].")
+        str | None,
+        typer.Option(metavar="NAME", help="What to call it.", show_default="from the file's name"),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Encoder that a regressor belongs to [default: official].")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Encoder that a regressor belongs to.", show_default="official"
+        ),
     ] = None,
     lower_is_better: Annotated[
         bool | None,
@@ -86,7 +94,8 @@ def import_model(
         typer.Option("--full-reference/--no-reference", help="Whether it is for `compare`."),
     ] = None,
     scale: Annotated[
-        tuple[float, float] | None, typer.Option(help="Lowest and highest opinion.")
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="Lowest and highest opinion."),
     ] = None,
 ) -> None:
     """Convert an official file, read as data and never executed, or take in one of contrique's.

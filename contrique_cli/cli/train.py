@@ -30,70 +30,125 @@ EXIT_BY_SIGNAL = 128
 
 def train(  # noqa: PLR0917 - options of a command
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of the run; if it holds one, go on.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder of the run; if it holds one, go on."
+        ),
     ],
     data: Annotated[
-        str | None, typer.Option(help="Folder with the subfolders pristine and authentic.")
+        str | None,
+        typer.Option(metavar="DIR", help="Folder with the subfolders pristine and authentic."),
     ] = None,
     pristine: Annotated[
         list[str] | None,
-        typer.Option(help="Folder of clean photos to distort; may be given several times."),
+        typer.Option(
+            metavar="DIR", help="Folder of clean photos to distort; may be given several times."
+        ),
     ] = None,
     authentic: Annotated[
         list[str] | None,
-        typer.Option(help="Folder of ordinary photos; may be given several times."),
+        typer.Option(metavar="DIR", help="Folder of ordinary photos; may be given several times."),
     ] = None,
     pristine_list: Annotated[
-        str | None, typer.Option(help="CSV (File_names, labels) of distorted photos.")
+        str | None,
+        typer.Option(metavar="TABLE", help="CSV (File_names, labels) of distorted photos."),
     ] = None,
     authentic_list: Annotated[
-        str | None, typer.Option(help="CSV (File_names) of ordinary photos.")
+        str | None, typer.Option(metavar="TABLE", help="CSV (File_names) of ordinary photos.")
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="TOML file of settings; options win over it.")
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML file of settings; options win over it."),
     ] = None,
     arch: Annotated[
         str | None,
         typer.Option(
-            help="resnet50, resnet18, resnet18-c4, lite0, lite0-branched or tiny. "
-            f"[{TrainConfig.arch}]"
+            metavar="NAME",
+            help="resnet50, resnet18, resnet18-c4, lite0, lite0-branched or tiny.",
+            show_default=TrainConfig.arch,
         ),
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(help="Encoder file to start from instead of random weights, or imagenet."),
+        typer.Option(
+            metavar="FILE",
+            help="Encoder file to start from, or imagenet.",
+            show_default="random weights",
+        ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help=f"Passes over the larger half. [{TrainConfig.epochs}]")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Passes over the larger half.",
+            show_default=str(TrainConfig.epochs),
+        ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Plan the run to end after this long, not by epochs.")
+        float | None,
+        typer.Option(metavar="N", help="Plan the run to end after this long, not by epochs."),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help=f"Photos per step, over all processes. [{TrainConfig.batch_size}]"),
+        typer.Option(
+            metavar="N",
+            help="Photos per step, over all processes.",
+            show_default=str(TrainConfig.batch_size),
+        ),
     ] = None,
     micro_batch: Annotated[
-        int | None, typer.Option(help="Views per forward pass, to save memory. [all]")
+        int | None,
+        typer.Option(
+            metavar="N", help="Views per forward pass, to save memory.", show_default="all"
+        ),
     ] = None,
     lr: Annotated[
-        float | None, typer.Option(help="Peak learning rate. [0.6 x views per step / 1024]")
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Peak learning rate.",
+            show_default="0.6 x views per step / 1024",
+        ),
     ] = None,
     image_size: Annotated[
-        int | None, typer.Option(help=f"Side of a view in pixels. [{TrainConfig.image_size}]")
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Side of a view.",
+            show_default=str(TrainConfig.image_size),
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help=f"Seed of all randomness. [{TrainConfig.seed}]")
+        int | None,
+        typer.Option(
+            metavar="N", help="Seed of all randomness.", show_default=str(TrainConfig.seed)
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Threads that decode and cut photos. [by processors]")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Threads that decode and cut photos.",
+            show_default="by processors",
+        ),
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32, bf16 or fp16. [auto]")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="auto, fp32, bf16 or fp16.",
+            show_default=TrainConfig.precision,
+        ),
+    ] = None,
     split_checkpoint: Annotated[
-        str | None, typer.Option(help="Write checkpoints in parts of this size, e.g. 15MiB.")
+        str | None,
+        typer.Option(metavar="SIZE", help="Write checkpoints in parts of this size, e.g. 15MiB."),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, mps. [the best there is]")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="cpu, cuda, cuda:1 or mps.", show_default="the fastest there is"
+        ),
     ] = None,
 ) -> None:
     """Pre-train an encoder on your photos, without scores.
