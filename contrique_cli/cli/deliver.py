@@ -20,6 +20,9 @@ from contrique_cli.reports.rows import Row, printed, rank, to_bytes, to_csv, to_
 DONE, NOTHING, SOME_FAILED, BELOW, INTERRUPTED = 0, 1, 3, 4, 130
 """Exit statuses; 2, wrong usage, is the option parser's."""
 
+_STDOUT = Path("-")
+"""What stands for standard output, as with other programs."""
+
 _SUFFIXES = {f".{name}": name for name in ("csv", "json", "jsonl", "parquet")} | {
     ".ndjson": "jsonl"
 }
@@ -71,6 +74,8 @@ def target(
     """
     if file_format is not None and file_format not in config.FORMATS:
         raise BadOption(f"--format {file_format}: choose one of {', '.join(config.FORMATS)}")
+    if output == _STDOUT:
+        output = None
     if output is None:
         chosen = file_format or ("table" if sys.stdout.isatty() else "csv")
     else:

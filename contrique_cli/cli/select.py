@@ -173,7 +173,7 @@ def select(
     if target is not None:
         deliver.write(picked, target, {})
         if not quiet:
-            written = "" if output is None else f", report in {output}"
+            written = "" if target.path is None else f", report in {target.path}"
             console.say(f"{len(picked):,} of {len(rows):,} photos{written}")
         raise typer.Exit
     located = locate(picked, base)
