@@ -52,6 +52,11 @@ def rows_of(table: Table, name: str) -> list[Row]:
     if table.frame.empty:
         raise BadReport(f"{name} lists no photo; give a report of `contrique score`")
     cells = {column.lower(): table.frame[index] for index, column in enumerate(table.columns)}
+    if {"shard", "member"} <= cells.keys() and "path" not in cells:
+        raise BadReport(
+            f"{name} is the result of shards, whose pictures are no files of their own: join it by "
+            "key, with pandas or jq, or give a report of `contrique score` over photos"
+        )
     if missing := [column for column in ("path", "score") if column not in cells]:
         raise BadReport(
             f"{name} has no column {' and no column '.join(missing)} "

@@ -82,13 +82,14 @@ class Folder:
         return {name.removesuffix(end) for name in found if name.endswith(end)}
 
     def claim(self) -> None:
-        """Say which results these are, or find that those here are such too.
+        """Say which results these are, or find that those here are such too; tidy up among them.
 
         Raises:
             CannotWrite: the folder holds results of another model or with other columns, or
                 cannot be written to.
             ShardError: the store cannot be reached.
         """
+        places.sweep(self.place)
         target = places.join(self.place, ABOUT)
         found = places.read(target)
         if found is None:
