@@ -165,7 +165,7 @@ def select(
     rows = cli_source.read(report)
     picked = choose(rows, pick)
     if not picked:
-        raise NoImagesFound(_nothing(rows, report))
+        raise NoImagesFound(_nothing(rows, report, pick))
     if burst_best_only and not quiet and all(row.burst is None for row in rows):
         console.say(
             "note: no photo of the report is in a burst; `contrique score --bursts` looks for them"
@@ -217,11 +217,15 @@ def _check(chosen: list[str], for_transfers: dict[str, object], for_one: dict[st
     return action
 
 
-def _nothing(rows: list[Row], report: str) -> str:
-    scored = sum(row.score is not None for row in rows)
+def _nothing(rows: list[Row], report: str, pick: Pick) -> str:
+    scored = [row for row in rows if row.score is not None]
     if not scored:
         return f"{report} has {len(rows):,} photos, and none with a score"
-    return f"none of the {scored:,} scored photos of {report} passes; loosen the conditions"
+    flaws = {row.flaw for row in scored if row.flaw is not None}
+    advice = "loosen the conditions"
+    if pick.flaws and flaws.isdisjoint(pick.flaws):
+        advice = f"--flaw {pick.flaws[0]}: their flaws are {', '.join(sorted(flaws))}"
+    return f"none of the {len(scored):,} scored photos of {report} passes; {advice}"
 
 
 def _print_paths(paths: list[Path], end: bytes) -> None:

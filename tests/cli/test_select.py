@@ -191,6 +191,8 @@ NOTHING = {
     "folder as report": (("--from", "a", "--list"), "a cannot be read"),
     "no report": (("--from", "a/x.jpg", "--list"), "is not UTF-8 text"),
     "none passes": (("--from", "report.csv", "--list", "--min-score", 99), "loosen"),
+    "unknown flaw": (("--from", "report.csv", "--list", "--flaw", "blurr"), "flaws are none"),
+    "empty column": (("--from", "report.csv", "--list", "--by", "rating"), "has a rating"),
     "none scored": (("--from", "failed.csv", "--list"), "none with a score"),
     "no flaws": (("--from", "plain.csv", "--list", "--flaw", "none"), "flaw is empty"),
     "to a file": (("--from", "report.csv", "--to", "report.csv", "--copy"), "cannot be made"),
