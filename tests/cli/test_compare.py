@@ -24,6 +24,9 @@ def test_references_and_copies_are_compared(contrique, rated):
     refused = contrique("score", rated / "5.png", "--regressor", "pairs")
     assert refused.status == 1
     assert "contrique compare" in refused.err
+    opinions = ("evaluate", "--mos", rated / "pairs.csv", "--regressor", "pairs")
+    assert "`evaluate` with --reference-column" in contrique(*opinions).err
+    assert contrique(*opinions, "--reference-column", "reference").status == 0
     assert contrique("compare", rated / "gone.png", rated / "5.png").status == 1
 
 
