@@ -181,7 +181,9 @@ class Scorer:
 
     def _open(self, item: Any) -> Iterator[tuple[_Origin, Pending]]:
         """The photos an item stands for, each with what to report of it."""
-        if isinstance(item, str | os.PathLike):
+        if isinstance(item, str) and not item:  # to `Path` the current folder
+            yield _Origin(), Unreadable(IN_MEMORY, "an empty path; the current folder is .")
+        elif isinstance(item, str | os.PathLike):
             yield from _walk(Path(item))
         elif isinstance(item, _BYTES) or _is_file(item):
             yield _Origin(), _read(item)

@@ -113,3 +113,32 @@ def test_no_help_has_brackets_which_are_taken_for_markup():
         if isinstance(text, ast.Constant) and "[" in str(text.value)
     ]
     assert eaten == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("score", ""),
+        ("score", "", "--xmp"),
+        ("score", ".", "--gallery="),
+        ("select", "--from", "r.csv", "--to", "", "--move"),
+        ("select", "--from", "r.csv", "--to=", "--move"),
+        ("rate", "--from", "r.csv", "--base", ""),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("tiny_regressor")
+def test_a_variable_that_is_not_set_is_not_the_current_folder(
+    contrique, tmp_path, monkeypatch, command
+):
+    (tmp_path / "photos").mkdir()
+    make_photo(0, 64, 48).save(tmp_path / "photos" / "a.jpg")
+    (tmp_path / "r.csv").write_text("path,score\nphotos/a.jpg,50\n")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    done = contrique(*command, *(TINY if command[0] == "score" else ()))
+    assert done.status == 2
+    assert "perhaps a variable" in done.err
+    assert sorted(tmp_path.rglob("*")) == before
+    wanted = contrique("select", "--from", "r.csv", "--where=note=", "--list")
+    assert wanted.out == "photos/a.jpg\n"

@@ -156,6 +156,7 @@ def test_a_batch_gives_a_result_per_picture(scorer):
         (7, "int"),
         (None, "NoneType"),
         ("no/such/photo.jpg", "no such file"),
+        ("", "an empty path"),
     ],
 )
 def test_what_is_no_photo_is_a_result_with_a_reason_among_the_others(scorer, photos, item, word):
