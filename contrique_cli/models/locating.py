@@ -74,7 +74,7 @@ def destination(kind: str, name: str) -> Path:
 
 
 def _is_path(name: str) -> bool:
-    return name != Path(name).name or Path(name).suffix == SUFFIX
+    return name != Path(name).name or Path(name).suffix.lower() == SUFFIX
 
 
 def load_encoder(name: str | None = None) -> tuple[Contrique, checkpoint.EncoderInfo]:

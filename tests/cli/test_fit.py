@@ -62,6 +62,13 @@ def test_what_a_fit_says_to_use_it_with_works_word_by_word(contrique, rated, tmp
 
 
 @pytest.mark.usefixtures("tiny_regressor")
+def test_a_file_is_known_by_its_suffix_in_capitals_too(contrique, rated, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = contrique("fit-regressor", "--mos", rated / "scores.csv", *TINY, "-o", "A.SAFETENSORS")
+    assert (done.status, Path("A.SAFETENSORS").is_file()) == (0, True)
+
+
+@pytest.mark.usefixtures("tiny_regressor")
 def test_stars_are_looked_for_in_folders_that_are_there(contrique, tmp_path):
     done = contrique("fit-regressor", "--ratings", tmp_path / "gone", "-o", "mine")
     assert done.status == 1
