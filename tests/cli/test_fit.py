@@ -69,6 +69,16 @@ def test_a_file_is_known_by_its_suffix_in_capitals_too(contrique, rated, tmp_pat
 
 
 @pytest.mark.usefixtures("tiny_regressor")
+def test_where_paths_start_is_said_of_photos_that_are_not_there(contrique, rated, tmp_path):
+    fit = ("fit-regressor", "--mos", rated / "scores.csv", *TINY, "-o", "mine")
+    gone = contrique(*fit, "--photos", tmp_path / "nowhere")
+    assert "no such file (relative paths start from --photos)" in gone.err
+    small = contrique(*fit, "--max-side", 8)
+    assert "too small to judge" in small.err
+    assert "--photos" not in small.err
+
+
+@pytest.mark.usefixtures("tiny_regressor")
 def test_stars_are_looked_for_in_folders_that_are_there(contrique, tmp_path):
     done = contrique("fit-regressor", "--ratings", tmp_path / "gone", "-o", "mine")
     assert done.status == 1
