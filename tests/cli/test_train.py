@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 import torch
@@ -54,6 +56,23 @@ def test_a_run_tells_what_it_does_and_where_things_are(data, tmp_path):
     assert "Done after 4 steps" in result.stderr
     encoder = tmp_path / "run" / "encoder.safetensors"
     assert f"contrique fit-regressor --mos scores.csv --model {encoder}" in result.stderr
+
+
+def test_a_narrow_terminal_does_not_break_the_command_that_comes_next(data, tmp_path):
+    args = ["--data", data, "--output", tmp_path / "run", "--epochs", 2, *SMALL]
+    command = [sys.executable, "-m", "contrique_cli", "train", *map(str, args)]
+    mine, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "50", "TERM": "xterm", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stderr=theirs, cwd=ROOT, env=environment)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # what Linux says at the end
+        while block := os.read(mine, 65536):
+            said += block
+    os.close(mine)
+    assert process.wait(timeout=60) == 0
+    encoder = tmp_path / "run" / "encoder.safetensors"
+    assert f"contrique fit-regressor --mos scores.csv --model {encoder}\r\n" in said.decode()
 
 
 def test_running_again_with_the_output_alone_goes_on(data, tmp_path):
