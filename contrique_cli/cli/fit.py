@@ -127,12 +127,13 @@ def fit_regressor(
         raise BadOption("give opinions either as a table, --mos, or as your own stars, --ratings")
     path = locating.destination(noun.KIND, name)
     writing.check_writable(path)
+    done = "replaced" if path.exists() else "saved"
     work.check(None)
     noun.save(path, learn(model=model, work=work, no_cache=no_cache, quiet=quiet))
     options = ["--regressor", name]
     if model is not None and not locating.is_installed(checkpoint.KIND, model):
         options += ["--model", model]  # a file, which nobody but the user finds
-    console.say(f"saved {path}: use it with {shlex.join(options)}")
+    console.say(f"{done} {path}: use it with {shlex.join(options)}")
 
 
 def _refuse(given: Mapping[str, object | None], home: str, instead: str) -> None:

@@ -59,6 +59,8 @@ def test_what_a_fit_says_to_use_it_with_works_word_by_word(contrique, rated, tmp
     options = shlex.split(done.err.partition("use it with ")[2])
     assert options == ["--regressor", "my taste", "--model", str(encoder)]
     assert contrique("score", rated / "0.png", *options, "--device", "cpu").status == 0
+    again = contrique("fit-regressor", *table, "--model", encoder, "-o", "my taste")
+    assert again.err == done.err.replace("saved ", "replaced ")
 
 
 @pytest.mark.usefixtures("tiny_regressor")
