@@ -198,7 +198,7 @@ def test_flaws_that_are_not_there_are_missed_in_words(card, contrique):
     assert (done.status, "holds no numbers" in done.err) == (1, True)
 
 
-@pytest.mark.parametrize("where", ["", "rating", "rating>", "rating>many", "=3", "rating=>3"])
+@pytest.mark.parametrize("where", [" ", "rating", "rating>", "rating>many", "=3", "rating=>3"])
 def test_a_condition_that_makes_no_sense_is_refused(contrique, where):
     done = contrique("select", "--from", "none.csv", "--where", where)
     assert (done.status, f"--where {where}" in done.err) == (2, True)

@@ -70,6 +70,17 @@ class _Group(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings | {"commands": _Commands()})
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse what is empty: as a path it would be the current folder, moved or rated."""
+        for arg in args:
+            name, sign, value = arg.partition("=")
+            if not arg or (name.startswith("--") and sign and not value):
+                raise typer.BadParameter(
+                    f"{name or 'an argument'} is empty, perhaps a variable that is not set; for "
+                    "the current folder give ."
+                )
+        return list(super().parse_args(ctx, args))
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)

@@ -24,6 +24,9 @@ DONE, NOTHING, SOME_FAILED, BELOW, INTERRUPTED = 0, 1, 3, 4, 130
 SUFFIXES = {f".{name}": name for name in ("csv", "json", "jsonl", "parquet")} | {".ndjson": "jsonl"}
 """Formats of reports, by the end of the file's name."""
 
+_STDOUT = Path("-")
+"""What stands for standard output, as with other programs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -71,6 +74,8 @@ def target(
     """
     if file_format is not None and file_format not in config.FORMATS:
         raise BadOption(f"--format {file_format}: choose one of {', '.join(config.FORMATS)}")
+    if output == _STDOUT:
+        output = None
     if output is None:
         chosen = file_format or ("table" if sys.stdout.isatty() else "csv")
     else:

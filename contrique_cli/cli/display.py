@@ -36,8 +36,22 @@ GOOD, POOR = 67.0, 33.0
 _COLUMNS = "rank score stars reference flaw photo burst size".split()
 """Columns of the table, in this order; those that no photo needs are left out."""
 
+
+_PATHS = ("reference", "photo")
+"""Those of them that are folded where they do not fit."""
+
+_AROUND = 3
+"""Letters that a column takes beside its own: two blanks and a line."""
+
 _SHOWN_ANYWAY = ("rank", "score", "rating", "burst")
 """Columns of a report that the table has, if by another name."""
+
+
+_SPARED = "size flaw stars burst rank".split()
+"""Columns that a terminal too narrow for paths goes without, the first first."""
+
+_LEAST = 16
+"""Letters that a path has before it is folded, if the other columns are to stay."""
 
 
 def show_table(rows: Sequence[Row], by: str | None = None) -> None:
@@ -58,15 +72,7 @@ def show_table(rows: Sequence[Row], by: str | None = None) -> None:
     names = [name for name in _COLUMNS if has.get(name, True)]
     if by is not None and by not in _SHOWN_ANYWAY:
         names.insert(names.index("score") + 1, by)
-    table = Table(header_style="bold", expand=False)
-    for name in names:
-        is_path = name in ("reference", "photo")
-        table.add_column(
-            name,
-            justify="left" if is_path or name == "flaw" else "right",
-            overflow="fold" if is_path else "ellipsis",
-            no_wrap=not is_path,
-        )
+    lines = []
     for item in items:
         if isinstance(item, int):
             cells = {"score": Text("…"), "photo": Text(f"… {item:,} more …")}
@@ -75,9 +81,37 @@ def show_table(rows: Sequence[Row], by: str | None = None) -> None:
             if by in names and by not in cells:
                 value = reported(item).get(by)
                 cells[by] = Text("" if value is None else f"{value:.4g}")
+        lines.append(cells)
+    console = _console(sys.stdout)
+    names = _fitting(names, lines, console.width)
+    table = Table(header_style="bold", expand=False)
+    for name in names:
+        table.add_column(
+            name,
+            justify="left" if name in _PATHS or name == "flaw" else "right",
+            overflow="fold" if name in _PATHS else "ellipsis",
+            no_wrap=name not in _PATHS,
+        )
+    for item, cells in zip(items, lines, strict=True):
         style = "dim" if isinstance(item, int) else ""
         table.add_row(*(cells.get(name, Text("")) for name in names), style=style)
-    _console(sys.stdout).print(table)
+    console.print(table)
+
+
+def _fitting(names: list[str], lines: Sequence[Mapping[str, Text]], width: int) -> list[str]:
+    """The columns that leave room for paths in so many letters."""
+    for spared in _SPARED:
+        wide = {
+            name: max(len(name), *(line[name].cell_len for line in lines if name in line))
+            for name in names
+            if name not in _PATHS
+        }
+        paths = len(names) - len(wide)
+        room = width - 1 - sum(wide.values()) - _AROUND * len(names)
+        if room >= _LEAST * paths:
+            break
+        names = [name for name in names if name != spared]
+    return names
 
 
 def _ends(rows: Sequence[Row]) -> list[Row | int]:

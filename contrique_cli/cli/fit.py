@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -93,6 +94,7 @@ def fit_regressor(
 
     Example: contrique fit-regressor --mos scores.csv
     """
+    from contrique_cli.encoder import checkpoint
     from contrique_cli.encoder.work import Work
     from contrique_cli.models import locating
     from contrique_cli.models import regressor as noun
@@ -125,9 +127,13 @@ def fit_regressor(
         raise BadOption("give opinions either as a table, --mos, or as your own stars, --ratings")
     path = locating.destination(noun.KIND, name)
     writing.check_writable(path)
+    done = "replaced" if path.exists() else "saved"
     work.check(None)
     noun.save(path, learn(model=model, work=work, no_cache=no_cache, quiet=quiet))
-    console.say(f"saved {path}: use it with --regressor {name}")
+    options = ["--regressor", name]
+    if model is not None and not locating.is_installed(checkpoint.KIND, model):
+        options += ["--model", model]  # a file, which nobody but the user finds
+    console.say(f"{done} {path}: use it with {shlex.join(options)}")
 
 
 def _fit_table(

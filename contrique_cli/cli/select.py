@@ -169,9 +169,7 @@ def select(
     rows = cli_source.read(report)
     picked = choose(rows, pick)
     if not picked:
-        photos = plural(len(cli_source.scored(rows, report)), "scored photo")
-        inside = cli_source.name(report, "report")
-        raise NoImagesFound(f"of {photos} in {inside} none passes; loosen the conditions")
+        raise NoImagesFound(_nothing(rows, report, pick))
     if burst_best_only and not quiet and all(row.burst is None for row in rows):
         console.say(
             "note: no photo of the report is in a burst; `contrique score --bursts` looks for them"
@@ -223,6 +221,17 @@ def _show(picked: list[Row], total: int, target: deliver.Target) -> int:
         written = "" if target.path is None else f", report in {target.path}"
         console.say(f"{len(picked):,} of {plural(total, 'photo')}{written}")
     return deliver.DONE
+
+
+def _nothing(rows: list[Row], report: str, pick: Pick) -> str:
+    """Why no photo of a report was picked."""
+    scored = cli_source.scored(rows, report)
+    flaws = {row.flaw for row in scored if row.flaw is not None}
+    advice = "loosen the conditions"
+    if pick.flaws and flaws.isdisjoint(pick.flaws):
+        advice = f"--flaw {pick.flaws[0]}: their flaws are {', '.join(sorted(flaws))}"
+    photos = plural(len(scored), "scored photo")
+    return f"of {photos} in {cli_source.name(report, 'report')} none passes; {advice}"
 
 
 def _list(located: Located, end: bytes, *, quiet: bool) -> int:

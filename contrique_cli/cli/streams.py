@@ -73,17 +73,22 @@ class _Input(io.FileIO):
 
 
 class _Strict(io.FileIO):
-    """Standard output: a full disk is an error that the user can mend."""
+    """Standard output: a full disk is an error that the user can mend, and told once."""
+
+    _is_broken = False
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
+        if self._is_broken:  # what Python still holds goes the way of the rest
+            return len(data)
         try:
             return super().write(data) or 0
         except BrokenPipeError:  # the reader has what it wanted
             raise
         except (OSError, ValueError) as error:
+            self._is_broken = True
             raise CannotWrite(f"standard output cannot be written ({why(error)})") from error
 
 

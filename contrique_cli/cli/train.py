@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -240,6 +241,7 @@ def tell(events: Iterator[Event], *, is_quiet: bool) -> None:
         is_quiet: say nothing, as all processes but the first.
     """
     shown = -math.inf
+    end: list[str] = []  # said below the bar, which would break lines at the terminal's edge
     with console.described(quiet=is_quiet) as show:
         for event in events:
             if is_quiet:
@@ -250,8 +252,13 @@ def tell(events: Iterator[Event], *, is_quiet: bool) -> None:
                 if show(words, event.progress) or now - shown < LINE_SECONDS:
                     continue
                 shown = now
+            if isinstance(event, runevents.Finished):
+                end = words.splitlines()
+                continue
             for line in words.splitlines():
                 console.say(line)
+    for line in end:
+        console.say(line)
 
 
 def describe(event: Event) -> str:  # noqa: PLR0911 - one return per kind of event
@@ -261,9 +268,8 @@ def describe(event: Event) -> str:  # noqa: PLR0911 - one return per kind of eve
             return _describe_start(event)
         case runevents.StepReport():
             return (
-                f"step {event.step}, epoch {event.epoch:.2f}: loss {event.loss:.4f}, "
-                f"lr {event.lr:.4g}, {event.photos_per_second:.1f} photos/s, "
-                f"{_clock(event.seconds_left)} left"
+                f"step {event.step}, epoch {event.epoch:.2f}, {_clock(event.seconds_left)} left: "
+                f"loss {event.loss:.4f}, lr {event.lr:.4g}, {event.photos_per_second:.1f} photos/s"
             )
         case runevents.Probed():
             origin = "" if event.origin is None else f", origin {event.origin:.0%} (50 %)"
@@ -306,7 +312,11 @@ def _describe_end(event: runevents.Finished) -> str:
     skipped = f" {plural(event.skipped, 'photo')} left out." if event.skipped else ""
     if event.is_complete:
         steps = plural(event.step, "step")
-        return f"Done after {steps}: {event.encoder}; curve: {event.curve}.{skipped}"
+        return (
+            f"Done after {steps}: {event.encoder}; curve: {event.curve}.{skipped}\n"
+            "to score with it, give it opinions: contrique fit-regressor --mos scores.csv --model "
+            f"{shlex.quote(str(event.encoder))}"
+        )
     return (
         f"Stopped after step {event.step}; everything is saved: run the same command again to go "
         f"on.{skipped}"

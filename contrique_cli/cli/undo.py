@@ -15,6 +15,7 @@ import typer
 from contrique_cli.cli import console, deliver, streams
 from contrique_cli.cli.options import DryRun, Quiet
 from contrique_cli.errors import BadReport
+from contrique_cli.files import reading
 
 if TYPE_CHECKING:
     from contrique_cli.collection.undo import Moves
@@ -67,6 +68,11 @@ def undo(
     sys.stdout.buffer.flush()
     if not quiet:
         console.name_some(failures, len(failures))
+        if failures and not reading.exists(found.target):
+            console.say(
+                f"{found.target} is not there: if that folder was moved or renamed, give it back "
+                "its place, and undo again"
+            )
     if failures:
         is_nothing = len(failures) == len(found)
         raise typer.Exit(deliver.NOTHING if is_nothing else deliver.SOME_FAILED)

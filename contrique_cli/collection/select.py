@@ -99,6 +99,8 @@ def _sorted_by(rows: list[Row], column: str, *, is_reversed: bool) -> list[Row]:
     sign = 1.0 if is_least_first != is_reversed else -1.0
     values = [(cells(row).get(column), row) for row in rows]
     known = [(value, row) for value, row in values if value is not None]
+    if values and not known:
+        raise BadReport(f"--by {column}: no photo of the report has a {column}; give another")
     known.sort(key=lambda one: sign * one[0])
     return [row for _, row in known] + [row for value, row in values if value is None]
 

@@ -261,6 +261,11 @@ def pick_device(name: str | None = None) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
+    except RuntimeError as error:
+        raise UnknownDevice(
+            f"no device is called {name!r}: give --device cpu, cuda, cuda:1 or mps, or leave it out"
+        ) from error
+    try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UnknownDevice(

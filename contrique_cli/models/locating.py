@@ -24,6 +24,11 @@ def installed(kind: str | None = None) -> Iterator[Installed]:
     return model_installed.installed(kind, _BUNDLED)
 
 
+def is_installed(kind: str, name: str) -> bool:
+    """Whether it is found by this name, wherever it is asked for."""
+    return any(one.name == name for one in installed(kind))
+
+
 def locate(kind: str, name: str) -> Path:
     """The file behind a name or a path.
 
@@ -69,7 +74,7 @@ def destination(kind: str, name: str) -> Path:
 
 
 def _is_path(name: str) -> bool:
-    return name != Path(name).name or Path(name).suffix == SUFFIX
+    return name != Path(name).name or Path(name).suffix.lower() == SUFFIX
 
 
 def load_encoder(name: str | None = None) -> tuple[Contrique, checkpoint.EncoderInfo]:

@@ -100,9 +100,12 @@ class Regressor:
             RegressorMismatch: another encoder, working size or task; says how to mend it.
         """
         if self.task != task:
-            verb = "compare" if self.task == FULL_REFERENCE else "score"
+            uses = {
+                FULL_REFERENCE: "`contrique compare`, or `evaluate` with --reference-column",
+                NO_REFERENCE: "`contrique score`, or `evaluate` without --reference-column",
+            }
             raise RegressorMismatch(
-                f"this is a {self.task} regressor: use it with `contrique {verb}`"
+                f"this is a {self.task} regressor: use it with {uses[self.task]}"
             )
         if self.encoder != encoder:
             raise RegressorMismatch(

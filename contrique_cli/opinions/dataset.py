@@ -153,8 +153,7 @@ def _require(there: int, at_least: int, left_out: Sequence[LeftOut]) -> None:
         return
     message = f"{at_least} photos with a score are needed, and only {there} can be used"
     if left_out:
-        message += (
-            f"; {len(left_out)} left out, the first in {left_out[0]} (relative paths start from "
-            "--photos)"
-        )
+        message += f"; {len(left_out)} left out, the first in {left_out[0]}"
+        if not reading.exists(left_out[0].path):
+            message += " (relative paths start from --photos)"
     raise BadLabels(message)

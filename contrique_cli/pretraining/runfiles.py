@@ -66,7 +66,7 @@ class RunFiles:
             yield
 
     def write_config(self, config: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-        """Write the whole configuration, first thing.
+        """Write the whole configuration, before the first step.
 
         Raises:
             CannotWrite: see `writing.replacing`.
@@ -77,13 +77,13 @@ class RunFiles:
             file.write(json.dumps(content, indent=1).encode() + b"\n")
 
     def check_config(self, config: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-        """Refuse to go on with a run under another configuration.
+        """Refuse to go on with a run under another configuration; one without a step is no run.
 
         Raises:
             BadRun: it differs in what changes the weights.
         """
         stored = read_config(self.folder)
-        if stored is None:
+        if stored is None or not self.has_checkpoint():
             return
         before = {**stored["config"], **{name: stored.get(name) for name in facts}}
         now = {**config, **facts}
@@ -99,6 +99,10 @@ class RunFiles:
                 f"{self.folder} holds a run with other settings: {'; '.join(changes)}; give the "
                 "same to go on with it, or another --output to begin anew"
             )
+
+    def has_checkpoint(self) -> bool:
+        """Whether steps were done and kept, if only in a damaged checkpoint."""
+        return any(self.checkpoints.glob("step-*"))
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Append one line.
@@ -152,6 +156,8 @@ def check_folder(folder: Path) -> None:
     Raises:
         BadRun: something else does.
     """
+    if folder.is_file():
+        raise BadRun(f"{folder} is a file; --output takes a folder")
     names = ("config.json", "metrics.jsonl", "encoder.safetensors", "loss.png", ".lock")
     for path in (*(folder / name for name in names), folder / "checkpoints"):
         try:

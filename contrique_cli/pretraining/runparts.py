@@ -22,20 +22,28 @@ DEVICE_SHARE = 0.25
 """Share of a GPU's free memory that decoded photos may fill."""
 
 
-def settle_config(
-    config: TrainConfig, files: RunFiles, precision: str, device: torch.device, process: Process
-) -> None:
-    """Write the configuration first thing, or compare it with that of the run that goes on.
+def check_config(config: TrainConfig, files: RunFiles, precision: str, process: Process) -> None:
+    """Compare the configuration with that of the run that goes on.
 
     Raises:
         BadRun: it differs in what changes the weights.
+    """
+    if process.is_first:
+        files.check_config(config.as_dict(), {"resolved_precision": precision})
+
+
+def write_config(
+    config: TrainConfig, files: RunFiles, precision: str, device: torch.device, process: Process
+) -> None:
+    """Write the configuration down, once a run can begin: what could not leaves none behind.
+
+    Raises:
         CannotWrite: the run's folder cannot be written.
     """
     if not process.is_first:
         return
-    facts = {"resolved_precision": precision}
-    files.check_config(config.as_dict(), facts)
-    more = {"device": str(device), "processes": process.world, "peak_lr": config.peak_lr}
+    facts = {"resolved_precision": precision, "device": str(device)}
+    more = {"processes": process.world, "peak_lr": config.peak_lr}
     files.write_config(config.as_dict(), {**facts, **more})
 
 

@@ -98,7 +98,7 @@ class _Run:
         self.process = process
         self.should_stop = should_stop
         self.precision = choose_precision(config.precision, device)
-        runparts.settle_config(config, files, self.precision, device, process)
+        runparts.check_config(config, files, self.precision, process)
         self.photos = trainphotos.gather(config)
         self.halves = Halves(len(self.photos.synthetic), len(self.photos.authentic))
         runparts.check_batch(config.batch_size, self.halves, process)
@@ -113,6 +113,7 @@ class _Run:
         self.is_complete = False
         self.damaged: list[str] = []
         self._resume()
+        runparts.write_config(config, files, self.precision, device, process)
         self.saved_step = self.step
         self.probe: Probe | None = None
         self.pending: list[tuple[int, torch.Tensor, float]] = []

@@ -24,6 +24,9 @@ OPTIMISERS = ("sgd", "adamw")
 
 CONVENIENCE = frozenset(
     {
+        "data",
+        "pristine",
+        "authentic",
         "checkpoint_minutes",
         "memory_budget",
         "probe_minutes",
@@ -31,7 +34,8 @@ CONVENIENCE = frozenset(
         "workers",
     }
 )
-"""Fields that may differ when a run is resumed: they change no weight."""
+"""Fields that may differ when a run is resumed: they change no weight, if folders hold the same
+photos, which `TrainPhotos.digest` tells."""
 
 MOST_WHOLE = 2**63 - 1
 """PyTorch and numpy take no larger number, seeds included."""

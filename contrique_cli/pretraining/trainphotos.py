@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -45,9 +46,16 @@ class TrainPhotos:
     left_out: dict[str, int]
 
     def digest(self) -> str:
-        """Short identity of the photos in training, by name and order."""
-        names = "\n".join(map(str, (*self.synthetic, "", *self.authentic)))
+        """Short identity of the photos in training, by name and order, wherever they lie."""
+        names = "\n".join((*_names(self.synthetic), "", *_names(self.authentic)))
         return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Paths from the deepest folder that holds them all, which may be moved."""
+    full = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - follows no link
+    top = os.path.commonpath(map(os.path.dirname, full)) if full else ""
+    return [os.path.relpath(path, top) for path in full]
 
 
 def gather(config: TrainConfig) -> TrainPhotos:

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,9 +49,17 @@ def read(data: bytes, name: str) -> list[Row]:
 
 def rows_of(table: Table, name: str) -> list[Row]:
     """The rows of a report from its table; see `read`."""
+    if table.is_text:  # reports one after the other, as `cat` joins them, have a header each
+        own = table.frame[list(range(len(table.columns)))]
+        table = replace(table, frame=table.frame[~(own == list(table.columns)).all(axis=1)])
     if table.frame.empty:
         raise BadReport(f"{name} lists no photo; give a report of `contrique score`")
     cells = {column.lower(): table.frame[index] for index, column in enumerate(table.columns)}
+    if {"shard", "member"} <= cells.keys() and "path" not in cells:
+        raise BadReport(
+            f"{name} is the result of shards, whose pictures are no files of their own: join it by "
+            "key, with pandas or jq, or give a report of `contrique score` over photos"
+        )
     if missing := [column for column in ("path", "score") if column not in cells]:
         raise BadReport(
             f"{name} has no column {' and no column '.join(missing)} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
 from io import IOBase, TextIOBase
@@ -98,6 +98,14 @@ class Scorer:
         max_side: int | None = None,
         max_megapixels: float = config.MAX_MEGAPIXELS,
     ) -> None:
+        self._again = partial(
+            Scorer,
+            model=model,
+            regressor=regressor,
+            device=device,
+            max_side=max_side,
+            max_megapixels=max_megapixels,
+        )
         work = Work(device=device, max_megapixels=max_megapixels)
         work.check(None)
         names = (None if name is None else os.fspath(name) for name in (model, regressor))
@@ -106,6 +114,10 @@ class Scorer:
         side = judge.max_side if max_side is None else max_side
         judge.check(encoder=self._pipeline.info.fingerprint, max_side=side)
         self._work = self._pipeline.sized(work)
+
+    def __reduce__(self) -> tuple[Callable[[], Scorer], tuple[()]]:
+        """Goes to another process as its choices, which are loaded there."""
+        return self._again, ()
 
     @property
     def about(self) -> dict[str, str | int]:
@@ -181,7 +193,9 @@ class Scorer:
 
     def _open(self, item: Any) -> Iterator[tuple[_Origin, Pending]]:
         """The photos an item stands for, each with what to report of it."""
-        if isinstance(item, str | os.PathLike):
+        if isinstance(item, str) and not item:  # to `Path` the current folder
+            yield _Origin(), Unreadable(IN_MEMORY, "an empty path; the current folder is .")
+        elif isinstance(item, str | os.PathLike):
             yield from _walk(Path(item))
         elif isinstance(item, _BYTES) or _is_file(item):
             yield _Origin(), _read(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -145,7 +146,7 @@ def load_pipeline(
     """
     if regressor_name is None:
         encoder_path = locating.locate(checkpoint.KIND, model or locating.DEFAULT)
-        path = _regressor_for(encoder_path, task)
+        path = _regressor_for(encoder_path, task, model or locating.DEFAULT)
         found = model_regressor.load(path)
     else:
         path = locating.locate(model_regressor.KIND, regressor_name)
@@ -185,16 +186,20 @@ def describe(pipeline: Pipeline) -> dict[str, str | int]:
     }
 
 
-def _regressor_for(encoder_path: Path, task: str) -> Path:
+def _regressor_for(encoder_path: Path, task: str, name: str) -> Path:
     """The default one where there is; `FAST`, of a smaller working size, only by its name."""
     wanted = {"encoder": checkpoint.read_info(encoder_path).fingerprint, "task": task}
     partners = [path for path in _matching(model_regressor.KIND, wanted) if path.stem != FAST]
     if partners:
         return next((path for path in partners if path.stem == locating.DEFAULT), partners[0])
-    extra = "" if task == NO_REFERENCE else " --reference-column COLUMN"
+    command = "contrique fit-regressor --mos scores.csv"
+    if task != NO_REFERENCE:
+        command += " --reference-column COLUMN"
+    if name != locating.DEFAULT:
+        command += f" --model {shlex.quote(name)}"
     raise RegressorMismatch(
-        f"no {task} regressor is installed for the encoder {encoder_path}: fit one with "
-        f"contrique fit-regressor --mos scores.csv{extra} --model {encoder_path} --output NAME"
+        f"no {task} regressor is installed for the encoder {name}: fit one with {command} "
+        "--output NAME"
     )
 
 

@@ -13,8 +13,7 @@ from typing import IO, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from contrique_cli.errors import ContriqueError, DamagedShard, MissingExtra, ShardError, Unreadable
-from contrique_cli.files import reading
-from contrique_cli.files.writing import replacing
+from contrique_cli.files import reading, writing
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _SECRETS = (
@@ -179,7 +178,7 @@ def written(target: str) -> Iterator[IO[bytes]]:
     if not is_store(target):
         with _guarded(target):
             Path(target).parent.mkdir(parents=True, exist_ok=True)
-        with replacing(Path(target)) as file:
+        with writing.replacing(Path(target)) as file:
             yield file
         return
     with tempfile.NamedTemporaryFile(suffix=".part") as local:
@@ -188,6 +187,13 @@ def written(target: str) -> Iterator[IO[bytes]]:
         with _guarded(target):
             files, path = _file_system(target)
             files.put_file(local.name, path)
+
+
+def sweep(folder: str) -> None:
+    """Remove what killed runs left half written on a disk, at any depth; see `writing.sweep`."""
+    if not is_store(folder):
+        for inner, _, _ in os.walk(folder):
+            writing.sweep(Path(inner))
 
 
 # ---------------------------------------------------------------------------------- stores

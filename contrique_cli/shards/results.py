@@ -79,7 +79,7 @@ class Folder:
         return {name.removesuffix(end) for name in found if name.endswith(end)}
 
     def claim(self, finished: Collection[str]) -> None:
-        """Say which results these are, or find that those here are such too.
+        """Say which results these are, or find that those here are such too; tidy up among them.
 
         Args:
             finished: names of what was found here before; without a word that they are results,
@@ -90,6 +90,7 @@ class Folder:
                 tables that would be taken for results, or cannot be written to.
             ShardError: the store cannot be reached.
         """
+        places.sweep(self.place)
         target = places.join(self.place, ABOUT)
         found = places.read(target)
         if found is None and finished:

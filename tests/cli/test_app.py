@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import signal
 import subprocess
@@ -105,3 +106,57 @@ def test_an_interrupt_while_the_program_loads_leaves_no_traceback():
         [sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.parametrize(
+    ("command", "defaults"),
+    [
+        ("train", ["resnet50", "by processors", "0.6 x views per step / 1024", "random weights"]),
+        ("models import", ["from the file's name", "official"]),
+    ],
+)
+def test_help_says_what_is_taken_by_itself(contrique, monkeypatch, command, defaults):
+    monkeypatch.setenv("COLUMNS", "300")
+    shown = contrique(*command.split(), "--help").out
+    assert [one for one in defaults if f"[default: ({one})]" not in shown] == []
+
+
+def test_no_help_has_brackets_which_are_taken_for_markup():
+    eaten = [
+        f"{path.name}:{text.lineno}: {text.value}"
+        for path in (ROOT / "contrique_cli" / "cli").glob("*.py")
+        for word in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(word, ast.keyword) and word.arg == "help"
+        for text in ast.walk(word.value)
+        if isinstance(text, ast.Constant) and "[" in str(text.value)
+    ]
+    assert eaten == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("score", ""),
+        ("score", "", "--xmp"),
+        ("score", ".", "--gallery="),
+        ("select", "--from", "r.csv", "--to", "", "--move"),
+        ("select", "--from", "r.csv", "--to=", "--move"),
+        ("rate", "--from", "r.csv", "--base", ""),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("tiny_regressor")
+def test_a_variable_that_is_not_set_is_not_the_current_folder(
+    contrique, tmp_path, monkeypatch, command
+):
+    (tmp_path / "photos").mkdir()
+    make_photo(0, 64, 48).save(tmp_path / "photos" / "a.jpg")
+    (tmp_path / "r.csv").write_text("path,score\nphotos/a.jpg,50\n")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    done = contrique(*command, *(TINY if command[0] == "score" else ()))
+    assert done.status == 2
+    assert "perhaps a variable" in done.err
+    assert sorted(tmp_path.rglob("*")) == before
+    wanted = contrique("select", "--from", "r.csv", "--where=note=", "--list")
+    assert wanted.out == "photos/a.jpg\n"

@@ -51,6 +51,19 @@ def test_format_overrides_the_suffix(contrique, photos, tmp_path):
     assert json.loads((tmp_path / "report.txt").read_text())["schema"] == 1
 
 
+@pytest.mark.parametrize("form", ["csv", "json", None])
+def test_a_dash_as_output_is_standard_output(contrique, photos, tmp_path, monkeypatch, form):
+    monkeypatch.chdir(tmp_path)
+    options = () if form is None else ("--format", form)
+    done = contrique("score", photos, *options, *TINY)
+    dashed = contrique("score", photos, *options, "--output", "-", *TINY)
+    assert dashed == done
+    Path("r.csv").write_bytes(contrique("score", photos, *TINY).out.encode())
+    chosen = contrique("select", "--from", "r.csv", "--output", "-")
+    assert chosen == contrique("select", "--from", "r.csv")
+    assert not Path("-").exists()
+
+
 def test_some_failures_exit_with_3_and_are_rows(contrique, photos):
     (photos / "bad.jpg").write_bytes(b"not a photo")
     done = contrique("score", photos, photos / "gone.jpg", *TINY)

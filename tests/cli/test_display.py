@@ -52,6 +52,27 @@ def test_a_figure_that_is_undefined_is_no_0(capsys):
     assert cells == [["0", "undefined", ""], ["20", "0.500", "0.250 - 0.750"]]
 
 
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (80, "rank score stars flaw photo burst size"),
+        (60, "rank score stars photo burst"),
+        (40, "rank score photo"),
+        (24, "score photo"),
+    ],
+)
+def test_a_narrow_terminal_still_shows_names(capsys, monkeypatch, width, columns):
+    monkeypatch.setenv("COLUMNS", str(width))
+    row = Row(path=Path("photos/IMG_0001.jpg"), rank=1, score=50.0, width=6000, height=4000)
+    display.show_table([replace(row, rating=4.0, flaw="motion_blur", burst=12, is_burst_best=True)])
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[1].replace("┃", "").split() == columns.split()
+    cells = [line.split("│") for line in shown.splitlines()[3:-1]]
+    place = columns.split().index("photo") + 1
+    assert "".join(cell[place].strip() for cell in cells) == "photos/IMG_0001.jpg"
+    assert "…" not in shown
+
+
 def test_a_terminal_shows_what_photos_are_sorted_by(tmp_path):
     lines = ["path,score,flaw_blur,width", "a.jpg,50,0.25,40", "b.jpg,60,,80", "c.jpg,70,0.5,60"]
     (tmp_path / "r.csv").write_text("\n".join(lines))

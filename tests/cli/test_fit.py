@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,44 @@ def test_a_regressor_is_fitted_named_used_and_evaluated(contrique, rated, home):
     shown = contrique("models", "show", "mine").out
     assert "srocc" in shown
     assert "marks" not in shown
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_what_a_fit_says_to_use_it_with_works_word_by_word(contrique, rated, tmp_path):
+    encoder = tmp_path / "my encoder.safetensors"
+    checkpoint.save(encoder, Contrique("tiny"), provenance={})
+    table = ("--mos", rated / "scores.csv", "--device", "cpu")
+    done = contrique("fit-regressor", *table, "--model", encoder, "-o", "my taste")
+    assert done.status == 0
+    options = shlex.split(done.err.partition("use it with ")[2])
+    assert options == ["--regressor", "my taste", "--model", str(encoder)]
+    assert contrique("score", rated / "0.png", *options, "--device", "cpu").status == 0
+    again = contrique("fit-regressor", *table, "--model", encoder, "-o", "my taste")
+    assert again.err == done.err.replace("saved ", "replaced ")
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_a_file_is_known_by_its_suffix_in_capitals_too(contrique, rated, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = contrique("fit-regressor", "--mos", rated / "scores.csv", *TINY, "-o", "A.SAFETENSORS")
+    assert (done.status, Path("A.SAFETENSORS").is_file()) == (0, True)
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_where_paths_start_is_said_of_photos_that_are_not_there(contrique, rated, tmp_path):
+    fit = ("fit-regressor", "--mos", rated / "scores.csv", *TINY, "-o", "mine")
+    gone = contrique(*fit, "--photos", tmp_path / "nowhere")
+    assert "no such file (relative paths start from --photos)" in gone.err
+    small = contrique(*fit, "--max-side", 8)
+    assert "too small to judge" in small.err
+    assert "--photos" not in small.err
+
+
+@pytest.mark.usefixtures("tiny_regressor")
+def test_stars_are_looked_for_in_folders_that_are_there(contrique, tmp_path):
+    done = contrique("fit-regressor", "--ratings", tmp_path / "gone", "-o", "mine")
+    assert done.status == 1
+    assert "gone: no such folder" in done.err
 
 
 @pytest.mark.usefixtures("tiny_regressor")

@@ -73,6 +73,16 @@ def test_the_best_of_each_burst_and_what_is_in_none_are_taken(desk, contrique):
     assert contrique(*arguments, "--top", 2).out.split() == ["a/x.jpg", "b/z.jpg"]
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_reports_joined_by_cat_are_one(desk, contrique, form):
+    for folder in "ab":
+        where = ("--where", f"path={folder}/x.jpg", "--output", f"{folder}.{form}")
+        assert contrique("select", "--from", "report.csv", *where).status == 0
+    joined = b"".join(Path(f"{folder}.{form}").read_bytes() for folder in "ba")
+    done = contrique("select", "--from", "-", "--list", stdin=joined)
+    assert done.out.split() == ["a/x.jpg", "b/x.jpg"]
+
+
 def test_a_report_comes_through_a_pipe(desk, contrique):
     stdin = Path("report.csv").read_bytes()
     done = contrique("select", "--from", "-", "--list", "--top", 1, stdin=stdin)
@@ -188,6 +198,8 @@ NOTHING = {
     "folder as report": (("--from", "a", "--list"), "a cannot be read"),
     "no report": (("--from", "a/x.jpg", "--list"), "is not UTF-8 text"),
     "none passes": (("--from", "report.csv", "--list", "--min-score", 99), "loosen"),
+    "unknown flaw": (("--from", "report.csv", "--list", "--flaw", "blurr"), "flaws are none"),
+    "empty column": (("--from", "report.csv", "--list", "--by", "rating"), "has a rating"),
     "none scored": (("--from", "failed.csv", "--list"), "none with a score"),
     "no flaws": (("--from", "plain.csv", "--list", "--flaw", "none"), "flaw is empty"),
     "to a file": (("--from", "report.csv", "--to", "report.csv", "--copy"), "cannot be made"),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from contrique_cli.files import writing
 from contrique_cli.models import flaws
 from contrique_cli.shards import listing
 from tests.conftest import ROOT
@@ -241,6 +242,15 @@ def test_results_have_the_columns_of_a_report(score, tiny_regressor, home, tmp_p
         assert not [name for name in next(csv.reader(file)) if name.startswith("flaw_bl")]
 
 
+def test_a_result_given_to_a_command_about_photos_is_called_what_it_is(score, contrique, tmp_path):
+    write_tar(tmp_path / "in.tar", few(2))
+    assert score("in.tar", "--output", "scores/", "--format", "jsonl").status == 0
+    for command in (("select", "--list"), ("rate",), ("gallery", "--output", "page.html")):
+        done = contrique(*command, "--from", "scores/in.jsonl")
+        assert done.status == 1
+        assert "scores/in.jsonl is the result of shards" in done.err
+
+
 def test_machines_share_a_list(score, tmp_path):
     for number in range(5):
         write_tar(tmp_path / "in" / f"{number}.tar", few(1, number))
@@ -379,7 +389,13 @@ def test_killed_in_the_middle_the_same_command_gives_every_photo_exactly_once(
         process.wait()
     done = len(list(Path("scores").glob("*-of-00004.parquet" if is_folder else "?.parquet")))
     assert done >= 1
+    left = next(Path("scores").glob(".*.part"), None)
+    if left is None:  # it was killed between two of them
+        owner = f"{writing._machine()}-{process.pid}-00000000"
+        left = Path("scores", f".1.parquet.contrique-{owner}.part")
+        left.write_bytes(b"half")
     again = score(*command[1:4])
+    assert not left.exists()
     assert again.status == 0
     assert f"{done} of 4 shards done before" in again.err
     assert sorted(by_name(rows_of(tmp_path / "scores"))) == [name[:6] for name in few(120)]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 import torch
@@ -16,7 +19,7 @@ from typer.testing import CliRunner
 import contrique_cli
 from contrique_cli.cli import train
 from contrique_cli.encoder.architectures import ARCHITECTURES
-from contrique_cli.errors import BadOption, BadRun, BadTrainingData
+from contrique_cli.errors import BadOption, BadRun, BadTrainingData, ContriqueError
 from tests.conftest import ROOT, make_photo
 
 
@@ -51,6 +54,25 @@ def test_a_run_tells_what_it_does_and_where_things_are(data, tmp_path):
     assert "6 photos to distort, 6 ordinary ones" in result.stderr
     assert "loss" in result.stderr
     assert "Done after 4 steps" in result.stderr
+    encoder = tmp_path / "run" / "encoder.safetensors"
+    assert f"contrique fit-regressor --mos scores.csv --model {encoder}" in result.stderr
+
+
+def test_a_narrow_terminal_does_not_break_the_command_that_comes_next(data, tmp_path):
+    args = ["--data", data, "--output", tmp_path / "run", "--epochs", 2, *SMALL]
+    command = [sys.executable, "-m", "contrique_cli", "train", *map(str, args)]
+    mine, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "50", "TERM": "xterm", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stderr=theirs, cwd=ROOT, env=environment)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # what Linux says at the end
+        while block := os.read(mine, 65536):
+            said += block
+    os.close(mine)
+    assert process.wait(timeout=60) == 0
+    encoder = tmp_path / "run" / "encoder.safetensors"
+    assert f"contrique fit-regressor --mos scores.csv --model {encoder}\r\n" in said.decode()
 
 
 def test_running_again_with_the_output_alone_goes_on(data, tmp_path):
@@ -80,6 +102,7 @@ def test_a_recipe_is_read_and_options_win_over_it(data, tmp_path):
     ("args", "error", "message"),
     [
         ((), BadOption, "no photos are given"),
+        (("--output", __file__), BadRun, "test_train.py is a file; --output takes a folder"),
         (("--data", "/nowhere"), BadTrainingData, "is no folder"),
         (("--epochs", 0), BadOption, "epochs is 0"),
         (("--split-checkpoint", "huge"), BadOption, "15MiB"),
@@ -96,6 +119,34 @@ def test_other_settings_for_the_same_run_are_refused(data, tmp_path):
     invoke("--data", data, "--output", tmp_path, "--epochs", 1, *SMALL)
     with pytest.raises(BadRun, match="seed was 0, is now 1"):
         invoke("--output", tmp_path, "--seed", 1)
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        ("--arch", "vgg"),
+        ("--batch-size", 64),
+        ("--init", "nowhere.safetensors"),
+        ("--image-size", 99),
+    ],
+    ids=lambda pair: pair[0],
+)
+def test_a_start_that_failed_does_not_stand_in_the_way_of_the_next(data, tmp_path, mistake):
+    start = ("--data", data, "--output", tmp_path / "run", "--epochs", 1, *SMALL)
+    with pytest.raises(ContriqueError):
+        invoke(*start, *mistake)
+    assert "Done after 2 steps" in invoke(*start).stderr
+
+
+def test_a_run_goes_on_when_its_photos_have_moved(data, tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after" / "below"
+    shutil.copytree(data, before)
+    invoke("--data", before, "--output", tmp_path / "run", "--epochs", 1, *SMALL)
+    after.parent.mkdir()
+    before.rename(after)
+    result = invoke("--output", tmp_path / "run", "--data", after)
+    assert "Going on after step 2" in result.stderr
+    assert "Going on after step 2" in invoke("--output", tmp_path / "run").stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

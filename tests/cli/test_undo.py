@@ -139,6 +139,17 @@ def test_quiet_says_nothing_of_what_went_well(moved, contrique):
     assert files("to") == []
 
 
+def test_a_folder_that_was_renamed_since_is_named_and_gets_its_place_back(moved, contrique):
+    Path("to").rename("other")
+    done = contrique("undo", "u")
+    assert done.status == 1
+    advice = f"{moved}/to is not there: if that folder was moved or renamed, give it back its place"
+    assert advice in done.err
+    Path("other").rename("to")
+    again = contrique("undo", "u")
+    assert (again.status, files("to"), advice in again.err) == (0, [], False)
+
+
 def test_what_stands_in_the_way_is_named_and_kept(moved, contrique):
     Path("a/x.jpg").write_text("another photo")
     done = contrique("undo", "u")

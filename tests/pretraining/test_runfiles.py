@@ -36,6 +36,8 @@ def test_a_damaged_configuration_is_an_error_in_words(tmp_path, text):
 def test_a_change_that_matters_is_refused_and_one_that_does_not_is_not(tmp_path):
     files = RunFiles(tmp_path)
     files.write_config(TrainConfig().as_dict(), {"resolved_precision": "bf16"})
+    files.check_config(TrainConfig(seed=3).as_dict(), {})  # no step was done
+    (files.checkpoints / "step-00000001").mkdir(parents=True)
     files.check_config(TrainConfig(workers=7).as_dict(), {"resolved_precision": "bf16"})
     with pytest.raises(BadRun, match="seed was 0, is now 3"):
         files.check_config(TrainConfig(seed=3).as_dict(), {"resolved_precision": "bf16"})
@@ -46,6 +48,7 @@ def test_a_change_that_matters_is_refused_and_one_that_does_not_is_not(tmp_path)
 def test_a_configuration_without_settings_is_told_in_a_line_of_their_first(tmp_path):
     files = RunFiles(tmp_path)
     files.write_config({}, {})
+    (files.checkpoints / "step-00000001").mkdir(parents=True)
     with pytest.raises(BadRun, match=r"anchor was None, is now 0.0; .* and [0-9]+ more; give"):
         files.check_config(TrainConfig().as_dict(), {})
 

@@ -34,9 +34,9 @@ def same(one, other):
 
 def test_the_first_process_alone_writes_the_configuration(tmp_path):
     files = RunFiles(tmp_path / "run")
-    runparts.settle_config(CONFIG, files, "fp32", CPU, Process(rank=1, world=2))
+    runparts.write_config(CONFIG, files, "fp32", CPU, Process(rank=1, world=2))
     assert not files.folder.exists()
-    runparts.settle_config(CONFIG, files, "fp32", CPU, Process(rank=0, world=2))
+    runparts.write_config(CONFIG, files, "fp32", CPU, Process(rank=0, world=2))
     written = json.loads(files.config.read_text())
     assert written["config"] == json.loads(json.dumps(CONFIG.as_dict()))
     facts = {"resolved_precision": "fp32", "device": "cpu", "processes": 2}
@@ -45,11 +45,11 @@ def test_the_first_process_alone_writes_the_configuration(tmp_path):
 
 def test_a_run_goes_on_in_the_precision_it_was_begun_in(tmp_path):
     files = RunFiles(tmp_path)
-    runparts.settle_config(CONFIG, files, "fp32", CPU, Process())
-    before = files.config.read_text()
+    runparts.write_config(CONFIG, files, "fp32", CPU, Process())
+    (files.checkpoints / "step-00000001").mkdir(parents=True)
     with pytest.raises(BadRun, match="resolved_precision was 'fp32', is now 'bf16'"):
-        runparts.settle_config(CONFIG, files, "bf16", CPU, Process())
-    assert files.config.read_text() == before
+        runparts.check_config(CONFIG, files, "bf16", Process())
+    runparts.check_config(CONFIG, files, "bf16", Process(rank=1, world=2))
 
 
 @pytest.mark.parametrize(

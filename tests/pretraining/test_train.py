@@ -93,12 +93,13 @@ def test_every_step_is_reported_and_written_down(whole):
     assert max(report.lr for report in reports) <= 0.05
 
 
-def test_the_configuration_is_written_first_of_all(data, tmp_path):
-    config = make_config(data, authentic=(str(data / "nowhere"),), data=None)
-    with pytest.raises(BadTrainingData):
-        run(config, tmp_path / "run")
+def test_the_configuration_is_written_before_the_first_step(data, tmp_path):
+    config = make_config(data)
+    events = train.train(config, tmp_path / "run", device=CPU)
+    next(events)
     stored = json.loads((tmp_path / "run" / "config.json").read_text())
     assert TrainConfig(**trainconfig.checked(stored["config"], "x")) == config
+    events.close()
 
 
 def test_the_same_settings_give_the_same_weights_with_other_threads(whole, data, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -156,6 +157,7 @@ def test_a_batch_gives_a_result_per_picture(scorer):
         (7, "int"),
         (None, "NoneType"),
         ("no/such/photo.jpg", "no such file"),
+        ("", "an empty path"),
     ],
 )
 def test_what_is_no_photo_is_a_result_with_a_reason_among_the_others(scorer, photos, item, word):
@@ -163,6 +165,13 @@ def test_what_is_no_photo_is_a_result_with_a_reason_among_the_others(scorer, pho
     assert word in bad.error
     assert (bad.score, bad.raw, bad.width) == (None, None, None)
     assert (before.error, after.error) == (None, None)
+
+
+def test_it_can_be_sent_to_another_process(scorer, photos):
+    wanted = scorer.score_one(photos / "a.jpg")  # what is loaded by then does not go along
+    sent = pickle.loads(pickle.dumps(scorer))  # noqa: S301 - our own
+    assert sent.about == scorer.about
+    assert sent.score_one(photos / "a.jpg") == wanted
 
 
 def test_a_photo_named_twice_has_two_results(scorer, photos):
