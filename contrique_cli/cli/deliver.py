@@ -24,7 +24,7 @@ DONE, NOTHING, SOME_FAILED, BELOW, INTERRUPTED = 0, 1, 3, 4, 130
 SUFFIXES = {f".{name}": name for name in ("csv", "json", "jsonl", "parquet")} | {".ndjson": "jsonl"}
 """Formats of reports, by the end of the file's name."""
 
-_STDOUT = Path("-")
+STDOUT = "-"
 """What stands for standard output, as with other programs."""
 
 
@@ -74,7 +74,7 @@ def target(
     """
     if file_format is not None and file_format not in config.FORMATS:
         raise BadOption(f"--format {file_format}: choose one of {', '.join(config.FORMATS)}")
-    if output == _STDOUT:
+    if str(output) == STDOUT:
         output = None
     if output is None:
         chosen = file_format or ("table" if sys.stdout.isatty() else "csv")

@@ -43,7 +43,8 @@ def folder_for(paths: Iterable[str], output: str | None) -> str | None:
     )
     found = [path for path in paths if listing.kind_of(path) or places.is_store(path)]
     if found and (
-        output is None or (not is_folder and Path(output).suffix.lower() in deliver.SUFFIXES)
+        output in (None, deliver.STDOUT)
+        or (not is_folder and Path(str(output)).suffix.lower() in deliver.SUFFIXES)
     ):
         raise BadOption(
             f"{places.shown(found[0])} is a shard: give a folder for the results, as in "

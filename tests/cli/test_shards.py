@@ -348,6 +348,7 @@ def test_a_hostile_tar_leaves_nothing_but_rows(score, tmp_path):
     ("args", "word"),
     [
         (("a.tar",), "a.tar is a shard: give a folder for the results"),
+        (("a.tar", "--output", "-"), "a.tar is a shard: give a folder for the results"),
         (("a.tar", "--output", "x.csv"), "a.tar is a shard: give a folder for the results"),
         (("a.tar", "--output", "s/", "--format", "json"), "are parquet, csv, jsonl"),
         (("a.tar", "--output", "s/", "--shard", "4/3"), "as 3/16"),
