@@ -88,10 +88,8 @@ def find_stars(folder: Path, *, on_photo: Callable[[int, int], None] | None = No
         on_photo: told how many rated photos of how many have been looked at.
 
     Raises:
-        BadLabels: there is no such folder, or no photo has stars.
+        BadLabels: no photo has stars.
     """
-    if not folder.exists():
-        raise BadLabels(f"{folder}: no such folder; give the one with the photos you rated")
     rows: list[Label] = []
     left_out: list[LeftOut] = []
     companions: dict[Path, Path] = {}

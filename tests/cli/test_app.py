@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 import signal
 import subprocess
@@ -106,31 +105,6 @@ def test_an_interrupt_while_the_program_loads_leaves_no_traceback():
         [sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
-
-
-@pytest.mark.parametrize(
-    ("command", "defaults"),
-    [
-        ("train", ["resnet50", "by processors", "0.6 x views per step / 1024", "random weights"]),
-        ("models import", ["from the file's name", "official"]),
-    ],
-)
-def test_help_says_what_is_taken_by_itself(contrique, monkeypatch, command, defaults):
-    monkeypatch.setenv("COLUMNS", "300")
-    shown = contrique(*command.split(), "--help").out
-    assert [one for one in defaults if f"[default: ({one})]" not in shown] == []
-
-
-def test_no_help_has_brackets_which_are_taken_for_markup():
-    eaten = [
-        f"{path.name}:{text.lineno}: {text.value}"
-        for path in (ROOT / "contrique_cli" / "cli").glob("*.py")
-        for word in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(word, ast.keyword) and word.arg == "help"
-        for text in ast.walk(word.value)
-        if isinstance(text, ast.Constant) and "[" in str(text.value)
-    ]
-    assert eaten == []
 
 
 @pytest.mark.parametrize(

@@ -81,13 +81,6 @@ def test_where_paths_start_is_said_of_photos_that_are_not_there(contrique, rated
 
 
 @pytest.mark.usefixtures("tiny_regressor")
-def test_stars_are_looked_for_in_folders_that_are_there(contrique, tmp_path):
-    done = contrique("fit-regressor", "--ratings", tmp_path / "gone", "-o", "mine")
-    assert done.status == 1
-    assert "gone: no such folder" in done.err
-
-
-@pytest.mark.usefixtures("tiny_regressor")
 def test_clean_photos_teach_a_regressor_the_order_of_distortions(contrique, rated, home):
     clean = rated / "clean"
     clean.mkdir()
