@@ -142,7 +142,8 @@ def load_pipeline(
 
     Raises:
         UnknownModel: a name that is not installed.
-        RegressorMismatch: no partner is installed, or the two named do not belong together.
+        RegressorMismatch: no partner is installed, or several of which none is the default, or
+            the two named do not belong together.
     """
     if regressor_name is None:
         encoder_path = locating.locate(checkpoint.KIND, model or locating.DEFAULT)
@@ -190,8 +191,15 @@ def _regressor_for(encoder_path: Path, task: str, name: str) -> Path:
     """The default one where there is; `FAST`, of a smaller working size, only by its name."""
     wanted = {"encoder": checkpoint.read_info(encoder_path).fingerprint, "task": task}
     partners = [path for path in _matching(model_regressor.KIND, wanted) if path.stem != FAST]
+    for path in partners:
+        if path.stem == locating.DEFAULT or len(partners) == 1:
+            return path
     if partners:
-        return next((path for path in partners if path.stem == locating.DEFAULT), partners[0])
+        names = ", ".join(sorted(path.stem for path in partners))
+        raise RegressorMismatch(
+            f"several {task} regressors are installed for the encoder {name}: {names}; say which "
+            "by --regressor"
+        )
     command = "contrique fit-regressor --mos scores.csv"
     if task != NO_REFERENCE:
         command += " --reference-column COLUMN"

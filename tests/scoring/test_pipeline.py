@@ -64,10 +64,23 @@ def test_weights_of_another_length_are_refused(tiny_regressor, home):
 
 def test_the_regressor_called_fast_is_taken_by_its_name_only(tiny_regressor, home):
     smaller = dataclasses.replace(tiny_regressor, max_side=64)
-    regressor.save(home / "regressors" / "fast-tiny.safetensors", tiny_regressor)
     regressor.save(home / "regressors" / "fast.safetensors", smaller)
     assert scoring_pipeline.load_pipeline("tiny").regressor.max_side == 128
     sides = [
         scoring_pipeline.load_pipeline(None, name).regressor.max_side for name in (None, "fast")
     ]
     assert sides[1] < sides[0]
+
+
+def test_of_several_regressors_of_an_encoder_none_is_taken_unasked(
+    tiny_regressor, home, contrique, photos
+):
+    regressor.save(home / "regressors" / "second.safetensors", tiny_regressor)
+    done = contrique("score", photos, "--model", "tiny", "--device", "cpu")
+    assert done.status == 1
+    assert "several no-reference regressors are installed for the encoder tiny" in done.err
+    assert "second" in done.err
+    named = contrique(
+        "score", photos, "--model", "tiny", "--regressor", "second", "--device", "cpu"
+    )
+    assert named.status == 0
