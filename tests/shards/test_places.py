@@ -225,8 +225,8 @@ def test_shards_of_googles_store_have_results_there(
     assert len(tar) == 12
     flat = {row["member"]: row["score"] for row in rows if not row["shard"].endswith(".tar")}
     assert flat == tar
-    again = contrique("score", "gs://photos/web", "--output", "gs://photos/scores/web", *MODEL)
-    assert "1 of 1 shard done before" in again.err
+    again = contrique("score", "gs://photos/", "--output", "gs://photos/scores", *MODEL)
+    assert "2 of 2 shards done before" in again.err
 
 
 def test_without_its_package_a_store_says_what_to_install(
