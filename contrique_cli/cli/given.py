@@ -19,9 +19,9 @@ def refuse(context: typer.Context, *names: str, home: str) -> None:
         BadOption: naming the first that was given.
     """
     spelled = {one.name: max(one.opts, key=len) for one in context.command.params}
-    for name, option in [(name, spelled[name]) for name in names]:
+    for name in names:
         if _is_given(context, name):
-            raise BadOption(f"{option} belongs to {home}")
+            raise BadOption(f"{spelled[name]} belongs to {home}")
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

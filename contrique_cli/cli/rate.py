@@ -109,13 +109,13 @@ def _give(
     located = locate(found.rows if base is not None else _resolve(found), base)
     check_inside(located.paths, base)
     source.name_missing(located.missing, quiet=quiet)
-    given: dict[Path, int] = {}
+    stars: dict[Path, int] = {}
     for row in located.rows:
-        given |= dict.fromkeys(row.files, int(row.rating or 0))
-    done = list(ratings.give(given, naming=wanted.naming, is_dry_run=True))
+        stars |= dict.fromkeys(row.files, int(row.rating or 0))
+    done = list(ratings.give(stars, naming=wanted.naming, is_dry_run=True))
     changing = [one.sidecar for one in done if one.result == ratings.WRITTEN]
     if changing and not wanted.is_dry_run:
-        done = _write_given(given, changing, undo_file, wanted, quiet=quiet)
+        done = _write_given(stars, changing, undo_file, wanted, quiet=quiet)
     else:
         if wanted.is_dry_run:
             sys.stdout.writelines(f"{streams.printable(_describe(one))}\n" for one in done)
@@ -125,7 +125,7 @@ def _give(
 
 
 def _write_given(
-    given: dict[Path, int],
+    stars: dict[Path, int],
     changing: list[Path],
     undo_file: Path | None,
     wanted: Ratings,
@@ -140,7 +140,7 @@ def _write_given(
     done: list[ratings.Outcome] = []
     with undo.create(path, source=folder, target=folder) as book:
         try:
-            done.extend(ratings.give(given, naming=wanted.naming, record=book.record_rating))
+            done.extend(ratings.give(stars, naming=wanted.naming, record=book.record_rating))
         finally:
             if not quiet:
                 _sum_up(done, wanted)

@@ -129,19 +129,9 @@ def _find(source: str, left_out: Counter[str]) -> Iterator[Shard]:
             f"{places.shown(source)} is no shard: give .tar, .tar.gz or .parquet files, or "
             "folders; single photos go into a report with --output FILE"
         )
-    photos: Counter[str] = Counter()
-    names = list(places.walk(source))
-    results = {_folder(name) for name in names if places.base_name(name) == ABOUT}
-    for name in names:
-        kind, folder = kind_of(name), _folder(name)
-        if any(f"{folder}/".startswith(f"{one}/" if one else "") for one in results):
-            left_out["in a folder of results"] += 1
-        elif kind is not None:
-            yield Shard(source=places.join(source, name), name=_stem(name), kind=kind)
-        elif is_picture(name):
-            photos[folder] += 1
-        else:
-            left_out["neither shard nor photo"] += 1
+    shards, photos = _look_through(source, left_out)
+    for name, found in shards.items():
+        yield Shard(source=places.join(source, name), name=_stem(name), kind=found)
     for folder, count in photos.items():
         yield Shard(
             source=places.join(source, folder) if folder else source.rstrip("/"),
@@ -151,8 +141,47 @@ def _find(source: str, left_out: Counter[str]) -> Iterator[Shard]:
         )
 
 
+def _look_through(source: str, left_out: Counter[str]) -> tuple[dict[str, str], dict[str, int]]:
+    """Kinds of the shards in a folder by name, and numbers of photos by folder.
+
+    Where results lie is known only once all names have passed, and there may be millions of them:
+    but for shards they are counted, not kept.
+    """
+    results: set[str] = set()
+    shards: dict[str, str] = {}
+    photos: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for name in places.walk(source):
+        folder = _folder(name)
+        if places.base_name(name) == ABOUT:
+            results.add(folder)
+        if (kind := kind_of(name)) is not None:
+            shards[name] = kind
+        else:
+            (photos if is_picture(name) else others)[folder] += 1
+    seen = len(shards) + photos.total() + others.total()
+    taken = {name: kind for name, kind in shards.items() if not _is_inside(_folder(name), results)}
+    counted, neither = (
+        {folder: count for folder, count in each.items() if not _is_inside(folder, results)}
+        for each in (photos, others)
+    )
+    rest = sum(neither.values())
+    left_out += Counter(
+        {
+            "neither shard nor photo": rest,
+            "in a folder of results": seen - len(taken) - sum(counted.values()) - rest,
+        }
+    )
+    return taken, counted
+
+
 def _folder(name: str) -> str:
     return name.rpartition("/")[0]
+
+
+def _is_inside(folder: str, results: Collection[str]) -> bool:
+    """Whether a folder is one of results or lies in one; "" is the folder searched."""
+    return any(one in ("", folder) or folder.startswith(f"{one}/") for one in results)
 
 
 def divide(shards: Iterable[Shard], results: Collection[str]) -> list[Shard]:
